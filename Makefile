@@ -1,0 +1,58 @@
+# make demo: try the whole thing.  make test: everything that CI runs.  make help: the rest.
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test lint types imports unit bench texts constraints clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed; say which with PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt -e .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/installed ## Send eight PEC through the sandbox, collect their receipts, show where each stands
+	$(BIN)/pec-tracker demo
+
+test: $(VENV)/installed-dev ## Lint, types, import rules and every test; installs or starts the servers that it needs
+	sh tools/test-servers.sh
+	$(MAKE) --no-print-directory lint types imports unit
+
+lint: $(VENV)/installed-dev ## Ruff: style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-dev ## mypy --strict
+	$(BIN)/mypy
+
+imports: $(VENV)/installed-dev ## The import rules of the house
+	$(BIN)/lint-imports
+
+unit: $(VENV)/installed-dev ## Every test, without the rest
+	$(BIN)/pytest -n auto
+
+bench: $(VENV)/installed-dev ## Measure collect beside mbsync and notmuch, and the rest of what must be fast
+	sh tools/test-servers.sh
+	$(BIN)/python -m bench
+
+texts: $(VENV)/installed-dev ## Update and compile the translations
+	$(BIN)/python tools/texts.py
+
+constraints: ## Pin the versions that were tested
+	$(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' > constraints.txt
+
+clean: ## Remove what was made, but not the virtual environment
+	rm -rf demo-output bench-output dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,229 @@
+"""Which certificates are trusted on this machine? Reads trust stores and the user's files into a `Trust`.
+
+The default needs no download: the public roots of the system and of certifi, cut down to those under which an
+authority of Italian PEC stands. What the user names stands beside them, never instead (`combined`).
+"""
+
+import base64
+import binascii
+import re
+import ssl
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+import certifi
+from cryptography import x509
+from cryptography.x509 import ocsp
+
+from pec_tracker.errors import UsageError
+from pec_tracker.pec import cms
+from pec_tracker.pec.ber import BerError
+from pec_tracker.pec.certificate import UNREADABLE, certificate
+from pec_tracker.pec.trust import PEC_AUTHORITIES, Anchor, Trust, is_pec_root
+
+_Item = TypeVar("_Item")
+
+PUBLIC_ROOT: Final = "public root, for the authorities of Italian PEC only"
+NAMED_BY_USER: Final = "named by the user"
+
+# Where Linux distributions, the BSDs and macOS keep their bundle, if OpenSSL does not say so itself.
+_BUNDLES: Final = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+# Reading every root of a store in full takes longer than verifying: the names are looked for in the bytes first.
+_ROOT_NAMES: Final = tuple(authority.root_common_name.encode() for authority in PEC_AUTHORITIES)
+_PEM: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+# Attributes of the provider directory (RFC 6109 4.5) and of directories in general that hold a certificate.
+_LDIF_CERTIFICATES: Final = frozenset({b"providercertificate", b"usercertificate", b"cacertificate"})
+_LARGEST: Final = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one file holds, DER."""
+
+    certificates: tuple[bytes, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    ocsp: tuple[bytes, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.certificates or self.crls or self.ocsp)
+
+    def __add__(self, other: "_Found") -> "_Found":
+        return _Found(self.certificates + other.certificates, self.crls + other.crls, self.ocsp + other.ocsp)
+
+
+def default(now_date: date) -> Trust:
+    """The public roots of this machine and of certifi that authorities of PEC stand under, as read on `now_date`."""
+    anchors: dict[bytes, Anchor] = {}
+    for source, der in _public_roots():
+        if der not in anchors and any(name in der for name in _ROOT_NAMES):
+            parsed = certificate(der)
+            if parsed is not None and is_pec_root(parsed):
+                anchors[der] = Anchor(der, source, PUBLIC_ROOT, now_date, pec_cas_only=True)
+    return Trust(anchors=tuple(anchors.values()))
+
+
+def from_paths(paths: Sequence[Path]) -> Trust:
+    """Every certificate in these files and folders as an anchor; CRLs and OCSP answers beside them.
+
+    Files are PEM, DER, PKCS#7 or LDIF (plain, or signed as the provider directory is). Certificates that cannot be
+    read are passed over as long as others can. `UsageError` where a path cannot be opened or holds nothing usable.
+    """
+    anchors: dict[bytes, Anchor] = {}
+    others = _Found()
+    for path in paths:
+        for file, found in _read(path):
+            since = datetime.fromtimestamp(file.stat().st_mtime, UTC).date()
+            for der in found.certificates:
+                anchors.setdefault(der, Anchor(der, str(file), NAMED_BY_USER, since, pec_cas_only=False))
+            others += found
+    return Trust(anchors=tuple(anchors.values()), crls=_distinct(others.crls), ocsp=_distinct(others.ocsp))
+
+
+def combined(first: Trust, second: Trust) -> Trust:
+    """Both, the first's anchors first; an anchor in both keeps both of its roles."""
+    return Trust(
+        anchors=_distinct((*first.anchors, *second.anchors)),
+        intermediates=_distinct((*first.intermediates, *second.intermediates)),
+        crls=_distinct((*first.crls, *second.crls)),
+        ocsp=_distinct((*first.ocsp, *second.ocsp)),
+    )
+
+
+def _public_roots() -> Iterator[tuple[str, bytes]]:
+    """Each root of the stores with the name of its store, one by one: stores hold some that cannot be read."""
+    for store in _stores():
+        try:
+            content = store.read_bytes()
+        except OSError:
+            continue  # a machine without this store is no fault: certifi always comes with us
+        for kind, der in _pem_blocks(content):
+            if kind in (b"CERTIFICATE", b"TRUSTED CERTIFICATE"):
+                yield str(store), der
+    if sys.platform == "win32":
+        for der, encoding, _ in ssl.enum_certificates("ROOT"):
+            if encoding == "x509_asn":
+                yield "Windows ROOT", der
+
+
+def _stores() -> Iterator[Path]:
+    paths = ssl.get_default_verify_paths()
+    files = [Path(name) for name in (paths.cafile, *_BUNDLES) if name is not None]
+    existing = [file for file in files if file.is_file()]
+    if existing:
+        yield existing[0]
+    elif paths.capath is not None:
+        yield from sorted(Path(paths.capath).glob("*"))
+    yield Path(certifi.where())
+
+
+def _read(path: Path) -> Iterator[tuple[Path, _Found]]:
+    """Each file at or in `path` that holds something, with what it holds."""
+    try:
+        files = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
+        read = [(file, _content(file)) for file in files]
+    except OSError as error:
+        raise UsageError(
+            "{path} cannot be read ({reason}); name a file or folder with certificates that can be opened",
+            path=path,
+            reason=error.strerror or type(error).__name__,
+        ) from error
+    holding = [(file, found) for file, content in read if (found := _found(content))]
+    if not holding:
+        raise UsageError(
+            "{path} holds no certificate that can be read; give PEM, DER, PKCS#7 (.p7b) or LDIF, or a folder of these",
+            path=path,
+        )
+    yield from holding
+
+
+def _content(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        content = opened.read(_LARGEST + 1)
+    # Larger than any list of certificates: read as one that holds none.
+    return content if len(content) <= _LARGEST else b""
+
+
+def _found(content: bytes) -> _Found:
+    """What a file's bytes hold, in whichever of the formats."""
+    blocks = tuple(_pem_blocks(content))
+    if blocks:
+        return _sum(_found_in_der(der) for _, der in blocks)
+    in_ldif = tuple(_ldif_certificates(content))
+    if in_ldif:
+        return _sum(_found_in_der(der) for der in in_ldif)
+    return _found_in_der(content)
+
+
+def _found_in_der(der: bytes) -> _Found:
+    if certificate(der) is not None:
+        return _Found(certificates=(der,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _found_in_cms(der) or _found_crl(der) or _found_ocsp(der)
+
+
+def _found_in_cms(der: bytes) -> _Found:
+    """A PKCS#7 bag of certificates; or, in a signed file (.p7m), what the signed content holds, not its signers."""
+    try:
+        bag = cms.parse(der)
+    except BerError:
+        return _Found()
+    if bag.content is not None:
+        return _sum(_found_in_der(one) for one in _ldif_certificates(bag.content))
+    return _Found(certificates=tuple(one for one in bag.certificates if certificate(one) is not None))
+
+
+def _found_crl(der: bytes) -> _Found:
+    try:
+        x509.load_der_x509_crl(der)
+    except UNREADABLE:
+        return _Found()
+    return _Found(crls=(der,))
+
+
+def _found_ocsp(der: bytes) -> _Found:
+    try:
+        ocsp.load_der_ocsp_response(der)
+    except UNREADABLE:
+        return _Found()
+    return _Found(ocsp=(der,))
+
+
+def _sum(parts: Iterable[_Found]) -> _Found:
+    return sum(parts, start=_Found())
+
+
+def _pem_blocks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Each PEM block's label with its bytes; blocks that are not base64 are passed over, keys are never looked at."""
+    for block in _PEM.finditer(content):
+        if not block[1].endswith(b"KEY"):
+            try:
+                yield block[1], base64.b64decode(block[2])
+            except binascii.Error:
+                continue
+
+
+def _ldif_certificates(content: bytes) -> Iterator[bytes]:
+    """The certificates of an LDIF (RFC 2849): base64 values, folded lines joined."""
+    unfolded = content.replace(b"\r\n", b"\n").replace(b"\n ", b"")
+    for line in unfolded.split(b"\n"):
+        name, separator, value = line.partition(b"::")
+        if separator and name.split(b";")[0].strip().lower() in _LDIF_CERTIFICATES:
+            try:
+                yield base64.b64decode(value)
+            except binascii.Error:
+                continue
+
+
+def _distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
+    return tuple(dict.fromkeys(items))

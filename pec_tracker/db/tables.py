@@ -1,0 +1,377 @@
+"""Which facts does the index hold, and which constraints keep them true?
+
+Everything here can be made again from the archive and the sealed ledger (design: "Truth is two things"), except
+leases, quota samples and alerts, which start empty after a rebuild.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, MetaData, Table, Text, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from pec_tracker.db.types import Id, Sha256, UtcTime
+
+
+class Base(DeclarativeBase):
+    """Base of the tables; constraint names are fixed so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON, list[Any]: JSON, str: Text}  # noqa: RUF012
+
+
+def table(of: type[Base]) -> Table:
+    """The plain table: statements on it cost a fraction of those on the class, where thousands of rows are written."""
+    found = of.__table__
+    assert isinstance(found, Table)
+    return found
+
+
+class Mailbox(Base):
+    """A PEC account that we send from and collect from; its settings live in the configuration file.
+
+    `key` names it in ledger lines, which name nobody. `collected_at` is when a collect of all its folders last ended:
+    the restore fence asks for it.
+    """
+
+    __tablename__ = "mailbox"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    address: Mapped[str | None]
+    known_at: Mapped[datetime]
+    collected_at: Mapped[datetime | None]
+    suspended_at: Mapped[datetime | None]
+    suspended_reason: Mapped[str | None]
+    suspended_login: Mapped[str | None]  # digest of the refused credentials: other ones resume the mailbox
+    paused_until: Mapped[datetime | None]  # the provider found the traffic too much: nothing is sent before
+
+
+class Folder(Base):
+    """One folder of a mailbox under one UIDVALIDITY, and how far it was collected (RFC 3501 2.3.1.1)."""
+
+    __tablename__ = "folder"
+    __table_args__ = (UniqueConstraint("mailbox_id", "name", "uidvalidity"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailbox.id"))
+    name: Mapped[str]
+    uidvalidity: Mapped[int] = mapped_column(Id)
+    last_uid: Mapped[int] = mapped_column(Id, default=0)
+    seen_messages: Mapped[int | None]  # as STATUS said when the folder was last collected to its end
+    seen_uidnext: Mapped[int | None] = mapped_column(Id)
+
+
+class Mail(Base):
+    """One raw mail in the archive, once for each mailbox that it was found in, and the message that it belongs to."""
+
+    __tablename__ = "mail"
+    __table_args__ = (
+        UniqueConstraint("mailbox_id", "sha256"),
+        Index("ix_mail_sha256", "sha256"),
+        Index("ix_mail_message_id", "message_id"),
+        Index("ix_mail_waiting_reference", "reference_key", sqlite_where=text("message_id IS NULL"),
+              postgresql_where=text("message_id IS NULL")),
+        Index("ix_mail_waiting_identifier", "identifier", sqlite_where=text("message_id IS NULL"),
+              postgresql_where=text("message_id IS NULL")),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailbox.id"))
+    sha256: Mapped[str] = mapped_column(Sha256)
+    size: Mapped[int]
+    origin: Mapped[str]  # collected, imported, sent
+    kind: Mapped[str]
+    header_message_id: Mapped[str | None]
+    subject: Mapped[str | None]
+    sender: Mapped[str | None]
+    reference_key: Mapped[str | None]  # lower-case, by which a waiting mail is found when its message appears
+    identifier: Mapped[str | None]
+    internal_at: Mapped[datetime | None]
+    archived_at: Mapped[datetime]
+    reader_version: Mapped[int]
+    warnings: Mapped[list[Any]]
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
+    role: Mapped[str | None]  # original, evidence, waiting (evidence without its message yet), sent-copy, reply
+
+
+class SentCopy(Base):
+    """What a plain mail says of the message that it may be the sender's copy of; linked or not yet.
+
+    A `found` message is made of its evidence and of these, so that their order of arrival does not matter.
+    """
+
+    __tablename__ = "sent_copy"
+    __table_args__ = (Index("ix_sent_copy_reference_key", "reference_key"),)
+
+    mail_id: Mapped[int] = mapped_column(ForeignKey("mail.id"), primary_key=True, autoincrement=False)
+    reference_key: Mapped[str | None]
+    fingerprint: Mapped[dict[str, Any]]
+    recipients: Mapped[list[Any]]  # [address, "to" or "cc"]
+    sent_at: Mapped[datetime | None]
+
+
+class Answer(Base):
+    """An id that a mail answers, the nearest first: by it the mail is linked as a reply when its message appears."""
+
+    __tablename__ = "answer"
+    __table_args__ = (Index("ix_answer_key", "key"),)
+
+    mail_id: Mapped[int] = mapped_column(ForeignKey("mail.id"), primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(primary_key=True)  # as written, and again in lower case where that differs
+    ordinal: Mapped[int]
+
+
+class Sighting(Base):
+    """One UID in one folder: it has a mail, or a reason why not. None is passed over in silence."""
+
+    __tablename__ = "sighting"
+    __table_args__ = (
+        CheckConstraint("(mail_id IS NULL) <> (reason IS NULL)", name="mail_or_reason"),
+        Index("ix_sighting_mail_id", "mail_id"),
+    )
+
+    folder_id: Mapped[int] = mapped_column(ForeignKey("folder.id"), primary_key=True)
+    uid: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    mail_id: Mapped[int | None] = mapped_column(ForeignKey("mail.id"))
+    reason: Mapped[str | None]
+    seen_at: Mapped[datetime]
+
+
+class Message(Base):
+    """A PEC that we composed (`composed`), or that left the mailbox by other means (`found`).
+
+    `fingerprint` holds the sent parts in hashes, so that agreement needs no disk. `lease_*` keep two dispatchers from
+    working on the same message; the promises rest on `send_state` changed by compare-and-set, not on the lease.
+    """
+
+    __tablename__ = "message"
+    __table_args__ = (
+        Index("uq_message_mailbox_id_reference_key", "mailbox_id", "reference_key", unique=True,
+              sqlite_where=text("reference_key IS NOT NULL"), postgresql_where=text("reference_key IS NOT NULL")),
+        Index("ix_message_mailbox_id_identifier", "mailbox_id", "identifier"),
+        Index("ix_message_send_state", "send_state", "next_attempt_at"),
+        Index("ix_message_case_key", "case_key"),
+        CheckConstraint("origin IN ('composed', 'found')", name="origin"),
+        CheckConstraint("origin = 'found' OR (raw IS NOT NULL AND reference_key IS NOT NULL)", name="composed"),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailbox.id"))
+    key: Mapped[str] = mapped_column(unique=True)  # the tracker id that we gave it, or one derived for `found`
+    origin: Mapped[str]
+    reference: Mapped[str | None]
+    reference_key: Mapped[str | None]
+    identifier: Mapped[str | None]
+    raw: Mapped[str | None] = mapped_column(Sha256)  # the mail as sent, or the copy in Sent
+    record: Mapped[str | None] = mapped_column(Sha256)
+    fingerprint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    sender: Mapped[str | None]
+    subject: Mapped[str | None]
+    subject_key: Mapped[str]  # without case and accents
+    case: Mapped[str | None]
+    case_key: Mapped[str | None]  # without case and accents
+    receipt_form: Mapped[str | None]
+    state: Mapped[str]  # the least advanced of its recipients' journeys, for lists
+    send_state: Mapped[str]
+    created_at: Mapped[datetime]
+    submitted_at: Mapped[datetime | None]
+    copied_at: Mapped[datetime | None]  # when a copy of it was seen in, or put into, the folder of sent mails
+    last_at: Mapped[datetime | None]  # the last certified date of the dossier: retention counts from it
+    next_attempt_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    reply: Mapped[str | None]  # the server's last words
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+
+
+class Recipient(Base):
+    """One addressee of a message, with its journey as last computed."""
+
+    __tablename__ = "recipient"
+    __table_args__ = (
+        UniqueConstraint("message_id", "address_key"),
+        Index("ix_recipient_address_key", "address_key"),
+        Index("ix_recipient_due_at", "due_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("message.id"))
+    address: Mapped[str]
+    address_key: Mapped[str]
+    role: Mapped[str | None]  # to, cc; None when only the receipts tell
+    type: Mapped[str | None]
+    state: Mapped[str]
+    state_at: Mapped[datetime | None]
+    state_offset: Mapped[int | None]  # minutes east of UTC, as the provider wrote
+    accepted_at: Mapped[datetime | None]
+    delivered_at: Mapped[datetime | None]
+    error_code: Mapped[str | None]
+    error_detail: Mapped[str | None]
+    due_at: Mapped[datetime | None]
+    overdue: Mapped[bool] = mapped_column(default=False)  # as of the last look; `dossier.refresh` looks again
+    next_step: Mapped[str]
+    contradictions: Mapped[list[Any]]
+
+
+class Attempt(Base):
+    """One time that a message's bytes went towards the server; open until its outcome is known.
+
+    It is committed before the final dot: an attempt without an outcome after a crash means `uncertain`.
+    """
+
+    __tablename__ = "attempt"
+    __table_args__ = (UniqueConstraint("message_id", "number"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("message.id"))
+    number: Mapped[int]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    stage: Mapped[str | None]
+    code: Mapped[int | None]
+    reply: Mapped[str | None]
+
+
+class Evidence(Base):
+    """What one mail certifies, its verification now and at arrival, and its agreement. `counts`: it is proof."""
+
+    __tablename__ = "evidence"
+    __table_args__ = (
+        UniqueConstraint("mail_id", "ordinal"),
+        Index("ix_evidence_message_id", "message_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    mail_id: Mapped[int] = mapped_column(ForeignKey("mail.id"))
+    ordinal: Mapped[int]
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
+    kind: Mapped[str]
+    tipo: Mapped[str | None]
+    error: Mapped[str | None]
+    error_code: Mapped[str | None]
+    error_detail: Mapped[str | None]
+    issued_at: Mapped[datetime | None]
+    issued_offset: Mapped[int | None]
+    provider: Mapped[str | None]
+    sender: Mapped[str | None]
+    recipients: Mapped[list[Any]]  # [address, type], in the order of the certification data
+    recipient: Mapped[str | None]
+    receipt_form: Mapped[str | None]
+    subject: Mapped[str | None]
+    reference: Mapped[str | None]
+    identifier: Mapped[str | None]
+    enclosed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    verdict: Mapped[str]
+    verdict_at_arrival: Mapped[str]
+    verification: Mapped[dict[str, Any]]  # checks, reasons, weak points, signer, times
+    certificate: Mapped[str | None] = mapped_column(Sha256)
+    agreement: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    counts: Mapped[bool]
+
+
+class Certificate(Base):
+    """A certificate that came with a signature; its bytes are an object (.der) of the archive."""
+
+    __tablename__ = "certificate"
+
+    sha256: Mapped[str] = mapped_column(Sha256, primary_key=True)
+    subject: Mapped[str]
+    issuer: Mapped[str]
+    not_before: Mapped[datetime]
+    not_after: Mapped[datetime]
+
+
+class Ledger(Base):
+    """One act, as a line that names nobody; numbered only when sealed, because commits end out of order."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        UniqueConstraint("seal_number", "position"),
+        Index("ix_ledger_unsealed", "id", sqlite_where=text("seal_number IS NULL"),
+              postgresql_where=text("seal_number IS NULL")),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    line_id: Mapped[str] = mapped_column(unique=True)
+    act: Mapped[str]
+    at: Mapped[datetime]
+    line: Mapped[str]  # the canonical JSON that is sealed, with its line feed
+    seal_number: Mapped[int | None] = mapped_column(ForeignKey("seal.number"))
+    position: Mapped[int | None]
+
+
+class Seal(Base):
+    """A sealed segment of the ledger: SHA-256 of its seal file, chained to the one before."""
+
+    __tablename__ = "seal"
+
+    number: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    sha256: Mapped[str] = mapped_column(Sha256, unique=True)
+    previous: Mapped[str | None] = mapped_column(Sha256, unique=True)
+    count: Mapped[int]
+    sealed_at: Mapped[datetime]
+
+
+class Stamp(Base):
+    """What dates a seal from outside: a time-stamp token, or a PEC acceptance that quotes its hash."""
+
+    __tablename__ = "stamp"
+    __table_args__ = (UniqueConstraint("seal_number", "kind", "source"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    seal_number: Mapped[int] = mapped_column(ForeignKey("seal.number"))
+    kind: Mapped[str]  # rfc3161, pec
+    source: Mapped[str]  # the authority's name, or the mail that carries the acceptance
+    sha256: Mapped[str] = mapped_column(Sha256)  # of the token, or of the acceptance
+    stamped_at: Mapped[datetime]
+
+
+class Lease(Base):
+    """Who works on what until when. Saves double work; no promise rests on it."""
+
+    __tablename__ = "lease"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    until: Mapped[datetime]
+
+
+class QuotaSample(Base):
+    """What a mailbox's server said of its space, in bytes; `limit` None where it has none or does not say."""
+
+    __tablename__ = "quota_sample"
+    __table_args__ = (Index("ix_quota_sample_mailbox_id", "mailbox_id", "at"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailbox.id"))
+    at: Mapped[datetime]
+    used: Mapped[int] = mapped_column(Id)
+    limit: Mapped[int | None] = mapped_column(Id)
+
+
+class Alert(Base):
+    """Something that a person should know, once: `topic` is what it is about, unique with its kind."""
+
+    __tablename__ = "alert"
+    __table_args__ = (UniqueConstraint("kind", "topic"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    kind: Mapped[str]
+    topic: Mapped[str]
+    severity: Mapped[str]  # warning, alarm
+    at: Mapped[datetime]
+    mailbox_id: Mapped[int | None] = mapped_column(ForeignKey("mailbox.id"))
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
+    facts: Mapped[dict[str, Any]]
+    settled_at: Mapped[datetime | None]

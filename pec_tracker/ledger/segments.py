@@ -1,0 +1,250 @@
+"""How does the sealed ledger lie on the disk? As segments of lines, each with a seal that `sha256sum -c` checks.
+
+    ROOT/ledger/00000042.jsonl      at most 1,000 lines
+    ROOT/ledger/00000042.seal       "# previous <SHA-256 of the seal before|none>",
+                                    then "<SHA-256>  <line id>.json" for each line
+
+Numbers begin at 1. A seal is known by the SHA-256 of its file.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pec_tracker import osfiles
+from pec_tracker.archive.local import ledger_folder, prepare
+from pec_tracker.errors import LedgerError
+from pec_tracker.ledger.lines import Line, decode, id_at_end
+
+LINES_PER_SEGMENT = 1_000
+
+_FILE = re.compile(r"([0-9]{8,})\.(jsonl|seal|tsr)")
+_FIRST = re.compile(r"# previous ([0-9a-f]{64}|none)")
+_ENTRY = re.compile(r"([0-9a-f]{64})  ([0-9a-v]{26})\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line as its seal lists it: the SHA-256 of its bytes, its id."""
+
+    sha256: str
+    line_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealFile:
+    """A seal: `previous` is the SHA-256 of the seal before, None for the first; `sha256` that of its own bytes."""
+
+    number: int
+    previous: str | None
+    entries: tuple[Entry, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sealed segment whose lines were checked against its seal, and the seal against the one before."""
+
+    number: int
+    lines: tuple[Line, ...]
+    seal_sha256: str
+    previous: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFiles:
+    """Which numbers have a segment and which a seal; `foreign` names files that are neither, nor a time-stamp."""
+
+    segments: frozenset[int]
+    seals: frozenset[int]
+    foreign: tuple[str, ...]
+
+    @property
+    def newest(self) -> int:
+        """The highest number in use, 0 for none."""
+        return max(self.segments | self.seals, default=0)
+
+
+def segment_path(root: Path, number: int) -> Path:
+    """The file of a segment's lines."""
+    return ledger_folder(root) / f"{number:08}.jsonl"
+
+
+def seal_path(root: Path, number: int) -> Path:
+    """The file of a segment's seal."""
+    return ledger_folder(root) / f"{number:08}.seal"
+
+
+def list_files(root: Path) -> LedgerFiles:
+    """What lies in the ledger's folder. Raises OSError when it cannot be listed."""
+    numbers: dict[str, set[int]] = {"jsonl": set(), "seal": set(), "tsr": set()}
+    foreign: list[str] = []
+    folder = ledger_folder(root)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        match = _FILE.fullmatch(path.name)
+        if match is not None and path.name == f"{int(match[1]):08}.{match[2]}" and path.is_file():
+            numbers[match[2]].add(int(match[1]))
+        elif not (path.name.startswith(".") and path.name.endswith(".tmp")):  # what a killed writer left aside
+            foreign.append(path.name)
+    return LedgerFiles(frozenset(numbers["jsonl"]), frozenset(numbers["seal"]), tuple(foreign))
+
+
+def newest_seal_number(root: Path) -> int | None:
+    """The number of the newest seal file, None before the first."""
+    with osfiles.disk_errors(ledger_folder(root)):
+        return max(list_files(root).seals, default=None)
+
+
+def write_segment(root: Path, number: int, lines: Sequence[str]) -> bool:
+    """Write a new segment, durably; False when another process was first. Raises DiskFullError, StorageError."""
+    with osfiles.disk_errors(ledger_folder(root)):
+        if not ledger_folder(root).is_dir():
+            prepare(root)
+        return osfiles.create_durably(segment_path(root, number), "".join(lines).encode("ascii"))
+
+
+def finish_seal(root: Path, number: int, previous: str | None) -> SealFile:
+    """The seal of segment *number*: as its file says, or written now from the segment. Durable when it returns.
+
+    The seal is a function of the segment and the seal before, so two processes write the same. Raises LedgerError when
+    an existing seal does not match them.
+    """
+    lines = read_lines(root, number)
+    if not lines:
+        raise LedgerError(
+            "{segment} is empty and has no seal; move it away, then seal again", segment=segment_path(root, number).name
+        )
+    content = render_seal(previous, [_entry(root, number, place, line) for place, line in enumerate(lines, 1)])
+    with osfiles.disk_errors(ledger_folder(root)):
+        made = osfiles.create_durably(seal_path(root, number), content)
+    if not made and _read(seal_path(root, number)) != content:
+        raise LedgerError(
+            "the seal {seal} does not match its segment and the seal before; run check to see which changed",
+            seal=seal_path(root, number).name,
+        )
+    return parse_seal(number, content)
+
+
+def render_seal(previous: str | None, entries: Sequence[Entry]) -> bytes:
+    """The bytes of a seal."""
+    first = f"# previous {previous or 'none'}\n"
+    return (first + "".join(f"{entry.sha256}  {entry.line_id}.json\n" for entry in entries)).encode("ascii")
+
+
+def parse_seal(number: int, content: bytes) -> SealFile:
+    """Read a seal. Raises LedgerError that names the line where it is not written as seals are."""
+    first, *rows = content.decode("ascii", "replace").split("\n")
+    head = _FIRST.fullmatch(first)
+    if head is None:
+        raise _malformed(number, 1)
+    if rows[-1:] != [""] or len(rows) < 2:
+        raise _malformed(number, len(rows) + 1)
+    entries = []
+    for position, row in enumerate(rows[:-1], 2):
+        match = _ENTRY.fullmatch(row)
+        if match is None:
+            raise _malformed(number, position)
+        entries.append(Entry(match[1], match[2]))
+    previous = None if head[1] == "none" else head[1]
+    return SealFile(number, previous, tuple(entries), hashlib.sha256(content).hexdigest())
+
+
+def read_seal(root: Path, number: int) -> SealFile:
+    """Read the seal file *number*. Raises LedgerError when it is missing or malformed."""
+    return parse_seal(number, _read(seal_path(root, number)))
+
+
+def read_lines(root: Path, number: int) -> list[bytes]:
+    """The lines of a segment as they lie, each with its line feed. Raises LedgerError when it is missing."""
+    return split_lines(_read(segment_path(root, number)))
+
+
+def split_lines(content: bytes) -> list[bytes]:
+    """*content* cut after each line feed and nowhere else, as `split -l 1` does."""
+    *whole, rest = content.split(b"\n")
+    return [line + b"\n" for line in whole] + ([rest] if rest else [])
+
+
+def read_segments(root: Path) -> Iterator[Segment]:
+    """Every sealed segment in order, verified as it is read: for a rebuild.
+
+    Raises LedgerError that names the segment and the line where the chain from the first seal does not hold. A last
+    segment whose sealing was interrupted is sealed first, so that no act is lost.
+    """
+    with osfiles.disk_errors(ledger_folder(root)):
+        files = list_files(root)
+    previous: str | None = None
+    for number in range(1, files.newest + 1):
+        unfinished = number == files.newest and number not in files.seals
+        seal = finish_seal(root, number, previous) if unfinished else read_seal(root, number)
+        if seal.previous != previous:
+            raise LedgerError(
+                "the seal {seal} does not follow the seal before it; run check to see which changed",
+                seal=seal_path(root, number).name,
+            )
+        yield Segment(number, _verified_lines(root, seal), seal.sha256, previous)
+        previous = seal.sha256
+
+
+def _entry(root: Path, number: int, position: int, line: bytes) -> Entry:
+    line_id = id_at_end(line)
+    if line_id is None:
+        raise _not_a_line(segment_path(root, number), position)
+    return Entry(hashlib.sha256(line).hexdigest(), line_id)
+
+
+def _verified_lines(root: Path, seal: SealFile) -> tuple[Line, ...]:
+    path = segment_path(root, seal.number)
+    raw = read_lines(root, seal.number)
+    for position, (line, entry) in enumerate(zip(raw, seal.entries, strict=False), 1):
+        if hashlib.sha256(line).hexdigest() != entry.sha256:
+            raise LedgerError(
+                "line {position} of {segment} is not as it was sealed; run check to see every difference",
+                position=position,
+                segment=path.name,
+            )
+    if len(raw) != len(seal.entries):
+        raise LedgerError(
+            "{segment} has {found} lines, its seal lists {sealed}; run check to see which",
+            segment=path.name,
+            found=len(raw),
+            sealed=len(seal.entries),
+        )
+    lines = tuple(_decode(line, path, position) for position, line in enumerate(raw, 1))
+    for line_read, entry in zip(lines, seal.entries, strict=True):
+        if line_read.id != entry.line_id:
+            raise LedgerError("{seal} calls a line by another id than its own", seal=seal_path(root, seal.number).name)
+    return lines
+
+
+def _decode(line: bytes, path: Path, position: int) -> Line:
+    try:
+        return decode(line.decode("ascii"))
+    except (LedgerError, UnicodeDecodeError) as error:
+        raise _not_a_line(path, position) from error
+
+
+def _not_a_line(path: Path, position: int) -> LedgerError:
+    return LedgerError(
+        "line {position} of {segment} is not a ledger line; run check", position=position, segment=path.name
+    )
+
+
+def _read(path: Path) -> bytes:
+    with osfiles.disk_errors(path.parent):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise LedgerError(
+                "{file} is missing from {folder}; bring it back from a backup, then run check",
+                file=path.name,
+                folder=path.parent,
+            ) from error
+
+
+def _malformed(number: int, position: int) -> LedgerError:
+    return LedgerError(
+        "line {position} of {seal} is not written as seals are", position=position, seal=f"{number:08}.seal"
+    )

@@ -1,0 +1,173 @@
+"""What differs between operating systems about files? All that is Unix-only stands here, with a portable branch."""
+
+import ctypes
+import errno
+import functools
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pec_tracker.errors import DiskFullError, StorageError
+
+WINDOWS = sys.platform == "win32"
+
+# Before 5.8 syncfs() did not report that earlier writes had failed (syncfs(2), "Versions").
+SYNCFS_REPORTS_SINCE = (5, 8)
+
+# The quota of a user and the size limit of a file are, to who must make room, a full disk.
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+# Links that a file system (exFAT, some network shares) does not have.
+_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK}
+
+# What was written once is not for writing again; on Windows the read-only attribute would also forbid deleting.
+_WRITTEN_ONCE = 0o600 if WINDOWS else 0o400
+_PRIVATE_FOLDER = 0o700
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Name what a refusal of the disk under *folder* means: DiskFullError, else StorageError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise DiskFullError(
+                "no space is left under {folder}; free some space and run the same command again: "
+                "nothing was left half written",
+                folder=folder,
+            ) from error
+        raise StorageError(
+            "the folder {folder} cannot be used ({reason}: {file}); check the disk and the permissions",
+            folder=folder,
+            reason=error.strerror or type(error).__name__,
+            file=error.filename or folder,
+        ) from error
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make *folder* and what is missing above it; only its owner may look into it."""
+    folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+
+
+def create(path: Path, content: bytes, *, synced: bool) -> None:
+    """Write *content* to the new file *path*, private and written once; *synced*: durable. Raises FileExistsError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, _WRITTEN_ONCE)
+    try:
+        written = os.write(descriptor, content)
+        while written < len(content):  # one call may take only a part
+            written += os.write(descriptor, memoryview(content)[written:])
+        if synced:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def create_durably(path: Path, content: bytes) -> bool:
+    """Make *path* appear whole and on durable storage, or not at all; False when it was there before."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        create(temporary, content, synced=True)
+        _rename_to_new(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)  # a file found there, too: who made it may have died before this
+    return True
+
+
+def _rename_to_new(temporary: Path, path: Path) -> None:
+    if WINDOWS:
+        temporary.rename(path)  # refuses a name that exists
+        return
+    try:
+        os.link(temporary, path)  # so does a link; a rename would replace
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        temporary.rename(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in *folder* durable. Windows has no such call: NTFS journals its names."""
+    if WINDOWS:
+        return
+    with suppress(FileNotFoundError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def whole_sync(folder: Path) -> Iterator[Callable[[], None] | None]:
+    """What makes all of *folder*'s file system durable, or None where one call cannot and report failures.
+
+    Enter before the writes: Linux reports failed ones to the descriptors that were open then.
+    """
+    syncfs = _syncfs()
+    if syncfs is None:
+        yield None
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield functools.partial(_call_syncfs, syncfs, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _call_syncfs(syncfs: Callable[[int], int], descriptor: int) -> None:
+    if syncfs(descriptor) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+@functools.cache
+def _syncfs() -> Callable[[int], int] | None:
+    if not sys.platform.startswith("linux") or kernel_version(os.uname().release) < SYNCFS_REPORTS_SINCE:
+        return None
+    function: Callable[[int], int] | None = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    return function
+
+
+def kernel_version(release: str) -> tuple[int, int]:
+    """Major and minor number of a kernel's *release*; (0, 0) when it is not written that way."""
+    major, _, rest = release.partition(".")
+    minor = rest.partition(".")[0].partition("-")[0]
+    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else (0, 0)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Whether this process alone holds the lock file *path*, for as long as the block lasts; never waits.
+
+    It saves double work and keeps no promise: the operating system drops it when the process ends.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        yield _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,307 @@
+"""What does a daticert.xml say? Certification data from XML (RFC 6109 4.4), tolerant and safe.
+
+Tolerant: stray text, comments, missing elements and attributes, other encodings; each departure is a named warning.
+Safe: no document type, no entities, no network, at most 2 MB.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from enum import StrEnum
+from typing import Final
+
+from lxml import etree
+
+from pec_tracker.pec.evidence import CertifiedRecipient, bare_id
+from pec_tracker.pec.standard import Errore, RecipientType
+
+MAX_SIZE: Final = 2 * 1024 * 1024
+MAX_RECIPIENTS: Final = 10_000
+
+ROOT: Final = "postacert"
+
+# The code that opens errore-esteso: "5.1.1 - Gestore - testo", or with commas (seen: 5.5.1).
+_ERROR_CODE = re.compile(r"\s*([0-9]\.[0-9]{1,3}\.[0-9]{1,3})(?!\.?[0-9])")
+_DAY = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
+_TIME = re.compile(r"([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2}))?")
+_ZONE = re.compile(r"([+-])([0-9]{2})[:,.]?([0-9]{2})")
+_PRETTY_BLANKS = re.compile(r"\A[ \t]*\n\s*|\s*\n[ \t]*\Z")
+_BLANK: Final = b" \t\r\n"
+
+
+class Refusal(StrEnum):
+    """Why bytes are no certification data: the name of the warning that a mail gets."""
+
+    TOO_LARGE = "daticert-too-large"
+    NOT_XML = "daticert-not-xml"  # not well-formed, or truncated
+    DOCTYPE = "daticert-doctype"  # a document type never appears on the wire: entities, external files
+    NOT_POSTACERT = "daticert-other-root"
+    NO_TIPO = "daticert-without-tipo"
+    NO_IDENTIFIERS = "daticert-without-identifiers"  # neither identificativo nor msgid: it is about no message
+
+
+@dataclass(frozen=True, slots=True)
+class Daticert:
+    """The certification data as the provider wrote it; DTD defaults applied; absent is None.
+
+    `issued_at` carries the provider's own offset; None where date or zone cannot be read (`issued_text` has the words).
+    """
+
+    tipo: str
+    error: str
+    error_code: str | None
+    error_detail: str | None
+    sender: str | None
+    recipients: tuple[CertifiedRecipient, ...]
+    replies: str | None
+    subject: str | None
+    provider: str | None
+    issued_at: datetime | None
+    issued_text: str | None
+    identifier: str | None
+    reference: str | None
+    receipt_form: str | None
+    recipient: str | None
+    taken_by: tuple[str, ...]  # `ricezione`
+    warnings: tuple[str, ...]
+
+
+def parse(xml: bytes) -> Daticert | None:
+    """The certification data; None where the bytes are none (`examine` says why). Never raises."""
+    found = examine(xml)
+    return found if isinstance(found, Daticert) else None
+
+
+def examine(xml: bytes) -> Daticert | Refusal:
+    """The certification data, or why the bytes are none.
+
+    Mandatory are `tipo` and one of `identificativo` and `msgid`: all else may be missing.
+    """
+    warnings: list[str] = []
+    root = _root(xml, warnings)
+    if isinstance(root, Refusal):
+        return root
+    tipo = _blank_is_none(root.get("tipo"))
+    if tipo is None:
+        return Refusal.NO_TIPO
+    header = _Section(root, "intestazione", warnings)
+    facts = _Section(root, "dati", warnings)
+    identifier = bare_id(facts.text("identificativo"))
+    reference = _reference(facts.text("msgid"))
+    if identifier is None and reference is None:
+        return Refusal.NO_IDENTIFIERS
+    detail = facts.text("errore-esteso")
+    issued_at, issued_text = _issued(facts.one("data"), warnings)
+    return Daticert(
+        tipo=tipo,
+        error=_error(root, warnings),
+        error_code=error_code(detail),
+        error_detail=detail,
+        sender=header.text("mittente"),
+        recipients=_recipients(header),
+        replies=header.text("risposte"),
+        subject=_subject(header.one("oggetto")),
+        provider=facts.text("gestore-emittente"),
+        issued_at=issued_at,
+        issued_text=issued_text,
+        identifier=identifier,
+        reference=reference,
+        receipt_form=_attribute(facts.one("ricevuta"), "tipo"),
+        recipient=facts.text("consegna"),
+        taken_by=tuple(text for one in facts.all("ricezione") if (text := _text(one)) is not None),
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+def error_code(detail: str | None) -> str | None:
+    """The status code at the head of errore-esteso, such as 5.1.1 (AgID integrative note 12); None without one."""
+    found = _ERROR_CODE.match(detail) if detail else None
+    return found[1] if found else None
+
+
+def xml_root(xml: bytes, encoding: str | None = None) -> "etree._Element | None":
+    """The root element of untrusted XML; None where it is not well-formed. `encoding` overrides what it declares."""
+    # One parser each: lxml makes threads that share one wait for each other.
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        encoding=encoding,
+    )
+    try:
+        return etree.fromstring(xml, parser)
+    except (etree.XMLSyntaxError, ValueError, LookupError):
+        return None
+
+
+def has_doctype(root: "etree._Element") -> bool:
+    """Whether the document has a document type: entities and default attributes may come from it."""
+    return root.getroottree().docinfo.internalDTD is not None
+
+
+def local_name(element: "etree._Element") -> str:
+    """The element's name without its namespace."""
+    tag = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def _root(xml: bytes, warnings: list[str]) -> "etree._Element | Refusal":
+    if len(xml) > MAX_SIZE:
+        return Refusal.TOO_LARGE
+    stripped = _stripped(xml)
+    root = xml_root(stripped)
+    if root is None and not _is_utf8(stripped):
+        root = xml_root(stripped, "iso-8859-15")  # bytes of one encoding that declare another
+        warnings.append("daticert-encoding")
+    if root is None:
+        return Refusal.NOT_XML
+    if has_doctype(root):
+        return Refusal.DOCTYPE
+    return root if local_name(root) == ROOT else Refusal.NOT_POSTACERT
+
+
+def _stripped(xml: bytes) -> bytes:
+    """Without blanks and NUL around, which a decoder of base64 may leave; UTF-16, where NUL is half a letter, as is."""
+    if xml[:2] in (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<"):
+        return xml
+    return xml.strip(_BLANK + b"\x00")
+
+
+def _is_utf8(xml: bytes) -> bool:
+    try:
+        xml.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class _Section:
+    """The children of `intestazione` or `dati`, by local name; a second element where one may be is a warning."""
+
+    __slots__ = ("_children", "_warnings")
+
+    def __init__(self, root: "etree._Element", name: str, warnings: list[str]) -> None:
+        self._warnings = warnings
+        self._children: dict[str, list[etree._Element]] = {}
+        sections = [child for child in root if local_name(child) == name]
+        if not sections:
+            warnings.append(f"daticert-without-{name}")
+            return
+        if len(sections) > 1:
+            warnings.append("daticert-duplicate-element")
+        for child in sections[0]:
+            self._children.setdefault(local_name(child), []).append(child)
+
+    def all(self, name: str) -> "list[etree._Element]":
+        return self._children.get(name, [])
+
+    def one(self, name: str) -> "etree._Element | None":
+        """The first element of the name: the grammar allows one."""
+        found = self._children.get(name)
+        if found is None:
+            return None
+        if len(found) > 1:
+            self._warnings.append("daticert-duplicate-element")
+        return found[0]
+
+    def text(self, name: str) -> str | None:
+        return _text(self.one(name))
+
+
+def _text(element: "etree._Element | None") -> str | None:
+    if element is None:
+        return None
+    return _blank_is_none(_whole_text(element))
+
+
+def _whole_text(element: "etree._Element") -> str:
+    """All text inside, that of elements inside too: an unescaped `<b>` in a subject loses no word."""
+    return (element.text or "") if len(element) == 0 else "".join(map(str, element.itertext()))
+
+
+def _blank_is_none(text: str | None) -> str | None:
+    return (text.strip() or None) if text else None
+
+
+def _attribute(element: "etree._Element | None", name: str) -> str | None:
+    return None if element is None else _blank_is_none(element.get(name))
+
+
+def _subject(element: "etree._Element | None") -> str | None:
+    """`oggetto` as written, less the line breaks of pretty-printing around it; empty is a subject too."""
+    return None if element is None else _PRETTY_BLANKS.sub("", _whole_text(element))
+
+
+def _reference(text: str | None) -> str | None:
+    """`msgid` without `<>`, also where its brackets were escaped twice. Never url-decoded: `+` would become a blank."""
+    if text is not None and text.startswith("&lt;") and text.endswith("&gt;"):
+        text = text[4:-4]
+    return bare_id(text)
+
+
+def _error(root: "etree._Element", warnings: list[str]) -> str:
+    """`@errore`, whose default is `nessuno` (DTD)."""
+    error = _blank_is_none(root.get("errore"))
+    if error is None:
+        return Errore.NESSUNO.value
+    if error.lower() not in set(Errore):
+        warnings.append("unknown-errore")
+    return error
+
+
+def _recipients(header: _Section) -> tuple[CertifiedRecipient, ...]:
+    """`destinatari`, whose `@tipo` defaults to `certificato` (DTD)."""
+    return tuple(
+        CertifiedRecipient(address, _attribute(one, "tipo") or RecipientType.CERTIFIED.value)
+        for one in header.all("destinatari")[:MAX_RECIPIENTS]
+        if (address := _text(one)) is not None
+    )
+
+
+def _issued(moment: "etree._Element | None", warnings: list[str]) -> tuple[datetime | None, str | None]:
+    """`data`: its instant with the provider's offset, and its words as written."""
+    if moment is None:
+        warnings.append("date-missing")
+        return None, None
+    parts = {local_name(child): _text(child) or "" for child in reversed(moment)}
+    day, time = parts.get("giorno", ""), parts.get("ora", "")
+    zone = _attribute(moment, "zona")
+    words = " ".join(filter(None, (day, time, zone))) or None
+    offset = _offset(zone)
+    issued = _instant(day, time, offset) if offset is not None else None
+    if zone is None:
+        warnings.append("zone-missing")
+    elif offset is None:
+        warnings.append("zone-unreadable")
+    elif issued is None:
+        warnings.append("date-unreadable")
+    return issued, words
+
+
+def _offset(zone: str | None) -> timezone | None:
+    """`+0100` (RFC 6109 4.4), and `+01:00`, `+01,00`, `Z`, which cost nothing to read."""
+    if zone is None:
+        return None
+    if zone in ("Z", "z"):
+        return timezone(timedelta(0))
+    found = _ZONE.fullmatch(zone)
+    if found is None or int(found[2]) > 15 or int(found[3]) > 59:
+        return None
+    offset = timedelta(hours=int(found[2]), minutes=int(found[3]))
+    return timezone(-offset if found[1] == "-" else offset)
+
+
+def _instant(day: str, time: str, offset: timezone) -> datetime | None:
+    date, clock = _DAY.fullmatch(day), _TIME.fullmatch(time)
+    if date is None or clock is None:
+        return None
+    try:
+        return datetime(
+            int(date[3]), int(date[2]), int(date[1]), int(clock[1]), int(clock[2]), int(clock[3] or 0), tzinfo=offset
+        )
+    except ValueError:  # 31/02, 25:00
+        return None

@@ -1,0 +1,117 @@
+"""What does a mail certify? Its facts as one value, with what was verified of its signature."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pec_tracker.pec.standard import Kind
+
+
+class Verdict(StrEnum):
+    """What holds of the signature; only `trusted` can become proof."""
+
+    TRUSTED = "trusted"  # holds, chain to an anchor valid at T, signer's address right
+    INTACT = "intact"  # holds, but the signer is not trusted or could not be checked
+    BROKEN = "broken"  # there is a signature and it does not hold
+    UNSIGNED = "unsigned"  # there is no signature
+
+
+@dataclass(frozen=True, slots=True)
+class CertifiedRecipient:
+    """One `destinatari` of the certification data, its address and type as the provider wrote them."""
+
+    address: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One leaf of a message's MIME tree: enough to compare it later without the message.
+
+    `sha256` is over the decoded content; `sha1` and `sha1_encoded` (hex) over the decoded and the transfer-encoded
+    content, because a brief receipt's hash SHOULD be over the base64 form (RFC 6109 3.3.2.2) and is not always.
+    `brief_hash` is the 40 hex digits that a brief receipt carries in place of the content.
+    """
+
+    path: str  # "1.2": position in the tree
+    content_type: str
+    filename: str | None
+    sha256: str
+    sha1: str
+    sha1_encoded: str
+    brief_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A message in hashes: `body` is the SHA-256 of everything after the first blank line, line ends as CRLF.
+
+    Line breaks at the very end are left out: the boundary after an enclosed message takes one of them.
+    """
+
+    body: str
+    parts: tuple[Part, ...]
+    message_id: str | None
+    subject: str | None
+    sender: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one mail certifies. Times are the daticert's own, with the provider's offset.
+
+    `key` is the SHA-256 (hex) of the mail: it orders and names evidence. `reference` and `identifier` have no `<>`.
+    `enclosed` is the fingerprint of the original that came with it (delivery receipts, envelopes).
+    """
+
+    key: str
+    kind: Kind
+    verdict: Verdict
+    tipo: str | None = None
+    error: str | None = None
+    error_code: str | None = None  # 5.1.1, 5.2.2, 5.4.1 ... from the head of errore-esteso
+    error_detail: str | None = None
+    issued_at: datetime | None = None
+    provider: str | None = None
+    sender: str | None = None
+    recipients: tuple[CertifiedRecipient, ...] = ()
+    recipient: str | None = None  # `consegna`: the one recipient that it is about
+    receipt_form: str | None = None
+    subject: str | None = None
+    reference: str | None = None
+    identifier: str | None = None
+    enclosed: Fingerprint | None = None
+
+
+# The eight checks of a signature: true, false, or None where it could not be checked.
+CHECKS = (
+    "structure",
+    "digest",
+    "signature",
+    "chain",
+    "valid_now",
+    "signer_address",
+    "provider_domain",
+    "revocation",
+)
+
+Checks = Mapping[str, bool | None]
+
+
+def address_key(address: str) -> str:
+    """The form in which two addresses are compared: trimmed and lower-case.
+
+    RFC 5321 2.4 lets a local part be case-sensitive; providers echo it in other cases (seen: ULIB logs), so PEC is not.
+    """
+    return address.strip().lower()
+
+
+def bare_id(text: str | None) -> str | None:
+    """A Message-ID or identifier without blanks, folding and one pair of `<>`; None if nothing is left."""
+    if text is None:
+        return None
+    joined = "".join(text.split())
+    if joined.startswith("<") and joined.endswith(">"):
+        joined = joined[1:-1]
+    return joined or None

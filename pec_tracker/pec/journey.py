@@ -1,0 +1,319 @@
+"""Where does a message stand with one recipient? A pure function of its evidence and the time."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from pec_tracker.pec.evidence import Evidence, address_key
+from pec_tracker.pec.standard import (
+    DELAY_24_HOURS,
+    DISABLED_MAILBOX,
+    FIRST_NOTICE_HOURS,
+    FULL_MAILBOX,
+    SECOND_NOTICE_EARLIEST_HOURS,
+    SECOND_NOTICE_HOURS,
+    UNKNOWN_MAILBOX,
+    VIRUS_FOUND,
+    Errore,
+    Kind,
+    RecipientType,
+)
+
+ACCEPTANCE_DUE: Final = timedelta(minutes=15)  # our own expectation: receipts are seen within a minute
+FIRST_NOTICE: Final = timedelta(hours=FIRST_NOTICE_HOURS)
+SECOND_NOTICE: Final = timedelta(hours=SECOND_NOTICE_HOURS)
+SECOND_NOTICE_EARLIEST: Final = timedelta(hours=SECOND_NOTICE_EARLIEST_HOURS)
+
+_NO_TIME: Final = datetime.max.replace(tzinfo=UTC)
+
+
+class State(StrEnum):
+    """The states of a journey, best evidence first (style: the glossary)."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    NOT_ACCEPTED = "not_accepted"
+    EXTERNAL = "external"
+    DELAYED = "delayed"
+    ACCEPTED = "accepted"
+    AWAITING_ACCEPTANCE = "awaiting_acceptance"
+
+
+class NextStep(StrEnum):
+    """What the user should do, or wait for, next."""
+
+    NOTHING = "nothing"
+    WAIT_ACCEPTANCE = "wait-acceptance"
+    WAIT_DELIVERY = "wait-delivery"
+    ASK_PROVIDER = "ask-provider"
+    CORRECT_AND_RESEND = "correct-and-resend"
+    CHECK_ADDRESS = "check-address"
+    RESEND_LATER = "resend-later"
+    OTHER_CHANNEL = "other-channel"
+    REMOVE_VIRUS = "remove-virus"
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """The state of one message towards one recipient.
+
+    `state_at` is the certified time of the evidence that decided. `evidence` holds the keys of the evidence that
+    counts, best first. `error_code` and `error_detail` are the provider's, on failure. `due_at` is when the next
+    evidence is due; `overdue` says that it has passed. `contradictions` names conflicts (`delivery-and-failure` ...).
+    """
+
+    recipient: str
+    state: State
+    state_at: datetime | None
+    accepted_at: datetime | None
+    delivered_at: datetime | None
+    error_code: str | None
+    error_detail: str | None
+    due_at: datetime | None
+    overdue: bool
+    contradictions: tuple[str, ...]
+    evidence: tuple[str, ...]
+    next_step: NextStep
+
+
+# What a person should look at first; the order in which a message's worst recipient is found.
+_ATTENTION: Final = (
+    State.NOT_ACCEPTED,
+    State.FAILED,
+    State.DELAYED,
+    State.AWAITING_ACCEPTANCE,
+    State.ACCEPTED,
+    State.EXTERNAL,
+    State.DELIVERED,
+)
+
+_ABOUT_ALL: Final = frozenset({Kind.ACCEPTANCE, Kind.NON_ACCEPTANCE})
+# Between providers, never to a user (RFC 6109 2.1.1.1.1, 3.2.3): listed where one is seen, they move nothing.
+_ABOUT_NOBODY: Final = frozenset({Kind.TAKEN_IN_CHARGE, Kind.VIRUS_NOTICE})
+_ABOUT_ONE: Final = frozenset({Kind.DELIVERY, Kind.NON_DELIVERY, Kind.DELAY_NOTICE})
+
+# AgID integrative note 12: the code at the head of errore-esteso says more than @errore (seen: `altro` with 5.1.1).
+_STEP_OF_CODE: Final = {
+    UNKNOWN_MAILBOX: NextStep.CHECK_ADDRESS,
+    DISABLED_MAILBOX: NextStep.OTHER_CHANNEL,
+    FULL_MAILBOX: NextStep.RESEND_LATER,
+    DELAY_24_HOURS: NextStep.RESEND_LATER,
+    VIRUS_FOUND: NextStep.REMOVE_VIRUS,
+}
+_STEP_OF_ERROR: Final[dict[str, NextStep]] = {
+    Errore.NO_DEST: NextStep.CHECK_ADDRESS,
+    Errore.NO_DOMINIO: NextStep.CHECK_ADDRESS,
+    Errore.VIRUS: NextStep.REMOVE_VIRUS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """The evidence of one recipient by what it says, each in order of time."""
+
+    deliveries: tuple[Evidence, ...]
+    failures: tuple[Evidence, ...]
+    refusals: tuple[Evidence, ...]
+    delays: tuple[Evidence, ...]
+    acceptances: tuple[Evidence, ...]
+    asides: tuple[Evidence, ...]
+    external: bool
+
+    @property
+    def best_first(self) -> tuple[Evidence, ...]:
+        return self.deliveries + self.failures + self.refusals + self.delays + self.acceptances + self.asides
+
+
+def journey(recipient: str, evidence: Sequence[Evidence], *, now: datetime, submitted_at: datetime | None) -> Journey:
+    """The state of a message towards `recipient`, from its evidence in any order and however often repeated.
+
+    `evidence` is what counts for the message, trusted and agreeing; what concerns other recipients is left out here.
+    Certified times decide (RFC 6109 4.3); `now` and `submitted_at`, our own clock's, only say what is due.
+    """
+    course = _course(recipient, evidence)
+    state, deciding = _state(course)
+    accepted_at = _time_of_first(course.acceptances)
+    due_at = _due_at(state, deciding, accepted_at=accepted_at, submitted_at=submitted_at, now=now)
+    overdue = due_at is not None and now > due_at
+    failed = deciding if state in (State.FAILED, State.NOT_ACCEPTED, State.DELAYED) else None
+    return Journey(
+        recipient=recipient,
+        state=state,
+        state_at=deciding.issued_at if deciding else None,
+        accepted_at=accepted_at,
+        delivered_at=_time_of_first(course.deliveries),
+        error_code=failed.error_code if failed else None,
+        error_detail=failed.error_detail if failed else None,
+        due_at=due_at,
+        overdue=overdue,
+        contradictions=tuple(_contradictions(course)),
+        evidence=tuple(dict.fromkeys(one.key for one in course.best_first)),
+        next_step=_next_step(state, deciding, overdue=overdue),
+    )
+
+
+def summary(journeys: Iterable[Journey]) -> State:
+    """The state of a whole message: of the recipient who most needs a person's attention."""
+    return min((one.state for one in journeys), key=_ATTENTION.index, default=State.AWAITING_ACCEPTANCE)
+
+
+def is_final_delay(notice: Evidence, *, accepted_at: datetime | None) -> bool:
+    """Whether a delay notice closes the transaction, as the one after 24 h does (RFC 6109 3.1.6).
+
+    Both notices look alike. The second says 5.4.1 (seen: several providers), and comes no earlier than 22 h after the
+    acceptance; the first leaves delivery possible.
+    """
+    if notice.error_code == DELAY_24_HOURS:
+        return True
+    if notice.issued_at is None or accepted_at is None:
+        return False
+    return notice.issued_at - accepted_at >= SECOND_NOTICE_EARLIEST
+
+
+def _course(recipient: str, evidence: Sequence[Evidence]) -> _Course:
+    """`evidence` that concerns `recipient`, sorted by what it says of him."""
+    ours = sorted((one for one in dict.fromkeys(evidence) if _concerns(one, recipient)), key=_time_key)
+
+    def of_kind(kind: Kind) -> tuple[Evidence, ...]:
+        return tuple(one for one in ours if one.kind is kind)
+
+    acceptances = of_kind(Kind.ACCEPTANCE)
+    accepted_at = _time_of_first(acceptances)
+    notices = of_kind(Kind.DELAY_NOTICE)
+    final = tuple(one for one in notices if is_final_delay(one, accepted_at=accepted_at))
+    return _Course(
+        deliveries=of_kind(Kind.DELIVERY),
+        failures=tuple(sorted(of_kind(Kind.NON_DELIVERY) + final, key=_time_key)),
+        refusals=of_kind(Kind.NON_ACCEPTANCE),
+        delays=tuple(one for one in notices if one not in final),
+        acceptances=acceptances,
+        asides=tuple(one for one in ours if one.kind in _ABOUT_NOBODY),
+        external=_is_external(recipient, acceptances),
+    )
+
+
+def _concerns(evidence: Evidence, recipient: str) -> bool:
+    """Whether evidence speaks of `recipient`: by `consegna`, or else as the only one that it lists."""
+    if evidence.kind in _ABOUT_ALL:
+        return True
+    if evidence.kind not in _ABOUT_ONE | _ABOUT_NOBODY:
+        return False
+    listed = {address_key(one.address) for one in evidence.recipients}
+    if evidence.recipient is not None:
+        return address_key(evidence.recipient) == address_key(recipient)
+    if evidence.kind in _ABOUT_NOBODY:
+        return address_key(recipient) in listed
+    return listed == {address_key(recipient)}
+
+
+def _is_external(recipient: str, acceptances: Sequence[Evidence]) -> bool:
+    """An ordinary mailbox, by the first acceptance that lists it; listed both ways it is held to be certified."""
+    for acceptance in acceptances:
+        types = {one.type for one in acceptance.recipients if address_key(one.address) == address_key(recipient)}
+        if types:
+            return types == {RecipientType.EXTERNAL.value}
+    return False
+
+
+def _state(course: _Course) -> tuple[State, Evidence | None]:
+    """The best state that the evidence gives, and the earliest evidence that gives it."""
+    claims = (
+        (State.DELIVERED, course.deliveries),
+        (State.FAILED, course.failures),
+        (State.NOT_ACCEPTED, course.refusals),
+        (State.EXTERNAL, course.acceptances if course.external else ()),
+        (State.DELAYED, course.delays),
+        (State.ACCEPTED, course.acceptances),
+    )
+    for state, evidence in claims:
+        if evidence:
+            return state, evidence[0]
+    return State.AWAITING_ACCEPTANCE, None
+
+
+def _due_at(
+    state: State,
+    deciding: Evidence | None,
+    *,
+    accepted_at: datetime | None,
+    submitted_at: datetime | None,
+    now: datetime,
+) -> datetime | None:
+    """When the next evidence is due. A receipt or notice at 12 h may be missing for good reason (RFC 6109 3.1.6: the
+    recipient's provider took the message in charge), so after 12 h what is due is the end at 24 h.
+    """
+    if state is State.AWAITING_ACCEPTANCE:
+        return submitted_at + ACCEPTANCE_DUE if submitted_at else None
+    if state not in (State.ACCEPTED, State.DELAYED):
+        return None
+    if accepted_at is None:  # a delay notice without its acceptance: it comes at 12 h
+        noticed_at = deciding.issued_at if deciding else None
+        return noticed_at + SECOND_NOTICE - FIRST_NOTICE if noticed_at else None
+    if state is State.ACCEPTED and now <= accepted_at + FIRST_NOTICE:
+        return accepted_at + FIRST_NOTICE
+    return accepted_at + SECOND_NOTICE
+
+
+def _contradictions(course: _Course) -> Iterable[str]:
+    """Names of what cannot both be true. A 12 h notice and a delivery can."""
+    if course.deliveries and course.failures:
+        yield "delivery-and-failure"
+    if course.deliveries and course.refusals:
+        yield "delivery-and-not-accepted"
+    if course.deliveries and course.external:
+        yield "delivery-to-external"
+    if course.failures and course.refusals:
+        yield "failure-and-not-accepted"
+    if course.acceptances and course.refusals:
+        first, refusal = course.acceptances[0], course.refusals[0]
+        yield "acceptance-after-refusal" if _time_key(refusal) < _time_key(first) else "refusal-after-acceptance"
+    if _differ_in_time(course.deliveries):
+        yield "two-deliveries"
+    if _differ_in_time(course.acceptances):
+        yield "two-acceptances"
+
+
+def _differ_in_time(evidence: Sequence[Evidence]) -> bool:
+    """More than one certified time: not the same receipt, sent twice."""
+    return len({one.issued_at for one in evidence if one.issued_at is not None}) > 1
+
+
+def _next_step(state: State, deciding: Evidence | None, *, overdue: bool) -> NextStep:
+    """What the user should do now."""
+    match state:
+        case State.DELIVERED:
+            return NextStep.NOTHING
+        case State.FAILED:
+            return _after_failure(deciding)
+        case State.NOT_ACCEPTED:
+            virus = deciding is not None and deciding.error == Errore.VIRUS
+            return NextStep.REMOVE_VIRUS if virus else NextStep.CORRECT_AND_RESEND
+        case State.EXTERNAL:  # no proof of delivery will ever come from an ordinary mailbox (RFC 6109 2.2.3)
+            return NextStep.OTHER_CHANNEL
+        case State.AWAITING_ACCEPTANCE:
+            return NextStep.ASK_PROVIDER if overdue else NextStep.WAIT_ACCEPTANCE
+        case State.ACCEPTED | State.DELAYED:
+            return NextStep.ASK_PROVIDER if overdue else NextStep.WAIT_DELIVERY
+
+
+def _after_failure(failure: Evidence | None) -> NextStep:
+    """By the code first, then by the error; a failure that says neither leaves another channel."""
+    if failure is None:
+        return NextStep.OTHER_CHANNEL
+    if failure.error_code in _STEP_OF_CODE:
+        return _STEP_OF_CODE[failure.error_code]
+    if failure.kind is Kind.DELAY_NOTICE:
+        return NextStep.RESEND_LATER
+    return _STEP_OF_ERROR.get(failure.error or Errore.NESSUNO, NextStep.OTHER_CHANNEL)
+
+
+def _time_of_first(evidence: Sequence[Evidence]) -> datetime | None:
+    """The certified time of the first of `evidence`, which is in order of time."""
+    return evidence[0].issued_at if evidence else None
+
+
+def _time_key(evidence: Evidence) -> tuple[datetime, str, str]:
+    """Earliest first, what has no time last, the rest by key: the same order from any order."""
+    return evidence.issued_at or _NO_TIME, evidence.key, evidence.recipient or ""

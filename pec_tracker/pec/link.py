@@ -1,0 +1,72 @@
+"""By which keys does a mail find the message that it belongs to?
+
+Keys are looked for, not believed: outer headers are among them, so that a forgery is shown beside the message that it
+claims to be about. What counts as proof is `agree`'s to say, from what is signed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pec_tracker.pec.evidence import bare_id
+from pec_tracker.pec.read import Headers, Mail, headers_of
+from pec_tracker.pec.standard import Kind
+
+# Only these answer somebody. A receipt encloses our own original, whose In-Reply-To names a message of someone else.
+_ANSWERS: Final = frozenset({Kind.TRANSPORT_ENVELOPE, Kind.ANOMALY_ENVELOPE, Kind.ORDINARY})
+
+
+@dataclass(frozen=True, slots=True)
+class LinkKeys:
+    """Keys in the order in which they are tried; ids without `<>`, exact as written (compare also lower-case).
+
+    `references`: daticert msgid, X-Riferimento-Message-ID, Message-ID of the enclosed original and its own
+    X-Riferimento-Message-ID. `identifiers`: the provider's identificativo. `replies_to`: ids that an incoming
+    envelope or ordinary mail answers (In-Reply-To, References, of the envelope and of its original); each may be the
+    reference of one of our messages or its identifier, which is the Message-ID that its recipient saw.
+    """
+
+    references: tuple[str, ...]
+    identifiers: tuple[str, ...]
+    replies_to: tuple[str, ...]
+
+
+def keys(mail: Mail) -> LinkKeys:
+    """The keys of `mail`, most reliable first, each once."""
+    daticert, outer = mail.daticert, mail.headers
+    inner = headers_of(mail.original) if mail.original else None
+    return LinkKeys(
+        references=_distinct(
+            [
+                daticert.reference if daticert else None,
+                outer.reference if outer else None,
+                inner.message_id if inner else None,
+                inner.reference if inner else None,
+            ]
+        ),
+        identifiers=_distinct([daticert.identifier if daticert else None]),
+        replies_to=_replies_to(outer, inner) if mail.kind in _ANSWERS else (),
+    )
+
+
+def same(a: str | None, b: str | None) -> bool:
+    """Whether two ids name one message: exactly, or but for case (providers may echo them in other cases).
+
+    Blanks, folding and `<>` do not count. Nothing is url-decoded: that would make a blank of `+`.
+    """
+    left, right = bare_id(a), bare_id(b)
+    if left is None or right is None:
+        return False
+    return left == right or left.lower() == right.lower()
+
+
+def _replies_to(*headers: Headers | None) -> tuple[str, ...]:
+    """What the mail answers: the nearest first (In-Reply-To, then References from its end)."""
+    present = [one for one in headers if one is not None]
+    answered = [identifier for one in present for identifier in one.in_reply_to]
+    return _distinct([*answered, *(identifier for one in present for identifier in reversed(one.references))])
+
+
+def _distinct(ids: Iterable[str | None]) -> tuple[str, ...]:
+    """`ids` without `<>`, in order, each once."""
+    return tuple(dict.fromkeys(bare for bare in map(bare_id, ids) if bare is not None))

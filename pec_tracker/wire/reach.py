@@ -1,0 +1,86 @@
+"""Why could the server not be reached, or why did it fall silent? Network errors, in words for a person."""
+
+import socket
+import ssl
+
+from pec_tracker.errors import ServerError
+from pec_tracker.wire.endpoint import Endpoint, Security
+from pec_tracker.wire.tls import tls_error
+
+
+def unreachable(endpoint: Endpoint, error: BaseException) -> ServerError:
+    """What `error`, raised while connecting to `endpoint`, means; a TlsError where it is about encryption."""
+    where: dict[str, object] = {"host": endpoint.host, "port": endpoint.port}
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return lost(endpoint, error)
+    if isinstance(error, ssl.SSLError):
+        return tls_error(endpoint, error)
+    if isinstance(error, socket.gaierror):
+        return ServerError(
+            "no server named {host} is known; check the spelling, and that this computer is online", **where
+        )
+    if isinstance(error, ConnectionRefusedError):
+        return ServerError("{host}:{port} refused the connection; check host and port", **where)
+    if isinstance(error, TimeoutError):
+        return ServerError(
+            "{host}:{port} did not answer within {seconds:g} seconds; check the port, and whether a firewall blocks it",
+            **where,
+            seconds=endpoint.timeout,
+        )
+    if isinstance(error, ConnectionResetError | BrokenPipeError | EOFError):
+        return lost(endpoint, error)
+    return ServerError(
+        "{host}:{port} cannot be reached: {reason}; check the network, host and port",
+        **where,
+        reason=getattr(error, "strerror", None) or type(error).__name__,
+    )
+
+
+def silent_greeting(endpoint: Endpoint) -> ServerError:
+    """The connection is open, but the server's first line never came."""
+    if endpoint.security is Security.STARTTLS:
+        return ServerError(
+            "{host}:{port} took the connection and said nothing for {seconds:g} seconds; "
+            "this port may want TLS from the first byte: set this server's security to tls, or check the port",
+            host=endpoint.host,
+            port=endpoint.port,
+            seconds=endpoint.timeout,
+        )
+    return ServerError(
+        "{host}:{port} took the connection and said nothing for {seconds:g} seconds; check the port, or try later",
+        host=endpoint.host,
+        port=endpoint.port,
+        seconds=endpoint.timeout,
+    )
+
+
+def lost(endpoint: Endpoint, error: BaseException | None = None) -> ServerError:
+    """An open connection broke, or the server fell silent in the middle of it."""
+    if isinstance(error, TimeoutError):
+        return ServerError(
+            "{host}:{port} said nothing for {seconds:g} seconds; it will be tried again",
+            host=endpoint.host,
+            port=endpoint.port,
+            seconds=endpoint.timeout,
+        )
+    return ServerError(
+        "the connection to {host}:{port} was lost; it will be tried again", host=endpoint.host, port=endpoint.port
+    )
+
+
+def nonsense(endpoint: Endpoint, *, protocol: str, said: str) -> ServerError:
+    """The server answers something that its protocol does not allow; `said` is shown shortened and cleaned."""
+    return ServerError(
+        "{host}:{port} does not speak {protocol} as its standard says: {said}; "
+        "check that this is the {protocol} port, else tell the provider",
+        host=endpoint.host,
+        port=endpoint.port,
+        protocol=protocol,
+        said=clean_text(said, limit=120),
+    )
+
+
+def clean_text(text: str, *, limit: int) -> str:
+    """A server's words on one line, control characters and broken encoding taken out, at most `limit` characters."""
+    plain = "".join(c if c.isprintable() else " " for c in text[: limit * 4])
+    return " ".join(plain.split())[:limit]

@@ -1,0 +1,313 @@
+"""Evidence counts only where it is about the very message: each point is held against what is known."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pec_tracker.pec.agree import Known, acceptance, agree, consensus, judge, same_subject
+from pec_tracker.pec.compose import Attachment, Draft, compose, new_tracker_id
+from pec_tracker.pec.evidence import CertifiedRecipient, Evidence, Fingerprint, Part, Verdict
+from pec_tracker.pec.fingerprint import fingerprint
+from pec_tracker.pec.read import evidence_of, read
+from pec_tracker.pec.standard import Kind
+from tests.factory.receipts import receipt
+
+SENT_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+ROME = timezone(timedelta(hours=1))
+ANNA, BRUNO = "anna@pec.example", "bruno@pec.example"
+ALL = (CertifiedRecipient("ANNA@pec.example", "certificato"), CertifiedRecipient(BRUNO, "esterno"))
+
+DRAFT = Draft(
+    sender="studio@pec.example",
+    to=(ANNA,),
+    cc=(BRUNO,),
+    subject="Diffida però",
+    text="Testo",
+    attachments=(Attachment("atto.pdf", b"%PDF-1.7"), Attachment("elenco.csv", b"a;b\r\n")),
+)
+OUTGOING = compose(DRAFT, tracker_id=new_tracker_id(bytes(16)), now=SENT_AT)
+KNOWN = Known(
+    composed=True,
+    sender=DRAFT.sender,
+    recipients=(ANNA, BRUNO),
+    subject=DRAFT.subject,
+    reference=OUTGOING.reference,
+    identifier=None,
+    fingerprint=fingerprint(OUTGOING.raw),
+)
+ACCEPTANCE = Evidence(
+    key="a" * 64,
+    kind=Kind.ACCEPTANCE,
+    verdict=Verdict.TRUSTED,
+    issued_at=datetime(2026, 3, 2, 10, 0, 20, tzinfo=ROME),
+    sender="Studio@PEC.example",
+    recipients=ALL,
+    subject="Diffida però",
+    reference=OUTGOING.reference.upper(),
+    identifier="opec.1@pec.example",
+)
+DELIVERY = replace(
+    ACCEPTANCE,
+    key="d" * 64,
+    kind=Kind.DELIVERY,
+    issued_at=datetime(2026, 3, 2, 10, 0, 40, tzinfo=ROME),
+    recipient=ANNA,
+    receipt_form="completa",
+)
+
+
+def points(evidence: Evidence, known: Known = KNOWN, **times: datetime | None) -> dict[str, bool | None]:
+    return dict(agree(evidence, known, **times).points)
+
+
+def as_returned(raw: bytes) -> Fingerprint:
+    """The original as a provider encloses it: another Message-ID, a field more, the last line break gone."""
+    head = b"X-Riferimento-Message-ID: <x@y>\r\nMessage-ID: <opec.1@pec.example>\r\n"
+    return fingerprint(head + raw.replace(b"Message-ID: <pt.", b"X-Old: <pt.").removesuffix(b"\r\n"))
+
+
+def briefly(parts: Sequence[Part], *, encoded: bool = True) -> tuple[Part, ...]:
+    """The parts as a brief receipt encloses them: named ones as hashes."""
+    return tuple(
+        replace(
+            part,
+            filename=f"{part.filename}.hash",
+            content_type="text/plain",
+            sha256="0" * 64,
+            brief_hash=part.sha1_encoded if encoded else part.sha1,
+        )
+        if part.filename
+        else part
+        for part in parts
+    )
+
+
+def test_genuine_evidence_agrees_on_every_point_that_it_speaks_of() -> None:
+    assert points(ACCEPTANCE, submitted_at=SENT_AT) == {
+        "sender": True,
+        "recipients": True,
+        "recipient": None,
+        "subject": True,
+        "reference": True,
+        "identifier": None,
+        "order_of_times": True,
+        "original": None,
+    }
+    delivery = replace(DELIVERY, enclosed=as_returned(OUTGOING.raw))
+    known = replace(KNOWN, identifier="OPEC.1@pec.example")
+    found = agree(delivery, known, accepted_at=ACCEPTANCE.issued_at, submitted_at=SENT_AT)
+    assert found.holds
+    assert {value for _, value in found.points} == {True}
+
+
+@pytest.mark.parametrize(
+    ("point", "changes"),
+    [
+        ("sender", {"sender": "altro@pec.example"}),
+        ("recipient", {"recipient": "estraneo@pec.example"}),
+        ("recipients", {"recipients": (*ALL, CertifiedRecipient("estraneo@pec.example", "certificato"))}),
+        ("subject", {"subject": "Diffida"}),
+        ("subject", {"subject": "DIFFIDA PERÒ"}),
+        ("reference", {"reference": "pt.other@pec.example"}),
+        ("reference", {"reference": None, "identifier": None}),
+        ("identifier", {"identifier": "opec.2@pec.example"}),
+        ("order_of_times", {"issued_at": SENT_AT - timedelta(minutes=6)}),
+        ("original", {"enclosed": as_returned(OUTGOING.raw.replace(b"JVBERi0x", b"JVBERi0y"))}),
+    ],
+)
+def test_one_point_that_differs_takes_its_proof_away(point: str, changes: dict[str, object]) -> None:
+    known = replace(KNOWN, identifier=ACCEPTANCE.identifier)
+    evidence = replace(DELIVERY, **changes)  # type: ignore[arg-type]
+    found = agree(evidence, known, accepted_at=ACCEPTANCE.issued_at, submitted_at=SENT_AT)
+    assert found.failed == (point,)
+    assert not found.holds
+
+
+def test_an_acceptance_lists_all_recipients_and_other_kinds_may_list_their_own() -> None:
+    assert points(replace(ACCEPTANCE, recipients=ALL[:1]))["recipients"] is False
+    assert points(replace(DELIVERY, recipients=ALL[:1]))["recipients"] is True
+    assert points(replace(DELIVERY, recipients=()))["recipients"] is None
+
+
+def test_a_receipt_without_reference_is_tied_by_a_known_identifier_only() -> None:
+    nameless = replace(DELIVERY, reference=None)
+    assert points(nameless)["reference"] is False
+    assert points(nameless, replace(KNOWN, identifier="opec.1@pec.example"))["reference"] is None
+    assert points(nameless, replace(KNOWN, reference=None))["reference"] is None
+
+
+def test_clocks_may_differ_by_five_minutes_and_only_for_what_we_sent() -> None:
+    early = replace(DELIVERY, issued_at=SENT_AT - timedelta(minutes=5))
+    assert points(early, submitted_at=SENT_AT)["order_of_times"] is True
+    long_before = replace(DELIVERY, issued_at=SENT_AT - timedelta(days=1))
+    assert points(long_before, replace(KNOWN, composed=False), submitted_at=SENT_AT)["order_of_times"] is None
+    assert points(long_before, accepted_at=SENT_AT)["order_of_times"] is False
+    assert points(replace(ACCEPTANCE, issued_at=None), submitted_at=SENT_AT)["order_of_times"] is None
+
+
+@pytest.mark.parametrize(
+    ("certified", "sent", "same"),
+    [
+        ("Fattura  n. 1\r\n\tdi marzo ", "Fattura n. 1 di marzo", True),
+        ("pero\u0300", "però", True),
+        ("=?utf-8?B?cGVyw7I=?=", "però", True),
+        ("=?utf-8?B?cGVyw7I=?=", "=?utf-8?B?cGVyw7I=?=", True),
+        ("=?nonsense?B?cGVy?=", "però", False),
+        ("ab", "a\x01b", True),
+        ("per\ufffd\ufffd 🎉", "però 🎉", True),
+        ("per\ufffd", "pero", False),
+        ("per\ufffd tutti", "però nessuno", False),
+        ("però", "perì", False),
+        ("Però", "però", False),
+        ("", "", True),
+        ("", "x", False),
+    ],
+)
+def test_only_what_mail_does_to_a_subject_is_tolerated(certified: str, sent: str, same: bool) -> None:
+    assert same_subject(certified, sent) is same
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=80))
+def test_a_subject_agrees_with_itself(subject: str) -> None:
+    assert same_subject(subject, subject)
+
+
+def test_a_subject_of_broken_letters_is_compared_in_an_instant() -> None:
+    assert not same_subject("\ufffdà" * 50_000 + "x", "à" * 100_000 + "y")
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+def test_a_brief_receipt_agrees_by_the_hashes_of_what_we_sent(encoded: bool) -> None:
+    assert KNOWN.fingerprint is not None
+    parts = briefly(KNOWN.fingerprint.parts, encoded=encoded)
+    enclosed = replace(KNOWN.fingerprint, body="0" * 64, parts=parts)
+    brief = replace(DELIVERY, receipt_form="breve", enclosed=enclosed)
+    assert points(brief)["original"] is True
+    assert points(replace(brief, receipt_form="completa"))["original"] is False
+    wrong_hash = replace(parts[1], brief_hash=hashlib.sha1(b"other").hexdigest())
+    for bent in (
+        (parts[0], wrong_hash, parts[2]),  # another file
+        (replace(parts[0], sha256="1" * 64), *parts[1:]),  # another text
+        (parts[0], replace(parts[1], filename="altro.pdf.hash"), parts[2]),
+        parts[:2],  # a file left out
+        (*parts, replace(parts[2], path="4")),  # a file added
+        (),
+    ):
+        assert points(replace(brief, enclosed=replace(enclosed, parts=bent)))["original"] is False
+
+
+def test_our_own_message_comes_back_byte_for_byte_a_found_one_may_be_re_encoded() -> None:
+    assert KNOWN.fingerprint is not None
+    recoded = replace(KNOWN.fingerprint, body="0" * 64)
+    complete = replace(DELIVERY, enclosed=recoded)
+    assert points(complete)["original"] is False
+    found = replace(KNOWN, composed=False)
+    assert points(complete, found)["original"] is True
+    changed = replace(recoded, parts=(replace(recoded.parts[0], sha256="1" * 64), *recoded.parts[1:]))
+    assert points(replace(DELIVERY, enclosed=changed), found)["original"] is False
+
+
+def test_what_a_provider_really_encloses_agrees_with_what_we_sent() -> None:
+    raw = receipt(
+        "avvenuta-consegna",
+        sender=DRAFT.sender,
+        subject=DRAFT.subject,
+        reference=OUTGOING.reference,
+        recipients=[(ANNA, "certificato"), (BRUNO, "certificato")],
+        recipient=ANNA,
+        original=OUTGOING.raw,
+    )
+    found = agree(evidence_of("k" * 64, read(raw), Verdict.TRUSTED), KNOWN)
+    assert found.failed == ()
+    assert dict(found.points)["original"] is True
+
+
+def test_a_delivery_that_came_before_its_acceptance_is_judged_by_it_later() -> None:
+    other = replace(DELIVERY, identifier="opec.other@pec.example")
+    assert [one.counts for one in judge([other], KNOWN)] == [True]
+    assert [(one.evidence.kind, one.counts) for one in judge([other, ACCEPTANCE], KNOWN)] == [
+        (Kind.ACCEPTANCE, True),
+        (Kind.DELIVERY, False),
+    ]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.INTACT, Verdict.BROKEN, Verdict.UNSIGNED])
+def test_evidence_that_is_not_trusted_never_counts_and_teaches_nothing(verdict: Verdict) -> None:
+    forged = replace(ACCEPTANCE, verdict=verdict, identifier="forged@evil.example", key="0" * 64)
+    judged = {one.evidence.key: one.counts for one in judge([forged, ACCEPTANCE, DELIVERY], KNOWN)}
+    assert judged == {forged.key: False, ACCEPTANCE.key: True, DELIVERY.key: True}
+    assert acceptance([forged], KNOWN) is None
+    assert consensus([forged], mailbox=None, sent_copy=None, sent_recipients=()) is None
+
+
+def test_what_a_found_message_is_comes_from_the_copy_in_sent() -> None:
+    copy = fingerprint(OUTGOING.raw)
+    known = consensus([DELIVERY, ACCEPTANCE], mailbox=DRAFT.sender, sent_copy=copy, sent_recipients=(ANNA, BRUNO))
+    assert known == replace(KNOWN, composed=False, identifier="opec.1@pec.example")
+    assert all(one.counts for one in judge([DELIVERY, ACCEPTANCE], known))
+
+
+def test_without_a_copy_it_comes_from_the_earliest_acceptance() -> None:
+    late = replace(ACCEPTANCE, key="1" * 64, subject="Altro", issued_at=SENT_AT + timedelta(days=2))
+    enclosing = replace(DELIVERY, enclosed=as_returned(OUTGOING.raw))
+    known = consensus([late, enclosing, ACCEPTANCE], mailbox=DRAFT.sender, sent_copy=None, sent_recipients=())
+    assert known is not None
+    assert (known.subject, known.identifier) == (ACCEPTANCE.subject, ACCEPTANCE.identifier)
+    assert known.recipients == ("ANNA@pec.example", BRUNO)
+    assert known.fingerprint == enclosing.enclosed
+    assert [one.counts for one in judge([late, enclosing, ACCEPTANCE], known)] == [True, True, False]
+
+
+def test_without_an_acceptance_receipts_of_two_recipients_stand_together() -> None:
+    one = replace(DELIVERY, recipients=(), recipient=ANNA)
+    other = replace(DELIVERY, key="e" * 64, kind=Kind.NON_DELIVERY, recipients=ALL[1:], recipient=BRUNO)
+    known = consensus([other, one], mailbox=None, sent_copy=None, sent_recipients=())
+    assert known is not None
+    assert all(judged.counts for judged in judge([one, other], known))
+
+
+def test_evidence_and_copies_of_another_sender_are_no_source() -> None:
+    foreign = replace(ACCEPTANCE, sender="altro@pec.example")
+    nameless = replace(ACCEPTANCE, sender=None)
+    copy = replace(fingerprint(OUTGOING.raw), sender="altro@pec.example")
+    assert consensus([foreign, nameless], mailbox=DRAFT.sender, sent_copy=copy, sent_recipients=(ANNA,)) is None
+    assert consensus([foreign], mailbox=None, sent_copy=None, sent_recipients=()) is not None
+
+
+evidence_values = st.builds(
+    replace,
+    st.sampled_from([ACCEPTANCE, DELIVERY]),
+    key=st.sampled_from("0123456789"),
+    verdict=st.sampled_from([Verdict.TRUSTED, Verdict.TRUSTED, Verdict.BROKEN]),
+    issued_at=st.none() | st.integers(-2, 4).map(lambda hours: SENT_AT + timedelta(hours=hours)),
+    subject=st.sampled_from([None, "Diffida però", "Altro"]),
+    identifier=st.sampled_from([None, "opec.1@pec.example", "opec.2@pec.example"]),
+    recipients=st.sampled_from([(), ALL, ALL[:1], ALL[1:]]),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(evidence_values, max_size=6, unique_by=lambda one: one.key),
+    st.randoms(use_true_random=False),
+    st.booleans(),
+)
+def test_neither_order_nor_repetition_changes_what_agrees(
+    evidence: list[Evidence], random: Random, has_copy: bool
+) -> None:
+    shuffled = evidence + evidence[:3]
+    random.shuffle(shuffled)
+    copy = fingerprint(OUTGOING.raw) if has_copy else None
+    results = [
+        consensus(order, mailbox=DRAFT.sender, sent_copy=copy, sent_recipients=(ANNA, BRUNO))
+        for order in (evidence, shuffled)
+    ]
+    assert results[0] == results[1]
+    assert judge(evidence, KNOWN, submitted_at=SENT_AT) == judge(shuffled, KNOWN, submitted_at=SENT_AT)
