@@ -15,16 +15,18 @@ help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 $(VENV)/installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed; say which with PYTHON=...")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -c constraints.txt -e .
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed; say which with PYTHON=...")'
+	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	@echo "Installing pec-tracker into $(VENV) ..."
+	@$(PIP) install -c constraints.txt -e '.[pdf]'
+	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) install -c constraints.txt -e '.[dev]'
-	touch $@
+	@echo "Installing what the tests need ..."
+	@$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@
 
-demo: $(VENV)/installed ## Send eight PEC through the sandbox, collect their receipts, show where each stands
+demo: $(VENV)/installed ## Send eight PEC through the sandbox, collect their receipts, show where each stands, prove one
 	$(BIN)/pec-tracker demo
 
 test: $(VENV)/installed-dev ## Lint, types, import rules and every test; installs or starts the servers that it needs
@@ -35,8 +37,9 @@ lint: $(VENV)/installed-dev ## Ruff: style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/installed-dev ## mypy --strict
+types: $(VENV)/installed-dev ## mypy --strict, here and as on Windows
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/windows pec_tracker
 
 imports: $(VENV)/installed-dev ## The import rules of the house
 	$(BIN)/lint-imports

@@ -89,6 +89,13 @@ def from_paths(paths: Sequence[Path]) -> Trust:
     return Trust(anchors=tuple(anchors.values()), crls=_distinct(others.crls), ocsp=_distinct(others.ocsp))
 
 
+def stamp_roots(ca_file: Path | None) -> tuple[bytes, ...]:
+    """The certificates at which a time-stamp authority's chain may end: those of *ca_file*, else the public roots."""
+    if ca_file is not None:
+        return tuple(anchor.der for anchor in from_paths([ca_file]).anchors)
+    return tuple(dict.fromkeys(der for _, der in _public_roots()))
+
+
 def combined(first: Trust, second: Trust) -> Trust:
     """Both, the first's anchors first; an anchor in both keeps both of its roles."""
     return Trust(

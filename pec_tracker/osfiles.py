@@ -1,14 +1,19 @@
-"""What differs between operating systems about files? All that is Unix-only stands here, with a portable branch."""
+"""What differs between operating systems about files? All that is Unix-only stands here, with a portable branch.
+
+So do the signals that end a program.
+"""
 
 import ctypes
 import errno
 import functools
 import os
 import secrets
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 from pec_tracker.errors import DiskFullError, StorageError
 
@@ -23,9 +28,13 @@ _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 # Links that a file system (exFAT, some network shares) does not have.
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK}
 
+# Not on Windows, which has no descriptors of folders.
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+
 # What was written once is not for writing again; on Windows the read-only attribute would also forbid deleting.
 _WRITTEN_ONCE = 0o600 if WINDOWS else 0o400
 _PRIVATE_FOLDER = 0o700
+_PRIVATE_FILE = 0o600
 
 
 @contextmanager
@@ -51,6 +60,12 @@ def disk_errors(folder: Path) -> Iterator[None]:
 def make_private_folder(folder: Path) -> None:
     """Make *folder* and what is missing above it; only its owner may look into it."""
     folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+
+
+def make_private_file(path: Path) -> None:
+    """Make the empty file *path* where there is none; only its owner may read and write it."""
+    if not path.exists():
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, _PRIVATE_FILE))
 
 
 def create(path: Path, content: bytes, *, synced: bool) -> None:
@@ -100,7 +115,7 @@ def sync_folder(folder: Path) -> None:
     if WINDOWS:
         return
     with suppress(FileNotFoundError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(folder, _FOLDER)
         try:
             os.fsync(descriptor)
         finally:
@@ -117,7 +132,7 @@ def whole_sync(folder: Path) -> Iterator[Callable[[], None] | None]:
     if syncfs is None:
         yield None
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(folder, _FOLDER)
     try:
         yield functools.partial(_call_syncfs, syncfs, descriptor)
     finally:
@@ -151,7 +166,7 @@ def locked(path: Path) -> Iterator[bool]:
 
     It saves double work and keeps no promise: the operating system drops it when the process ends.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, _PRIVATE_FILE)
     try:
         yield _lock(descriptor)
     finally:
@@ -171,3 +186,24 @@ def _lock(descriptor: int) -> bool:
     except OSError:
         return False
     return True
+
+
+class ToldToStop:
+    """Has this process been asked to end, by the system or by Ctrl-C? Made in the main thread, then called.
+
+    A flag and no lock: a signal may come while one is held.
+    """
+
+    def __init__(self) -> None:
+        self._stop = False
+        for name in ("SIGTERM", "SIGINT", "SIGBREAK"):  # the last one is Windows'
+            number = getattr(signal, name, None)
+            if number is not None:
+                signal.signal(number, self._hear)
+
+    def __call__(self) -> bool:
+        """Whether to stop now."""
+        return self._stop
+
+    def _hear(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop = True

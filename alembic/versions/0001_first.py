@@ -126,9 +126,9 @@ def upgrade() -> None:
         sa.Column("lease_owner", sa.Text(), nullable=True),
         sa.Column("lease_until", UTC_TIME, nullable=True),
         sa.CheckConstraint(
-            "origin = 'found' OR (raw IS NOT NULL AND reference_key IS NOT NULL)", name="ck_message_composed"
+            "origin = 'found' OR (raw IS NOT NULL AND reference_key IS NOT NULL)", name=op.f("ck_message_composed")
         ),
-        sa.CheckConstraint("origin IN ('composed', 'found')", name="ck_message_origin"),
+        sa.CheckConstraint("origin IN ('composed', 'found')", name=op.f("ck_message_origin")),
         sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name="fk_message_mailbox_id_mailbox"),
         sa.PrimaryKeyConstraint("id", name="pk_message"),
         sa.UniqueConstraint("key", name="uq_message_key"),
@@ -326,7 +326,7 @@ def upgrade() -> None:
         sa.Column("mail_id", ID, nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("seen_at", UTC_TIME, nullable=False),
-        sa.CheckConstraint("(mail_id IS NULL) <> (reason IS NULL)", name="ck_sighting_mail_or_reason"),
+        sa.CheckConstraint("(mail_id IS NULL) <> (reason IS NULL)", name=op.f("ck_sighting_mail_or_reason")),
         sa.ForeignKeyConstraint(["folder_id"], ["folder.id"], name="fk_sighting_folder_id_folder"),
         sa.ForeignKeyConstraint(["mail_id"], ["mail.id"], name="fk_sighting_mail_id_mail"),
         sa.PrimaryKeyConstraint("folder_id", "uid", name="pk_sighting"),

@@ -34,6 +34,20 @@ class FindingKind(StrEnum):
     SEAL_UNRECORDED = "seal-unrecorded"
     CHAIN_BROKEN = "chain-broken"
 
+    STAMP_MISSING = "stamp-missing"
+    STAMP_UNREADABLE = "stamp-unreadable"
+    STAMP_MISMATCH = "stamp-mismatch"
+    STAMP_BROKEN = "stamp-broken"
+    STAMP_UNTRUSTED = "stamp-untrusted"
+    STAMP_REPLACED = "stamp-replaced"
+    STAMP_UNRECORDED = "stamp-unrecorded"
+    STAMP_WITHOUT_SEAL = "stamp-without-seal"
+
+    NOTARY_MISSING = "notary-missing"
+    NOTARY_UNTRUSTED = "notary-untrusted"
+    NOTARY_MISMATCH = "notary-mismatch"
+    NOTARY_WITHOUT_SEAL = "notary-without-seal"
+
     DATABASE_UNREADABLE = "database-unreadable"
     DATABASE_LINE_EDITED = "database-line-edited"
     DATABASE_LINE_MISSING = "database-line-missing"

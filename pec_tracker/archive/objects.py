@@ -13,6 +13,7 @@ class Suffix(StrEnum):
     MAIL = ".eml"
     RECORD = ".json"
     CERTIFICATE = ".der"
+    OUTLOOK = ".msg"  # an Outlook item file, kept beside the mails that were rebuilt from it
 
 
 @dataclass(frozen=True, slots=True)

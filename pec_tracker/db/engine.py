@@ -1,21 +1,21 @@
 """How is the database opened? SQLite (the default) or PostgreSQL, always at the newest schema."""
 
 import importlib.resources
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
 
 from pec_tracker.errors import ConfigurationError, DiskFullError, StorageError
+from pec_tracker.osfiles import disk_errors, make_private_file
 
 BUSY_SECONDS = 30
+_BUSY_PAUSE = 0.01  # seconds
 RETRIES = 5  # of a transaction that met another process's rows
 
 T = TypeVar("T")
@@ -33,11 +33,24 @@ def open_engine(url: str) -> Engine:
             reason=type(error).__name__,
         ) from error
     if sqlite:
+        _make_private(parsed.database)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    with storage_errors():
-        migrate(engine)
+    try:
+        with storage_errors():
+            migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
+
+
+def _make_private(database: str | None) -> None:
+    """A new database is for its owner's eyes alone; SQLite gives the files that it lays beside it the same rights."""
+    if database and database != ":memory:" and not database.startswith("file:"):
+        path = Path(database)
+        with disk_errors(path.parent):
+            make_private_file(path)
 
 
 def sqlite_url(path: Path) -> str:
@@ -46,27 +59,41 @@ def sqlite_url(path: Path) -> str:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema to the newest revision; refuse a database from a newer release."""
-    config = Config()
-    config.set_main_option("script_location", str(_migrations()))
-    scripts = ScriptDirectory.from_config(config)
-    newest = scripts.get_current_head()
+    """Bring the schema to the newest revision; refuse a database from a newer release.
+
+    Alembic, which takes a third of a second to import, is asked only where there is something to migrate: the
+    revisions are the numbers at the head of the files' names.
+    """
+    folder = _migrations()
+    known = sorted(path.name.partition("_")[0] for path in (folder / "versions").glob("[0-9]*_*.py"))
     with reading(engine) as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    if current == newest:
+        current = _revision(connection)
+    if current == known[-1]:
         return
-    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+    if current is not None and current not in known:
         raise ConfigurationError(
             "the database was written by a newer release (schema {revision}); install that release or a later one",
             revision=current,
         )
     try:
-        _upgrade(engine, config)
+        _upgrade(engine, folder)
     except DBAPIError:
-        _upgrade(engine, config)  # another process made the first tables meanwhile: now there is nothing to do
+        _upgrade(engine, folder)  # another process made the first tables meanwhile: now there is nothing to do
 
 
-def _upgrade(engine: Engine, config: Config) -> None:
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
+
+
+def _upgrade(engine: Engine, folder: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(folder))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -133,11 +160,28 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _use_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA cache_size = -32000")
     cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    """Write ahead: a property of the file, that the first one to open it sets.
+
+    Here SQLite does not wait: whoever finds another at the same change, or writing, is refused at once, busy timeout or
+    not (a read lock is held already, and waiting with it could be for ever). So the waiting is done here.
+    """
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_BUSY_PAUSE)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from pec_tracker.db.engine import storage_errors, writing
+from pec_tracker.db.engine import reading, storage_errors, writing
 from pec_tracker.db.tables import Lease
 
 LEASE = timedelta(minutes=5)
@@ -82,3 +82,9 @@ def held(engine: Engine, name: str) -> Iterator[Held | None]:
         yield lease
     finally:
         release(engine, name, owner=lease.owner)
+
+
+def any_held(engine: Engine) -> bool:
+    """Whether any process is at work under a lease now."""
+    with reading(engine) as connection:
+        return connection.execute(select(Lease.name).where(Lease.until > datetime.now(UTC))).first() is not None

@@ -7,10 +7,10 @@ leases, quota samples and alerts, which start empty after a rebuild.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, MetaData, Table, Text, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, MetaData, Table, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from pec_tracker.db.types import Id, Sha256, UtcTime
+from pec_tracker.db.types import Id, PlainText, Sha256, UtcTime
 
 
 class Base(DeclarativeBase):
@@ -25,7 +25,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON, list[Any]: JSON, str: Text}  # noqa: RUF012
+    type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON, list[Any]: JSON, str: PlainText}  # noqa: RUF012
 
 
 def table(of: type[Base]) -> Table:

@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary
+from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+from pec_tracker.pec.fields import storable
 
 # What every zone and both engines can hold; a forged daticert may be dated in the year 1 or 9999.
 EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
@@ -12,6 +14,16 @@ LATEST = datetime(9999, 12, 29, tzinfo=UTC)
 
 # SQLite numbers rows by itself only in an INTEGER primary key.
 Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class PlainText(TypeDecorator[str]):
+    """Text as any database takes it: without NUL and lone surrogates, whoever wrote them, a mail or a person."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else storable(value)
 
 
 class Sha256(TypeDecorator[str]):

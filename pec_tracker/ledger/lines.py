@@ -30,6 +30,8 @@ OBJECT_FACTS: Mapping[str, Suffix] = {
     "records": Suffix.RECORD,
     "certificate": Suffix.CERTIFICATE,
     "certificates": Suffix.CERTIFICATE,
+    "outlook": Suffix.OUTLOOK,
+    "answers": Suffix.CERTIFICATE,  # revocation lists and OCSP answers, DER too
 }
 
 _SCALARS = (str, int, float, bool, type(None))

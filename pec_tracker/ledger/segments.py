@@ -3,6 +3,7 @@
     ROOT/ledger/00000042.jsonl      at most 1,000 lines
     ROOT/ledger/00000042.seal       "# previous <SHA-256 of the seal before|none>",
                                     then "<SHA-256>  <line id>.json" for each line
+    ROOT/ledger/00000042.tsr        a time-stamp over the seal (RFC 3161), where an authority gave one
 
 Numbers begin at 1. A seal is known by the SHA-256 of its file.
 """
@@ -55,11 +56,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class LedgerFiles:
-    """Which numbers have a segment and which a seal; `foreign` names files that are neither, nor a time-stamp."""
+    """Which numbers have a segment, a seal, a time-stamp; `foreign` names files that are none of these."""
 
     segments: frozenset[int]
     seals: frozenset[int]
     foreign: tuple[str, ...]
+    stamps: frozenset[int] = frozenset()
 
     @property
     def newest(self) -> int:
@@ -77,6 +79,11 @@ def seal_path(root: Path, number: int) -> Path:
     return ledger_folder(root) / f"{number:08}.seal"
 
 
+def stamp_path(root: Path, number: int) -> Path:
+    """The file of the time-stamp over a segment's seal."""
+    return ledger_folder(root) / f"{number:08}.tsr"
+
+
 def list_files(root: Path) -> LedgerFiles:
     """What lies in the ledger's folder. Raises OSError when it cannot be listed."""
     numbers: dict[str, set[int]] = {"jsonl": set(), "seal": set(), "tsr": set()}
@@ -88,7 +95,9 @@ def list_files(root: Path) -> LedgerFiles:
             numbers[match[2]].add(int(match[1]))
         elif not (path.name.startswith(".") and path.name.endswith(".tmp")):  # what a killed writer left aside
             foreign.append(path.name)
-    return LedgerFiles(frozenset(numbers["jsonl"]), frozenset(numbers["seal"]), tuple(foreign))
+    kinds = (frozenset(numbers[kind]) for kind in ("jsonl", "seal", "tsr"))
+    segments, seals, stamps = kinds
+    return LedgerFiles(segments, seals, tuple(foreign), stamps)
 
 
 def newest_seal_number(root: Path) -> int | None:

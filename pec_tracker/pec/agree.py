@@ -4,17 +4,16 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from pec_tracker.pec.evidence import Evidence, Fingerprint, Part, Verdict, address_key
+from pec_tracker.pec.evidence import Evidence, Fingerprint, Part, Verdict, address_key, time_key
 from pec_tracker.pec.fields import decoded_text
 from pec_tracker.pec.link import same
 from pec_tracker.pec.standard import Kind, ReceiptForm
 
 TOLERANCE: Final = timedelta(minutes=5)  # between two providers' clocks, or a provider's and ours
 
-_NO_TIME: Final = datetime.max.replace(tzinfo=UTC)
 _AFTER_ACCEPTANCE: Final = frozenset({Kind.DELIVERY, Kind.NON_DELIVERY, Kind.DELAY_NOTICE, Kind.TAKEN_IN_CHARGE})
 _HASH_SUFFIX: Final = ".hash"  # RFC 6109 3.3.2.2
 
@@ -204,10 +203,8 @@ def _whole_original(trusted: Sequence[Evidence], known: Known) -> Fingerprint | 
 
 
 def _in_time(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """Each evidence once, earliest first; what has no time comes last."""
-    return sorted(
-        dict.fromkeys(evidence), key=lambda one: (one.issued_at or _NO_TIME, one.key, one.kind, one.recipient or "")
-    )
+    """Each evidence once, in the order of `time_key`."""
+    return sorted(dict.fromkeys(evidence), key=time_key)
 
 
 def _is_from(sender: str | None, mailbox: str | None) -> bool:

@@ -41,7 +41,7 @@ _UNDERSTOOD: Final = frozenset(
         ExtensionOID.CRL_DISTRIBUTION_POINTS,
     }
 )
-# MD5 and older are refused; SHA-1 is genuine on certificates before about 2018 (pec-reference.md 4.2).
+# MD5 and older are refused; SHA-1 is genuine on certificates before about 2018.
 _ACCEPTED: Final = (hashes.SHA1, hashes.SHA224, hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 

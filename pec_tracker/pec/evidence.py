@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from pec_tracker.pec.standard import Kind
@@ -82,6 +82,19 @@ class Evidence:
     reference: str | None = None
     identifier: str | None = None
     enclosed: Fingerprint | None = None
+
+
+# Certified times are whole seconds, and a provider may accept and deliver in one: then kinds go as in the glossary.
+_PLACES = {kind: place for place, kind in enumerate(Kind)}
+_NO_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+def time_key(evidence: Evidence) -> tuple[datetime, int, str, str]:
+    """The order of evidence, the same from any order: earliest certified time first, what has none last.
+
+    In one and the same second an acceptance stands before what follows it, and the rest is by key.
+    """
+    return evidence.issued_at or _NO_TIME, _PLACES[evidence.kind], evidence.key, evidence.recipient or ""
 
 
 # The eight checks of a signature: true, false, or None where it could not be checked.

@@ -45,6 +45,7 @@ WANTED: Final = frozenset(
         "x-trasporto",
         "x-tiporicevuta",
         "x-pec-tracker",
+        "x-pec-tracker-rebuilt",
         "x-rem-subject",
     )
 )

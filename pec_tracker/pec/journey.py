@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from pec_tracker.pec.evidence import Evidence, address_key
+from pec_tracker.pec.evidence import Evidence, address_key, time_key
 from pec_tracker.pec.standard import (
     DELAY_24_HOURS,
     DISABLED_MAILBOX,
@@ -25,8 +25,6 @@ ACCEPTANCE_DUE: Final = timedelta(minutes=15)  # our own expectation: receipts a
 FIRST_NOTICE: Final = timedelta(hours=FIRST_NOTICE_HOURS)
 SECOND_NOTICE: Final = timedelta(hours=SECOND_NOTICE_HOURS)
 SECOND_NOTICE_EARLIEST: Final = timedelta(hours=SECOND_NOTICE_EARLIEST_HOURS)
-
-_NO_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class State(StrEnum):
@@ -51,6 +49,7 @@ class NextStep(StrEnum):
     CORRECT_AND_RESEND = "correct-and-resend"
     CHECK_ADDRESS = "check-address"
     RESEND_LATER = "resend-later"
+    RESEND_OR_OTHER_CHANNEL = "resend-or-other-channel"
     OTHER_CHANNEL = "other-channel"
     REMOVE_VIRUS = "remove-virus"
 
@@ -99,7 +98,7 @@ _STEP_OF_CODE: Final = {
     UNKNOWN_MAILBOX: NextStep.CHECK_ADDRESS,
     DISABLED_MAILBOX: NextStep.OTHER_CHANNEL,
     FULL_MAILBOX: NextStep.RESEND_LATER,
-    DELAY_24_HOURS: NextStep.RESEND_LATER,
+    DELAY_24_HOURS: NextStep.RESEND_OR_OTHER_CHANNEL,  # 24 h without an answer: nobody says that the mailbox is full
     VIRUS_FOUND: NextStep.REMOVE_VIRUS,
 }
 _STEP_OF_ERROR: Final[dict[str, NextStep]] = {
@@ -174,7 +173,7 @@ def is_final_delay(notice: Evidence, *, accepted_at: datetime | None) -> bool:
 
 def _course(recipient: str, evidence: Sequence[Evidence]) -> _Course:
     """`evidence` that concerns `recipient`, sorted by what it says of him."""
-    ours = sorted((one for one in dict.fromkeys(evidence) if _concerns(one, recipient)), key=_time_key)
+    ours = sorted((one for one in dict.fromkeys(evidence) if _concerns(one, recipient)), key=time_key)
 
     def of_kind(kind: Kind) -> tuple[Evidence, ...]:
         return tuple(one for one in ours if one.kind is kind)
@@ -185,7 +184,7 @@ def _course(recipient: str, evidence: Sequence[Evidence]) -> _Course:
     final = tuple(one for one in notices if is_final_delay(one, accepted_at=accepted_at))
     return _Course(
         deliveries=of_kind(Kind.DELIVERY),
-        failures=tuple(sorted(of_kind(Kind.NON_DELIVERY) + final, key=_time_key)),
+        failures=tuple(sorted(of_kind(Kind.NON_DELIVERY) + final, key=time_key)),
         refusals=of_kind(Kind.NON_ACCEPTANCE),
         delays=tuple(one for one in notices if one not in final),
         acceptances=acceptances,
@@ -268,7 +267,7 @@ def _contradictions(course: _Course) -> Iterable[str]:
         yield "failure-and-not-accepted"
     if course.acceptances and course.refusals:
         first, refusal = course.acceptances[0], course.refusals[0]
-        yield "acceptance-after-refusal" if _time_key(refusal) < _time_key(first) else "refusal-after-acceptance"
+        yield "acceptance-after-refusal" if time_key(refusal) < time_key(first) else "refusal-after-acceptance"
     if _differ_in_time(course.deliveries):
         yield "two-deliveries"
     if _differ_in_time(course.acceptances):
@@ -305,15 +304,10 @@ def _after_failure(failure: Evidence | None) -> NextStep:
     if failure.error_code in _STEP_OF_CODE:
         return _STEP_OF_CODE[failure.error_code]
     if failure.kind is Kind.DELAY_NOTICE:
-        return NextStep.RESEND_LATER
+        return NextStep.RESEND_OR_OTHER_CHANNEL
     return _STEP_OF_ERROR.get(failure.error or Errore.NESSUNO, NextStep.OTHER_CHANNEL)
 
 
 def _time_of_first(evidence: Sequence[Evidence]) -> datetime | None:
     """The certified time of the first of `evidence`, which is in order of time."""
     return evidence[0].issued_at if evidence else None
-
-
-def _time_key(evidence: Evidence) -> tuple[datetime, str, str]:
-    """Earliest first, what has no time last, the rest by key: the same order from any order."""
-    return evidence.issued_at or _NO_TIME, evidence.key, evidence.recipient or ""

@@ -38,6 +38,9 @@ MAX_ENCODED_XML: Final = 4 * certification.MAX_SIZE
 MAX_WRAPPED_DEPTH: Final = 4
 MAX_WRAPPED_PARTS: Final = 100
 
+# Our own mark on a mail that is not as it came but was rebuilt from a file that holds no mail (Outlook's .msg).
+X_REBUILT: Final = "X-PEC-Tracker-Rebuilt"
+
 _XML_TYPES: Final = frozenset({"application/xml", "text/xml"})
 _DATICERT_NAMES: Final = frozenset({DATICERT_NAME, "certdata.xml"})  # RFC 6109 4.3.3 has the second; never seen
 _OPAQUE_TYPES: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
@@ -117,7 +120,7 @@ def headers_of(raw: bytes) -> Headers | None:
 def evidence_of(key: str, mail: Mail, verdict: Verdict) -> Evidence:
     """What a mail certifies, as one value; `key` is the SHA-256 (hex) of its bytes.
 
-    Only the daticert certifies: without one there are kind and verdict alone (ETSI evidence: its time and identifier).
+    Only the daticert certifies: without one there are kind and verdict alone (of ETSI evidence also event and ids).
     """
     enclosed = None if mail.original is None else fingerprint(mail.original)
     certified = mail.daticert
@@ -127,6 +130,7 @@ def evidence_of(key: str, mail: Mail, verdict: Verdict) -> Evidence:
             key=key,
             kind=mail.kind,
             verdict=verdict,
+            tipo=first.event if first else None,
             issued_at=first.issued_at if first else None,
             identifier=first.identifier if first else None,
             enclosed=enclosed,
@@ -158,6 +162,8 @@ def _read(raw: bytes) -> Mail:
         return _without_content(None, "no-header" if raw else "empty")
     headers = _headers(outer.fields)
     warnings = ["header-cut"] if outer.fields.cut else []
+    if outer.fields.first(X_REBUILT.lower().encode()) is not None:
+        warnings.append("rebuilt-from-msg")
     if outer.type != "multipart/signed":
         return _unsigned(raw, outer, headers, warnings)
     signed = mime.signed_parts(raw, outer)

@@ -120,3 +120,6 @@ VIRUS_FOUND: Final = "5.5.1"
 FIRST_NOTICE_HOURS: Final = 12
 SECOND_NOTICE_HOURS: Final = 24
 SECOND_NOTICE_EARLIEST_HOURS: Final = 22
+
+# The organisation in the names of the sandbox's own authorities: no provider has it.
+SANDBOX_ORGANIZATION: Final = "Sandbox: non valida fuori dalle prove"

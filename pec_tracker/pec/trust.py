@@ -57,7 +57,7 @@ class PecAuthority:
         return _named(certificate, self.common_name, self.organization)
 
 
-# pec-reference.md 4.2: every PEC certificate of 2014 to 2026 that was looked at comes from one of these two.
+# Seen: every PEC certificate of 2014 to 2026 that was looked at comes from one of these two.
 PEC_AUTHORITIES: Final = (
     PecAuthority(
         common_name="AgID CA1",

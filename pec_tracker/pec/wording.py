@@ -11,7 +11,8 @@ from pec_tracker.pec.fingerprint import leaves
 MAX_TEXT: Final = 64 * 1024  # bytes of one text: nobody looks for a word of page 40
 MAX_LEAVES: Final = 200
 
-_TAG = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+# What is never closed takes the rest with it, so that each letter is looked at once.
+_TAG = re.compile(r"<(?:script|style)\b.*?(?:</(?:script|style)>|\Z)|<[^>]*(?:>|\Z)", re.DOTALL | re.IGNORECASE)
 
 
 def wording(raw: bytes) -> Iterator[str]:

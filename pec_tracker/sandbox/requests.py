@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +39,28 @@ def ask(folder: Path, wish: dict[str, Any], *, timeout: float = 10.0) -> int:
     return int(said["uid"])
 
 
+def forget_all(folder: Path) -> None:
+    """Drop what was asked of an earlier run of the sandbox in *folder*, and answers that nobody took."""
+    for left in (folder / FOLDER).glob("*"):
+        left.unlink(missing_ok=True)
+
+
 def answer_all(sandbox: Sandbox) -> int:
     """Do what other processes have asked for; how many wishes there were."""
-    place = sandbox.settings.folder / FOLDER
-    wishes = sorted(place.glob("*.wish")) if place.is_dir() else []
+    wishes = sorted((sandbox.settings.folder / FOLDER).glob("*.wish"))
     for wish in wishes:
-        try:
-            said: dict[str, Any] = {"uid": sandbox.inject(**json.loads(wish.read_text(encoding="utf-8")))}
-        except (PecTrackerError, ValueError, TypeError) as error:
-            said = {"refused": str(error)}
-        wish.unlink()
-        _write(wish.with_suffix(".answer"), said)
+        with suppress(FileNotFoundError):  # who asked has given up meanwhile
+            said = _answer(sandbox, wish.read_bytes())
+            wish.unlink()
+            _write(wish.with_suffix(".answer"), said)
     return len(wishes)
+
+
+def _answer(sandbox: Sandbox, wish: bytes) -> dict[str, Any]:
+    try:
+        return {"uid": sandbox.inject(**json.loads(wish))}
+    except (PecTrackerError, ValueError, TypeError) as error:
+        return {"refused": str(error)}
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ ADDRESS = "posta-certificata@pec.example"
 FROM_2020 = datetime(2020, 1, 1, tzinfo=UTC)
 UNTIL_2040 = datetime(2040, 1, 1, tzinfo=UTC)
 
-# Names as in the certificates of real mail (pec-reference.md 4.2).
+# Names as in the certificates of real mail.
 AGID_CA1 = {
     "country": "IT",
     "locality": "Roma",

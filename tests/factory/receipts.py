@@ -9,7 +9,7 @@
     raw = receipt("posta-certificata", original=sent)      # a transport envelope: X-Trasporto instead of X-Ricevuta
     raw = anomaly_envelope(original(sender="qualcuno@mail.example"))
 
-`kind` is the `tipo` of the daticert. All bytes are CRLF, laid out as real mail is (pec-reference.md 1.4), signed by
+`kind` is the `tipo` of the daticert. All bytes are CRLF, laid out as real mail is, signed by
 `provider_identity()` under `pec_authority()` under `root_authority()`: `trust()` holds that root as the only anchor.
 Anything can be bent for a forgery: `daticert=` (raw XML bytes, or None for none), `header_kind=`, `from_address=`,
 `headers=` (added lines), `signers=()` for an unsigned multipart/mixed, `signature=` for ready-made CMS bytes.

@@ -311,3 +311,12 @@ def test_neither_order_nor_repetition_changes_what_agrees(
     ]
     assert results[0] == results[1]
     assert judge(evidence, KNOWN, submitted_at=SENT_AT) == judge(shuffled, KNOWN, submitted_at=SENT_AT)
+
+
+@pytest.mark.parametrize("keys", ["ad", "da"])
+def test_in_one_second_an_acceptance_comes_before_its_delivery_whatever_their_keys(keys: str) -> None:
+    accepted = replace(ACCEPTANCE, key=keys[0] * 64)
+    delivered = replace(DELIVERY, key=keys[1] * 64, issued_at=ACCEPTANCE.issued_at)
+    for order in ([accepted, delivered], [delivered, accepted]):
+        assert [one.evidence for one in judge(order, KNOWN)] == [accepted, delivered]
+        assert [one.counts for one in judge(order, KNOWN)] == [True, True]

@@ -101,7 +101,7 @@ def test_deepest_chain_has_eight_certificates() -> None:
 
 
 def test_other_names_of_the_signer_are_held_against_the_constraints() -> None:
-    """AgID CA1 excludes all DNS names and IP addresses (pec-reference.md 4.2)."""
+    """AgID CA1 excludes all DNS names and IP addresses (seen in its certificate)."""
     without_hosts = (x509.NameConstraints(None, [x509.DNSName("")]), False)
     authority = ca.pec_ca(ROOT, key="chain-ca", extra=(without_hosts,))
     both = x509.SubjectAlternativeName([x509.RFC822Name(ca.ADDRESS), x509.DNSName("pec.example")])

@@ -171,7 +171,7 @@ def test_nothing_is_due_of_a_message_that_has_not_left() -> None:
         (Kind.NON_DELIVERY, "no-dominio", "9.9.9", NextStep.CHECK_ADDRESS),
         (Kind.NON_DELIVERY, "altro", None, NextStep.OTHER_CHANNEL),
         (Kind.NON_DELIVERY, None, None, NextStep.OTHER_CHANNEL),
-        (Kind.DELAY_NOTICE, "nessuno", "5.4.1", NextStep.RESEND_LATER),
+        (Kind.DELAY_NOTICE, "nessuno", "5.4.1", NextStep.RESEND_OR_OTHER_CHANNEL),
         (Kind.NON_ACCEPTANCE, "virus", None, NextStep.REMOVE_VIRUS),
         (Kind.NON_ACCEPTANCE, "altro", None, NextStep.CORRECT_AND_RESEND),
     ],
@@ -222,3 +222,15 @@ def test_any_order_and_any_repetition_give_the_same_journey(
 def test_more_evidence_never_worsens_what_was_delivered(given_evidence: list[Evidence], more: Evidence) -> None:
     if of(*given_evidence).state is State.DELIVERED:
         assert of(*given_evidence, more).state is State.DELIVERED
+
+
+@pytest.mark.parametrize("keys", ["ad", "da"])
+def test_in_one_second_a_refusal_comes_after_the_acceptance_whatever_their_keys(keys: str) -> None:
+    accepted, refused = replace(ACCEPTED, key=keys[0]), replace(REFUSED, key=keys[1], issued_at=ACCEPTED.issued_at)
+    for order in ((accepted, refused), (refused, accepted)):
+        assert of(*order).contradictions == ("refusal-after-acceptance",)
+
+
+def test_24_hours_without_delivery_are_not_told_as_a_full_mailbox() -> None:
+    for notice in (NOTICE_24H, replace(NOTICE_24H, error_code=None)):
+        assert of(ACCEPTED, notice).next_step is NextStep.RESEND_OR_OTHER_CHANNEL

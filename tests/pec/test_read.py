@@ -389,7 +389,7 @@ def test_etsi_evidence_is_kept_and_a_daticert_beside_it_decides() -> None:
     assert (alone.kind, beside.kind, unsigned.kind) == (Kind.REM_EVIDENCE, Kind.ACCEPTANCE, Kind.REM_EVIDENCE)
     assert [mail.rem[0].event for mail in (alone, beside, unsigned)] == ["SubmissionAcceptance"] * 3
     evidence = evidence_of("k", alone, Verdict.INTACT)
-    assert (evidence.identifier, evidence.tipo, evidence.reference) == ("ev-1", None, None)
+    assert (evidence.identifier, evidence.tipo, evidence.reference) == ("ev-1", "SubmissionAcceptance", None)
 
 
 def test_the_rem_header_is_noted_and_decides_nothing() -> None:

@@ -131,7 +131,7 @@ def test_pec_authority_without_constraints_leaves_the_domain_unchecked() -> None
 
 
 def test_mail_of_2016_under_digitpa_ca1_still_verifies() -> None:
-    """1,024-bit key, no EKU, SHA-1 throughout: genuine then (pec-reference.md 4.2)."""
+    """1,024-bit key, no EKU, SHA-1 throughout: genuine then."""
     root = ca.root(BALTIMORE, key="baltimore", digest="sha1", not_before=IN_2010, not_after=IN_2030)
     authority = ca.pec_ca(root, DIGITPA, key="digitpa", digest="sha1", not_before=IN_2010, not_after=IN_2030)
     leaf = ca.provider(

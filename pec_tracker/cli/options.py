@@ -1,0 +1,173 @@
+"""Which options mean the same in every command? Declared once here; help texts are translated when shown."""
+
+import copy
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from pec_tracker.clock import ROME
+from pec_tracker.texts import N_, _
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Option(click.Option):
+    """An option whose help is an English text of the catalogue."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The option's two columns of help, in the language spoken now."""
+        return click.Option.get_help_record(_told(self), ctx)
+
+
+class Argument(click.Argument):
+    """An argument whose help is an English text of the catalogue."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        """The argument's two columns of help, in the language spoken now."""
+        return click.Argument.get_help_record(_told(self), ctx)
+
+
+class Command(click.Command):
+    """A command whose help is an English text of the catalogue; its `epilog` holds examples, one a line.
+
+    What it returns is its exit status: an `errors.Exit`, or None for done.
+    """
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help in the language spoken now."""
+        click.Command.format_help_text(_told(self), ctx, formatter)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """The usage line's pieces, in the language spoken now."""
+        return [_(piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, line by line as they are."""
+        write_examples(self.epilog, formatter)
+
+    def get_short_help_str(self, limit: int = 90) -> str:
+        """The one line for the list of commands, in the language spoken now."""
+        return click.Command.get_short_help_str(_told(self), limit)
+
+
+class Group(click.Group):
+    """A command with subcommands, all of them translated."""
+
+    command_class = Command
+    group_class = type
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help in the language spoken now."""
+        click.Group.format_help_text(_told(self), ctx, formatter)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """The usage line's pieces, in the language spoken now."""
+        return [_(piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, line by line as they are."""
+        write_examples(self.epilog, formatter)
+
+    def get_short_help_str(self, limit: int = 90) -> str:
+        """The one line for the list of commands, in the language spoken now."""
+        return click.Group.get_short_help_str(_told(self), limit)
+
+
+# click's own placeholders, which it does not translate itself.
+PLACEHOLDERS: Final = (N_("[OPTIONS]"), N_("COMMAND [ARGS]..."))
+
+Helped = TypeVar("Helped", Option, Argument, Command, Group)
+
+
+def _told(thing: Helped) -> Helped:
+    told = copy.copy(thing)
+    told.help = _(thing.help) if thing.help else thing.help
+    return told
+
+
+def write_examples(epilog: str | None, formatter: click.HelpFormatter) -> None:
+    """Write `epilog`, one example a line, under its heading; click would fill the lines into a paragraph."""
+    if epilog:
+        with formatter.section(_("Examples")):
+            for line in epilog.strip().splitlines():
+                formatter.write(f"{'':>{formatter.current_indent}}{line.strip()}\n")
+
+
+class Moment(click.ParamType[datetime]):
+    """A time: ISO 8601 or dd/mm/yyyy [hh:mm[:ss]]; without a zone it is meant in Europe/Rome."""
+
+    name = "time"
+    _FORMS: Final = ("%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time that `value` says, with its zone."""
+        if isinstance(value, datetime):
+            return value
+        moment = self._read(str(value).strip())
+        if moment is None:
+            self.fail(
+                _("{value!r} is not a time; write 2026-11-23T10:00 or 23/11/2026 10:00").format(value=value), param, ctx
+            )
+        return moment if moment.tzinfo else moment.replace(tzinfo=ROME)
+
+    def _read(self, text: str) -> datetime | None:
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            pass
+        for form in self._FORMS:
+            try:
+                return datetime.strptime(text, form)  # noqa: DTZ007 - the zone is added by convert
+            except ValueError:
+                continue
+        return None
+
+
+def option(*declarations: str, **settings: Any) -> Callable[[F], F]:
+    """`click.option` with translated help: pass `help=N_("...")`."""
+    return click.option(*declarations, cls=Option, **settings)
+
+
+def argument(*declarations: str, **settings: Any) -> Callable[[F], F]:
+    """`click.argument` with translated help: pass `help=N_("...")`."""
+    return click.argument(*declarations, cls=Argument, **settings)
+
+
+def json_option(command: F) -> F:
+    """`--json`: the parameter `as_json`."""
+    return option("--json", "as_json", is_flag=True, help=N_("Print JSON, one object a line, for scripts."))(command)
+
+
+def trust_option(command: F) -> F:
+    """`--trust`, repeatable: the parameter `trust`, a tuple of paths."""
+    return option(
+        "--trust",
+        metavar="FILE|DIR",
+        multiple=True,
+        type=click.Path(exists=True, path_type=Path),
+        help=N_("Trust these certificates too (PEM, DER, PKCS#7, a folder), beside the default anchors."),
+    )(command)
+
+
+def at_option(command: F) -> F:
+    """`--at`: the parameter `at`, a time with its zone, or None."""
+    return option(
+        "--at",
+        metavar="TIME",
+        type=Moment(),
+        help=N_("Verify signatures as they stood at TIME (without a zone: Europe/Rome), not at the mail's own time."),
+    )(command)
+
+
+def mailbox_option(command: F) -> F:
+    """`--mailbox`, repeatable: the parameter `mailboxes`, a tuple of names; empty means all."""
+    return option(
+        "--mailbox",
+        "mailboxes",
+        metavar="NAME",
+        multiple=True,
+        help=N_("Only this mailbox (default: all; may be repeated)."),
+    )(command)

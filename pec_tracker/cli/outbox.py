@@ -1,0 +1,239 @@
+"""`pec-tracker outbox`: what has not left, why, and what does a person decide about it?"""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pec_tracker.cli.collect import tell_failed
+from pec_tracker.cli.messages import entry_facts, short
+from pec_tracker.cli.options import Group, argument, json_option, mailbox_option, option
+from pec_tracker.cli.output import Output, clean
+from pec_tracker.cli.root import Cli, pass_cli
+from pec_tracker.cli.rounds import chosen, each
+from pec_tracker.errors import Exit, PecTrackerError, StorageError, UsageError
+from pec_tracker.texts import N_, _, error_text, words
+
+if TYPE_CHECKING:
+    from pec_tracker.service.dispatch import Dispatched
+    from pec_tracker.service.house import Account, House
+    from pec_tracker.service.outbox import OutboxEntry
+
+
+@click.group(
+    "outbox",
+    cls=Group,
+    help=N_("See, send and settle messages that have not left, or of which that is uncertain."),
+)
+def command() -> None:
+    """Only the group: each subcommand says what it does."""
+
+
+@command.command(
+    "list",
+    help=N_(
+        "List the messages that have not simply left, and why.\n\n"
+        "The status is 1 when one of them needs a decision: refused by the server, or uncertain whether it left."
+    ),
+    epilog="""pec-tracker outbox list
+        pec-tracker outbox list --all --json""",
+)
+@option("--all", "also_given_up", is_flag=True, help=N_("Those that were given up, too."))
+@mailbox_option
+@json_option
+@pass_cli
+def list_waiting(cli: Cli, *, also_given_up: bool, mailboxes: tuple[str, ...], as_json: bool) -> Exit:
+    """One row a message, the oldest first."""
+    from pec_tracker.service.keys import short_keys
+    from pec_tracker.service.status import FOR_A_PERSON, GIVEN_UP
+
+    app = cli.app()
+    output = cli.output(as_json=as_json)
+    entries = _entries(app.house, [app.account(name) for name in mailboxes])
+    entries = [entry for entry in entries if also_given_up or entry.send_state != GIVEN_UP]
+    if as_json:
+        for entry in entries:
+            output.record(entry_facts(entry))
+    else:
+        _table(output, entries, short_keys(app.house, (entry.key for entry in entries)))
+        if not entries:
+            output.note(_("The outbox is empty."))
+    return Exit.FINDING if any(entry.send_state in FOR_A_PERSON for entry in entries) else Exit.DONE
+
+
+def _entries(house: "House", accounts: "list[Account]") -> "list[OutboxEntry]":
+    from pec_tracker.service.outbox import waiting
+
+    if not accounts:
+        return waiting(house)
+    return [entry for account in accounts for entry in waiting(house, account)]
+
+
+def _table(output: Output, entries: "list[OutboxEntry]", keys: dict[str, str]) -> None:
+    columns = [_("Key"), _("Mailbox"), _("Since"), _("State"), _("Attempts"), _("Next attempt")]
+    output.table(
+        [*columns, _("Server's words"), _("Subject")],
+        [
+            (
+                short(keys, entry.key),
+                entry.mailbox,
+                entry.created_at,
+                words.word(words.SEND_STATES, entry.send_state),
+                entry.attempts,
+                entry.next_attempt_at if entry.send_state in ("queued", "deferred") else None,
+                entry.reply,
+                entry.subject,
+            )
+            for entry in entries
+        ],
+    )
+
+
+@command.command(
+    "send",
+    help=N_(
+        "Send everything that waits, mailbox by mailbox.\n\n"
+        "Each mailbox is collected first: after a restart or a restored backup, what its receipts show as sent must "
+        "not go again. The status is 1 when the server refused a message or it is uncertain whether one left, 3 when "
+        "a server could not be reached or put a message off."
+    ),
+    epilog="""pec-tracker outbox send
+        pec-tracker outbox send --mailbox studio""",
+)
+@mailbox_option
+@json_option
+@pass_cli
+def send_waiting(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit:
+    """Collect, then dispatch."""
+    app = cli.app()
+    output = cli.output(as_json=as_json)
+    return each(chosen(app, mailboxes), partial(_send, app.house, output), partial(_tell_failed, output))
+
+
+def _send(house: "House", output: Output, account: "Account") -> Exit:
+    from pec_tracker.service.collect import collect
+    from pec_tracker.service.dispatch import dispatch
+
+    with output.progress(_("Collecting {mailbox}").format(mailbox=account.name)) as progress:
+        collected = collect(house, account, progress=progress.reach)
+    with output.progress(_("Sending from {mailbox}").format(mailbox=account.name)) as progress:
+        sent = dispatch(house, account, progress=progress.reach)
+    _copy(house, output, account)
+    left = [entry for entry in _entries(house, [account]) if entry.send_state in ("queued", "deferred")]
+    if output.json:
+        output.record(_sent_facts(account, sent, waiting=left))
+    else:
+        _tell_sent(output, account, sent, waiting=left)
+        if left and not collected.complete:
+            output.note(_("  The mailbox could not be collected whole, so nothing queued earlier may leave yet."))
+    return max((_status(one) for one in sent), default=Exit.DONE)
+
+
+def _copy(house: "House", output: Output, account: "Account") -> None:
+    """The copies in the folder of sent mails: comfort, so what goes wrong is said and changes no status."""
+    from pec_tracker.service.sent_copy import copy_to_sent
+
+    try:
+        copy_to_sent(house, account)
+    except StorageError:
+        raise
+    except PecTrackerError as error:
+        text = _("  no copy could be put into the folder of sent mails: {problem}")
+        output.note(text.format(problem=clean(error_text(error))))
+
+
+def _status(sent: "Dispatched") -> Exit:
+    return {"submitted": Exit.DONE, "deferred": Exit.SERVER}.get(sent.send_state, Exit.FINDING)
+
+
+def _sent_facts(account: "Account", sent: "list[Dispatched]", *, waiting: "list[OutboxEntry]") -> dict[str, Any]:
+    return {
+        "mailbox": account.name,
+        "sent": [
+            {"key": one.key, "send_state": one.send_state, "code": one.code, "reply": one.reply, "stage": one.stage}
+            for one in sent
+        ],
+        "waiting": list(map(entry_facts, waiting)),
+        "error": None,
+    }
+
+
+def _tell_sent(output: Output, account: "Account", sent: "list[Dispatched]", *, waiting: "list[OutboxEntry]") -> None:
+    counts = _("{sent} tried, {waiting} still waiting").format(sent=len(sent), waiting=len(waiting))
+    output.say(_("{mailbox}: {counts}").format(mailbox=account.name, counts=counts))
+    for one in sent:
+        said = " ".join(str(part) for part in (one.code, one.reply) if part)
+        output.say(f"  {one.key[:8]}  {words.word(words.SEND_STATES, one.send_state)}  {clean(said)}")
+
+
+def _tell_failed(output: Output, account: "Account", error: PecTrackerError) -> None:
+    if output.json:
+        output.record({**_sent_facts(account, [], waiting=[]), "error": error_text(error)})
+    else:
+        tell_failed(account, error)
+
+
+@command.command(
+    "resend",
+    help=N_(
+        "Decide that an uncertain, refused or abandoned message goes again.\n\n"
+        "If it did leave the first time, the recipient gets it twice. The decision and its reason are written into "
+        "the ledger. It is only queued: outbox send sends it."
+    ),
+    epilog='pec-tracker outbox resend k7f3qv2m --reason "no trace of it in the webmail"',
+)
+@argument("key", metavar="KEY", help=N_("The message's key or its beginning."))
+@option("--reason", metavar="TEXT", required=True, help=N_("Why; it is kept in the ledger."))
+@json_option
+@pass_cli
+def resend(cli: Cli, *, key: str, reason: str, as_json: bool) -> None:
+    """A person's decision, in writing."""
+    from pec_tracker.service.outbox import resend
+
+    house = cli.app().house
+    whole = _whole_key(house, key)
+    resend(house, whole, reason=reason)
+    _tell_decision(cli.output(as_json=as_json), whole, "queued")
+
+
+@command.command(
+    "settle",
+    help=N_(
+        "Decide what became of a message: it was sent, or it is given up.\n\n"
+        "--sent settles an uncertain message that you know has left; --abandon gives up one that is uncertain, "
+        "refused or still waiting. The decision and its reason are written into the ledger."
+    ),
+    epilog="""pec-tracker outbox settle k7f3qv2m --sent --reason "it is in the webmail's Sent folder"
+        pec-tracker outbox settle k7f3qv2m --abandon --reason "delivered by hand" """,
+)
+@argument("key", metavar="KEY", help=N_("The message's key or its beginning."))
+@option("--sent", is_flag=True, help=N_("It has left."))
+@option("--abandon", is_flag=True, help=N_("It is given up and never sent."))
+@option("--reason", metavar="TEXT", required=True, help=N_("Why; it is kept in the ledger."))
+@json_option
+@pass_cli
+def settle(cli: Cli, *, key: str, sent: bool, abandon: bool, reason: str, as_json: bool) -> None:
+    """A person's decision, in writing."""
+    from pec_tracker.service.outbox import settle
+
+    if sent == abandon:
+        raise UsageError("say what became of it: either --sent or --abandon")
+    house = cli.app().house
+    whole = _whole_key(house, key)
+    settle(house, whole, sent=sent, reason=reason)
+    _tell_decision(cli.output(as_json=as_json), whole, "submitted" if sent else "abandoned")
+
+
+def _whole_key(house: "House", name: str) -> str:
+    from pec_tracker.service.show import show
+
+    return show(house, name).message.key
+
+
+def _tell_decision(output: Output, key: str, send_state: str) -> None:
+    if output.json:
+        output.record({"key": key, "send_state": send_state})
+        return
+    output.say(_("Message {key}: {state}").format(key=key, state=words.word(words.SEND_STATES, send_state)))
+    if send_state == "queued":
+        output.note(_("Send it with: pec-tracker outbox send"))

@@ -1,0 +1,111 @@
+"""`pec-tracker report case`: in this case, who received what, when, and who did not and why?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from pec_tracker import osfiles
+from pec_tracker.cli.options import Command, argument, json_option, option
+from pec_tracker.cli.output import Output
+from pec_tracker.cli.root import Cli, pass_cli
+from pec_tracker.errors import Exit, NotFoundError
+from pec_tracker.texts import N_, _
+
+if TYPE_CHECKING:
+    from pec_tracker.service.contest import Outcome
+
+# What a table on a screen has room for, in its order: columns of service.contest by their English name.
+SHOWN: Final = ("Recipient", "Received", "Certified time", "State", "Why", "Subject")
+
+
+@click.command(
+    "case",
+    cls=Command,
+    help=N_(
+        "List for every message of a case and every recipient who received it and when, who did not and why.\n\n"
+        "Times are the certified ones. Received means that a delivery receipt that is proof says so. The status is 1 "
+        "when somebody has not received something, or when there is no such case."
+    ),
+    epilog="""pec-tracker report case 2026/114
+        pec-tracker report case 2026/114 --xlsx esito.xlsx --csv esito.csv
+        pec-tracker report case 2026/114 --json | jq 'select(.received | not)'""",
+)
+@argument("case", metavar="CASE", help=N_("Your own reference, as given when the messages were sent."))
+@option(
+    "--csv",
+    "csv_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=N_("Write the list as CSV too, for spreadsheets; an existing file is replaced."),
+)
+@option(
+    "--xlsx",
+    "xlsx_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=N_("Write the list as an Excel workbook too; an existing file is replaced."),
+)
+@json_option
+@pass_cli
+def case(cli: Cli, *, case: str, csv_file: Path | None, xlsx_file: Path | None, as_json: bool) -> Exit:
+    """One row a message and recipient."""
+    from pec_tracker.service.contest import contest
+
+    app = cli.app()
+    output = cli.output(as_json=as_json)
+    outcomes = contest(app.house, case)
+    if not outcomes:
+        raise NotFoundError(
+            "no message belongs to the case {case}; `pec-tracker find --case` looks for others", case=case
+        )
+    _export(output, outcomes, csv_file, xlsx_file)
+    if as_json:
+        for outcome in outcomes:
+            output.record(_facts(outcome))
+    else:
+        _tell(output, outcomes)
+    return Exit.DONE if all(outcome.received for outcome in outcomes) else Exit.FINDING
+
+
+def _facts(outcome: "Outcome") -> dict[str, Any]:
+    return {
+        "case": outcome.case,
+        "key": outcome.key,
+        "reference": outcome.reference,
+        "subject": outcome.subject,
+        "recipient": outcome.recipient,
+        "received": outcome.received,
+        "at": outcome.at,
+        "state": outcome.state,
+        "error_code": outcome.error_code,
+        "error_detail": outcome.error_detail,
+        "contradictions": list(outcome.contradictions),
+        "next_step": outcome.next_step,
+    }
+
+
+def _tell(output: Output, outcomes: "list[Outcome]") -> None:
+    from pec_tracker.service.contest import COLUMNS, rows
+
+    shown = [COLUMNS.index(name) for name in SHOWN]
+    output.table([_(COLUMNS[at]) for at in shown], [[row[at] for at in shown] for row in rows(outcomes)])
+    received = sum(outcome.received for outcome in outcomes)
+    output.note(_("{received} of {count} received.").format(received=received, count=len(outcomes)))
+
+
+def _export(output: Output, outcomes: "list[Outcome]", csv_file: Path | None, xlsx_file: Path | None) -> None:
+    from pec_tracker.render.tables import to_csv, to_xlsx
+    from pec_tracker.service.contest import COLUMNS, rows
+
+    columns, cells = [_(name) for name in COLUMNS], rows(outcomes)
+    if csv_file is not None:
+        _write(output, csv_file, to_csv(columns, cells))
+    if xlsx_file is not None:
+        _write(output, xlsx_file, to_xlsx(columns, cells, sheet=_("Outcome")))
+
+
+def _write(output: Output, file: Path, content: bytes) -> None:
+    with osfiles.disk_errors(file.parent):
+        file.write_bytes(content)
+    output.note(_("Written: {file}").format(file=file))

@@ -1,0 +1,427 @@
+"""What did the user configure? Every key with its default and its rule; `config.example.toml` explains each.
+
+A wrong value or an unknown key is a ConfigurationError that names the file (or the variable), the key and the remedy.
+"""
+
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from pec_tracker import config_source
+from pec_tracker.clock import Clock
+from pec_tracker.config_problems import InvalidValueError, configuration_error
+from pec_tracker.config_source import Source
+from pec_tracker.errors import ConfigurationError
+from pec_tracker.pec.rules import Limits
+from pec_tracker.providers import MEGABYTE, LoginForm, Provider, names, provider
+from pec_tracker.secret import SecretRef, SecretSource, resolve
+from pec_tracker.wire.endpoint import Endpoint, Login, Security
+
+MAILBOX_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+
+WEB_ADDRESS: Final = re.compile(r"https?://[!-~]+")
+VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _absolute(path: Path, info: ValidationInfo) -> Path:
+    folder: Path = (info.context or {}).get("folder", Path.cwd())
+    return folder / path.expanduser()
+
+
+def _address(text: str) -> str:
+    if not ADDRESS.fullmatch(text):
+        raise InvalidValueError("{value!r} is not an address; write it as name@domain", value=text)
+    return text
+
+
+# Relative paths are meant from the folder of the configuration file; `~` is the user's home.
+ConfigPath = Annotated[Path, AfterValidator(_absolute)]
+Address = Annotated[str, AfterValidator(_address)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Percent = Annotated[int, Field(ge=1, le=100)]
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, no key beyond those declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LogConfig(Section):
+    """How `serve` logs; one-off commands log warnings only, unless `--verbose`."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+
+
+class ClockConfig(Section):
+    """Whose time it is: real time, or an accelerated clock shared with a sandbox (its `sandbox.json`)."""
+
+    file: ConfigPath | None = None
+    started: AwareDatetime | None = None
+    origin: AwareDatetime | None = None
+    factor: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.started is None) != (self.origin is None):
+            raise InvalidValueError("started and origin go together")
+        if self.file is not None and self.started is not None:
+            raise InvalidValueError("give either file, or started and origin")
+        if self.factor != 1.0 and self.started is None:
+            raise InvalidValueError("factor needs started and origin")
+        return self
+
+
+class CollectConfig(Section):
+    """How often `serve` looks into each mailbox; the jitter spreads mailboxes of the same interval."""
+
+    interval_minutes: Positive = 5.0
+    jitter_seconds: Annotated[float, Field(ge=0)] = 30.0
+
+
+class OutboxConfig(Section):
+    """When a person is told of a message of which it is uncertain whether it left."""
+
+    uncertain_alert_minutes: Positive = 60.0
+
+
+class RetentionConfig(Section):
+    """How long a dossier is kept after the last of its dates."""
+
+    months: Count = 30  # DPR 68/2005 art. 11(2): as long as the provider keeps its log
+
+
+class QuotaConfig(Section):
+    """From which share of the mailbox's space a warning and an alarm are given."""
+
+    warn_percent: Percent = 80
+    alarm_percent: Percent = 90
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.warn_percent > self.alarm_percent:
+            raise InvalidValueError("warn_percent must not be above alarm_percent")
+        return self
+
+
+class StampAuthorityConfig(Section):
+    """A time-stamp authority (RFC 3161). `ca_file`: at which its certificates end; else the public roots."""
+
+    name: str
+    url: str
+    ca_file: ConfigPath | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if not WEB_ADDRESS.fullmatch(value):
+            raise InvalidValueError("{value!r} is not a web address; write it as https://HOST/PATH", value=value)
+        return value
+
+
+class StampsConfig(Section):
+    """Who dates the newest seal from outside, and how often at most."""
+
+    authorities: tuple[StampAuthorityConfig, ...] = ()
+    every_minutes: Annotated[float, Field(ge=0)] = 0.0
+
+
+class RevocationConfig(Section):
+    """Whether lists of revoked certificates are fetched from where the certificates name them."""
+
+    fetch: bool = False
+
+
+class ServerConfig(Section):
+    """One server of a mailbox; what is not given comes from the provider's profile."""
+
+    host: str | None = None
+    port: Port | None = None
+    security: Security | None = None
+    ca_file: ConfigPath | None = None
+    timeout_seconds: Positive = 60.0
+
+
+class FoldersConfig(Section):
+    """Which folders are collected. Empty `include`: all but Trash, Drafts and Junk, and those in `exclude`."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+class LimitsConfig(Section):
+    """The access point's limits for this mailbox, where they differ from the provider's usual ones."""
+
+    max_recipients: Count | None = None
+    max_product_mb: Positive | None = None
+    max_size_mb: Positive | None = None
+
+
+class MailboxConfig(Section):
+    """One PEC mailbox: who it is, where its servers are, where its password is kept."""
+
+    address: Address
+    name: str | None = None
+    provider: str
+    login: str | None = None
+    password_env: str | None = None
+    password_file: ConfigPath | None = None
+    password_keyring: str | None = None
+    smtp: ServerConfig = ServerConfig()
+    imap: ServerConfig = ServerConfig()
+    folders: FoldersConfig = FoldersConfig()
+    sent_folder: str | None = None
+    reply_to: Address | None = None
+    messages_per_minute: Positive | None = None
+    limits: LimitsConfig = LimitsConfig()
+    copy_to_sent: bool = True
+    interval_minutes: Positive | None = None
+    retention_months: Count | None = None
+    quota_bytes: Count | None = None
+    notary: bool = False
+
+    @field_validator("provider")
+    @classmethod
+    def _known_provider(cls, value: str) -> str:
+        if value not in names():
+            raise InvalidValueError(
+                "{value!r} is not a provider that we know; choose one of: {choices}",
+                value=value,
+                choices=", ".join(names()),
+            )
+        return value
+
+    @field_validator("password_env")
+    @classmethod
+    def _variable_name(cls, value: str | None) -> str | None:
+        # Written here by mistake, the password itself would show in later errors.
+        if value is not None and not VARIABLE.fullmatch(value):
+            raise InvalidValueError("this is not the name of an environment variable")
+        return value
+
+    @field_validator("password_keyring")
+    @classmethod
+    def _service_and_user(cls, value: str | None) -> str | None:
+        if value is not None and not all(value.partition("/")):
+            raise InvalidValueError("write the keyring's entry as SERVICE/USER")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if len(self._secrets()) != 1:
+            raise InvalidValueError(
+                "a mailbox needs exactly one of password_env, password_file, password_keyring; it has {count}",
+                count=len(self._secrets()),
+            )
+        if self.login is None and self.profile.login is LoginForm.USER_ID:
+            raise InvalidValueError(
+                "{provider} takes its own user name, not the address; write it as login", provider=self.profile.title
+            )
+        for service, own, usual in (
+            ("smtp", self.smtp, self.profile.smtp),
+            ("imap", self.imap, self.profile.imap),
+        ):
+            if own.host is None and usual is None:
+                raise InvalidValueError(
+                    "a {provider} mailbox names its servers; write {service}.host",
+                    provider=self.provider,
+                    service=service,
+                )
+        return self
+
+    def _secrets(self) -> list[SecretRef]:
+        named = (
+            (SecretSource.ENV, self.password_env),
+            (SecretSource.FILE, self.password_file),
+            (SecretSource.KEYRING, self.password_keyring),
+        )
+        return [SecretRef(source, str(name)) for source, name in named if name is not None]
+
+    @property
+    def profile(self) -> Provider:
+        """The provider's profile."""
+        return provider(self.provider)
+
+    @property
+    def user(self) -> str:
+        """The user name of both servers."""
+        return self.login or self.address
+
+    @property
+    def secret(self) -> SecretRef:
+        """Where the password is."""
+        return self._secrets()[0]
+
+    @property
+    def pace(self) -> float:
+        """Messages a minute that dispatch does not exceed."""
+        return self.messages_per_minute or self.profile.messages_per_minute
+
+    @property
+    def sent(self) -> str | None:
+        """The folder of sent messages; None: ask the server (SPECIAL-USE, then names)."""
+        return self.sent_folder or self.profile.sent_folder
+
+    @property
+    def sending_limits(self) -> Limits:
+        """The access point's limits, this mailbox's own over its provider's."""
+        usual, own = self.profile.limits, self.limits
+        return Limits(
+            max_recipients=own.max_recipients or usual.max_recipients,
+            max_product=_megabytes(own.max_product_mb) or usual.max_product,
+            max_size=_megabytes(own.max_size_mb) or usual.max_size,
+        )
+
+
+class Config(Section):
+    """The whole configuration. `mailboxes` is written `[mailbox.NAME]`."""
+
+    data: ConfigPath = Field(default_factory=config_source.user_data_folder)
+    database: str | None = Field(default=None, repr=False)  # a PostgreSQL address may hold a password
+    language: Literal["auto", "it", "en"] = "auto"
+    trust: tuple[ConfigPath, ...] = ()
+    log: LogConfig = LogConfig()
+    clock: ClockConfig = ClockConfig()
+    collect: CollectConfig = CollectConfig()
+    outbox: OutboxConfig = OutboxConfig()
+    retention: RetentionConfig = RetentionConfig()
+    quota: QuotaConfig = QuotaConfig()
+    stamps: StampsConfig = StampsConfig()
+    revocation: RevocationConfig = RevocationConfig()
+    mailboxes: dict[str, MailboxConfig] = Field(default={}, alias="mailbox")
+
+    @field_validator("database")
+    @classmethod
+    def _database_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
+            raise InvalidValueError("write the database as sqlite:///FILE or postgresql://user@host/name")
+        return value
+
+    @field_validator("mailboxes")
+    @classmethod
+    def _mailbox_names(cls, value: dict[str, MailboxConfig]) -> dict[str, MailboxConfig]:
+        for name in value:
+            if not MAILBOX_NAME.fullmatch(name):
+                raise InvalidValueError(
+                    "{name!r} cannot name a mailbox; use lower-case letters, digits, - and _", name=name
+                )
+        _one_name_each(value)
+        return value
+
+    @property
+    def database_url(self) -> str:
+        """The database's address: as configured, else an SQLite file in the data folder."""
+        return self.database or f"sqlite:///{self.data / 'pec-tracker.db'}"
+
+    @property
+    def archive(self) -> Path:
+        """The archive's folder."""
+        return self.data / "archive"
+
+    def mailbox(self, name: str) -> MailboxConfig:
+        """The mailbox called `name`, or the one with this address. ConfigurationError when there is none."""
+        if name in self.mailboxes:
+            return self.mailboxes[name]
+        for mailbox in self.mailboxes.values():
+            if mailbox.address.lower() == name.lower():
+                return mailbox
+        raise ConfigurationError(
+            "no mailbox is called {name!r}; configured: {names}", name=name, names=", ".join(self.mailboxes) or "-"
+        )
+
+    def real_or_shared_clock(self) -> Clock:
+        """The clock to pass around. ConfigurationError when its file cannot be read."""
+        if self.clock.file is not None:
+            return _clock_file(self.clock.file)
+        if self.clock.started is not None and self.clock.origin is not None:
+            return Clock(started=self.clock.started, origin=self.clock.origin, factor=self.clock.factor)
+        return Clock()
+
+
+def load(file: Path | None = None) -> Config:
+    """The configuration of `file`, or of where `config_source.find` looks; defaults where there is none."""
+    return validate(config_source.read(config_source.find(file)))
+
+
+def validate(source: Source) -> Config:
+    """`source` as a Config. ConfigurationError for the first thing that is wrong in it."""
+    try:
+        return Config.model_validate(source.tree, context={"folder": source.folder})
+    except ValidationError as error:
+        raise configuration_error(error.errors()[0], source, Config) from None
+
+
+def endpoints(mailbox: MailboxConfig) -> tuple[Endpoint, Endpoint]:
+    """The submission server and the IMAP server of `mailbox`, its own settings over its provider's."""
+    return (
+        _endpoint(mailbox.smtp, mailbox.profile.smtp, {Security.TLS: 465, Security.STARTTLS: 587}),
+        _endpoint(mailbox.imap, mailbox.profile.imap, {Security.TLS: 993, Security.STARTTLS: 143}),
+    )
+
+
+def login(mailbox: MailboxConfig) -> Login:
+    """User name and password, the password looked up now. ConfigurationError when it is not where it should be."""
+    return Login(user=mailbox.user, password=resolve(mailbox.secret))
+
+
+def _endpoint(own: ServerConfig, usual: Endpoint | None, ports: dict[Security, int]) -> Endpoint:
+    # A host of the mailbox's own is another server: nothing of the provider's fits it any more.
+    usual = None if own.host else usual
+    security = own.security or (usual.security if usual else Security.TLS)
+    usual_port = usual.port if usual and security is usual.security else ports[security]
+    return Endpoint(
+        host=own.host or (usual.host if usual else ""),
+        port=own.port or usual_port,
+        security=security,
+        ca_file=own.ca_file,
+        timeout=own.timeout_seconds,
+    )
+
+
+def _megabytes(count: float | None) -> int | None:
+    return None if count is None else int(count * MEGABYTE)
+
+
+def _one_name_each(mailboxes: dict[str, MailboxConfig]) -> None:
+    seen: dict[str, str] = {}
+    for name, mailbox in mailboxes.items():
+        other = seen.setdefault(mailbox.address.lower(), name)
+        if other != name:
+            raise InvalidValueError(
+                "{name} and {other} have the same address {address}; remove one",
+                name=name,
+                other=other,
+                address=mailbox.address,
+            )
+
+
+def _clock_file(path: Path) -> Clock:
+    try:
+        written = json.loads(path.read_text("utf-8"))["clock"]
+        return Clock(
+            started=datetime.fromisoformat(written["started"]),
+            origin=datetime.fromisoformat(written["origin"]),
+            factor=float(written["factor"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            "{file}: the shared clock cannot be read; start the sandbox first, which writes it", file=path
+        ) from error

@@ -1,0 +1,70 @@
+"""What does each PEC provider ask of its clients? Servers, login, folders, limits and pace, from `providers.toml`."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+from pec_tracker.pec.rules import Limits
+from pec_tracker.wire.endpoint import Endpoint, Security
+
+MEGABYTE: Final = 1024 * 1024
+
+
+class LoginForm(StrEnum):
+    """What the provider takes as user name."""
+
+    ADDRESS = "address"
+    USER_ID = "user-id"
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One provider's profile. `smtp`, `imap` and `sent_folder` are None where the mailbox must name its own."""
+
+    name: str
+    title: str
+    smtp: Endpoint | None
+    imap: Endpoint | None
+    sent_folder: str | None
+    login: LoginForm
+    limits: Limits
+    messages_per_minute: float
+
+
+def names() -> tuple[str, ...]:
+    """The providers that a mailbox may name, in the order of the file."""
+    return tuple(_profiles())
+
+
+def provider(name: str) -> Provider:
+    """The profile called `name`; KeyError for a name that is not in `names()`."""
+    return _profiles()[name]
+
+
+@cache
+def _profiles() -> Mapping[str, Provider]:
+    text = files("pec_tracker").joinpath("providers.toml").read_text("utf-8")
+    return {name: _profile(name, table) for name, table in tomllib.loads(text).items()}
+
+
+def _profile(name: str, table: Mapping[str, Any]) -> Provider:
+    return Provider(
+        name=name,
+        title=table["title"],
+        smtp=_endpoint(table.get("smtp")),
+        imap=_endpoint(table.get("imap")),
+        sent_folder=table.get("sent_folder"),
+        login=LoginForm(table["login"]),
+        limits=Limits(max_recipients=table["max_recipients"], max_product=table["max_product_mb"] * MEGABYTE),
+        messages_per_minute=table["messages_per_minute"],
+    )
+
+
+def _endpoint(table: Mapping[str, Any] | None) -> Endpoint | None:
+    if table is None:
+        return None
+    return Endpoint(host=table["host"], port=table["port"], security=Security(table["security"]))

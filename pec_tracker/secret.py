@@ -1,0 +1,98 @@
+"""Where is the password? A reference in the configuration, resolved when used; never logged, printed or kept."""
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from pec_tracker.errors import ConfigurationError
+
+_log = structlog.get_logger()
+
+
+class SecretSource(StrEnum):
+    """Where a secret is kept; the value is the end of the configuration's key (`password_env` ...)."""
+
+    ENV = "env"
+    FILE = "file"
+    KEYRING = "keyring"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Names a secret without holding it: a variable, a file, or `SERVICE/USER` in the system's keyring."""
+
+    source: SecretSource
+    name: str
+
+
+def resolve(ref: SecretRef) -> str:
+    """The secret itself. Raises ConfigurationError when it is not there, is empty or cannot be read."""
+    secret = _READERS[ref.source](ref.name)
+    if not secret:
+        raise ConfigurationError("the secret in {where} is empty", where=ref.name)
+    return secret
+
+
+def _from_environment(variable: str) -> str:
+    try:
+        return os.environ[variable]
+    except KeyError:
+        raise ConfigurationError(
+            "the environment variable {variable} is not set; it should hold the mailbox's password", variable=variable
+        ) from None
+
+
+def _from_file(name: str) -> str:
+    path = Path(name)
+    try:
+        text = path.read_text("utf-8")
+        status = path.stat()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            "the password file {path} cannot be read ({reason}); check that it exists and is yours",
+            path=path,
+            reason=getattr(error, "strerror", None) or "UTF-8",
+        ) from error
+    if _others_may_read(status):
+        _log.warning("secret.file_exposed", path=str(path), mode=oct(stat.S_IMODE(status.st_mode)))
+    return text.split("\n", 1)[0].rstrip("\r")
+
+
+def _others_may_read(status: os.stat_result) -> bool:
+    # Windows keeps rights in access lists and says nothing of them in the mode; its results have file attributes.
+    says_rights = not hasattr(status, "st_file_attributes")
+    return says_rights and bool(status.st_mode & stat.S_IROTH)
+
+
+def _from_keyring(name: str) -> str:
+    import keyring  # slow, and needed by few
+    from keyring.errors import KeyringError
+
+    service, _, user = name.partition("/")
+    try:
+        secret = keyring.get_password(service, user)
+    except KeyringError as error:
+        raise ConfigurationError(
+            "this machine has no usable keyring for {name}; use password_env or password_file instead", name=name
+        ) from error
+    if secret is None:
+        raise ConfigurationError(
+            "the keyring has no password for {name}; store it with: keyring set {service} {user}",
+            name=name,
+            service=service,
+            user=user,
+        )
+    return secret
+
+
+_READERS: Final[dict[SecretSource, Callable[[str], str]]] = {
+    SecretSource.ENV: _from_environment,
+    SecretSource.FILE: _from_file,
+    SecretSource.KEYRING: _from_keyring,
+}

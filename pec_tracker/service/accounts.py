@@ -1,0 +1,47 @@
+"""Which row and which ledger key has a mailbox? Its settings live in the configuration; the database knows its name."""
+
+import hashlib
+from base64 import b32encode
+
+from sqlalchemy import Connection, insert, select, update
+
+from pec_tracker.db.engine import in_one_transaction, reading, storage_errors
+from pec_tracker.db.tables import Mailbox
+from pec_tracker.ledger import lines
+from pec_tracker.service import records
+from pec_tracker.service.house import House
+
+IMPORTED = "imported"  # the mailbox of what was imported and belongs to no configured one
+
+
+def known_mailbox(house: House, name: str, address: str | None) -> tuple[int, str]:
+    """The row id and key of a mailbox, made when it is met for the first time; a changed address is a new record."""
+    with reading(house.engine) as connection:
+        row = connection.execute(select(Mailbox.id, Mailbox.key, Mailbox.address).where(Mailbox.name == name)).first()
+    if row is not None and row.address == address:
+        return row.id, row.key
+    key = row.key if row is not None else _mailbox_key(name)
+    record = records.mailbox(key, name, address)
+    house.archive.put_many([record])
+    now = house.clock.now()
+
+    def work(connection: Connection) -> int:
+        there = connection.execute(select(Mailbox.id, Mailbox.address).where(Mailbox.name == name)).first()
+        if there is not None and there.address == address:
+            return int(there.id)
+        if there is not None:
+            connection.execute(update(Mailbox).where(Mailbox.id == there.id).values(address=address))
+            mailbox_id = int(there.id)
+        else:
+            added = insert(Mailbox).values(key=key, name=name, address=address, known_at=now).returning(Mailbox.id)
+            mailbox_id = int(connection.execute(added).scalar_one())
+        lines.append(connection, [lines.new_line("mailbox.known", at=now, mailbox=key, record=record.sha256)])
+        return mailbox_id
+
+    with storage_errors():
+        return in_one_transaction(house.engine, work), key
+
+
+def _mailbox_key(name: str) -> str:
+    """A key that does not tell the name, and is the same for the same name."""
+    return "m" + b32encode(hashlib.sha256(f"mailbox {name}".encode()).digest()).decode().lower()[:15]

@@ -1,0 +1,296 @@
+"""What has come? Every folder of a mailbox is looked through once; each UID ends as a mail or as a reason why not.
+
+STATUS says whether anything moved; if so the new UIDs are fetched in batches, and each batch is archived, read and
+written whole before the next. Nothing is changed on the server.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from sqlalchemy import func, select, update
+
+from pec_tracker import crash
+from pec_tracker.db import leases
+from pec_tracker.db.engine import reading, writing
+from pec_tracker.db.tables import Folder, Mailbox, Sighting
+from pec_tracker.errors import PecTrackerError, ServerError
+from pec_tracker.ledger import seals
+from pec_tracker.service import records
+from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
+from pec_tracker.service.cursors import Known, Look, known_folders, mark_seen
+from pec_tracker.service.folders import chosen, sent_folder
+from pec_tracker.service.house import Account, House, Stop
+from pec_tracker.service.intake import Taken, take_in_read
+from pec_tracker.service.linking import Place
+from pec_tracker.service.outbox import follow_up, recover
+from pec_tracker.service.readers import Readers
+from pec_tracker.service.study import Arrival
+from pec_tracker.service.suspension import connected
+from pec_tracker.service.waiting import relink
+from pec_tracker.wire.imap import Fetched, FolderError, FolderName, ImapConnection
+
+log = structlog.get_logger()
+
+# Why a UID gave no mail: it was deleted meanwhile, or the server said NO to it alone.
+GONE, REFUSED = "gone", "refused"
+
+# A spooled mail that no run can still be reading.
+ABANDONED_SECONDS = 86_400
+
+Progress = Callable[[int, int], None]  # mails done, mails to do
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What one collect of a mailbox brought. `busy`: another process is at it; `failures`: folders that could not
+    be read, each with what the server said."""
+
+    mailbox: str
+    taken: Taken = field(default_factory=Taken)
+    folders: int = 0
+    busy: bool = False
+    stopped: bool = False
+    failures: tuple[tuple[str, PecTrackerError], ...] = ()
+    round_trips: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Every chosen folder, and there was one, was looked through to its end."""
+        return self.folders > 0 and not (self.busy or self.stopped or self.failures)
+
+
+def collect(house: House, account: Account, *, progress: Progress | None = None, stop: Stop | None = None) -> Collected:
+    """Collect everything new in the mailbox; `stop` ends it after the batch at hand.
+
+    Raises ServerError, LoginRefusedError, TlsError, StorageError; what was taken in by then is kept and sealed.
+    """
+    with leases.held(house.engine, lease_name(account)) as lease:
+        if lease is None:
+            return Collected(account.name, busy=True)
+        recover(house, account)
+        _drop_abandoned(house.spool)
+        try:
+            with connected(house, account) as imap:
+                walk = _Walk(house, account, imap, progress or _silent, stop or _never, lease.renew)
+                result = walk.through_all_folders()
+            relink(house.engine, account.id, now=house.clock.now())
+            if result.complete:
+                _mark_collected(house, account)
+            follow_up(house, account)
+            _tell_of_refused(house, account)
+        finally:
+            seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    return result
+
+
+def retry_quarantined(house: House, account: Account) -> Taken:
+    """Fetch the quarantined UIDs of the mailbox once more; what comes now is taken in like any mail.
+
+    Raises what `collect` raises, and FolderError for a folder that the server refuses.
+    """
+    with connected(house, account) as imap:
+        taken = _Walk(house, account, imap, _silent, _never, _idle).through_quarantine()
+    relink(house.engine, account.id, now=house.clock.now())
+    _tell_of_refused(house, account)
+    seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    return taken
+
+
+def lease_name(account: Account) -> str:
+    """The lease that keeps one collector at a mailbox, however many processes there are."""
+    return f"collect:{account.key}"
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One way through a mailbox's folders over one connection."""
+
+    house: House
+    account: Account
+    imap: ImapConnection
+    progress: Progress
+    stop: Stop
+    renew: Callable[[], None]
+    sent: str | None = None  # the folder that holds copies of what was sent
+    failures: list[tuple[str, PecTrackerError]] = field(default_factory=list)
+
+    def through_all_folders(self) -> Collected:
+        """Every chosen folder; one that the server refuses is noted, and the others go on."""
+        wanted = self._wanted()
+        looks = self._looks(wanted)
+        known = known_folders(self.house, self.account, looks)
+        moved = [look for look in looks if known[look.folder.name].seen_uidnext != look.status.uidnext]
+        empty = [look for look in moved if look.status.messages == 0]
+        mark_seen(self.house, [(known[look.folder.name], look.status) for look in empty])
+        taken = Taken()
+        for look in moved:
+            if self.stop():
+                break
+            if look.status.messages:
+                with self._noting(look.folder.name):
+                    taken += self._through(look, known[look.folder.name])
+        return Collected(
+            self.account.name,
+            taken,
+            folders=len(wanted),
+            stopped=self.stop(),
+            failures=tuple(self.failures),
+            round_trips=self.imap.round_trips,
+        )
+
+    def through_quarantine(self) -> Taken:
+        """Only the UIDs that gave no mail so far, where the folder is still the one that showed them."""
+        taken = Taken()
+        looks = self._looks(self._wanted())
+        for name, known in known_folders(self.house, self.account, looks).items():
+            with reading(self.house.engine) as connection:
+                without_mail = select(Sighting.uid).where(Sighting.folder_id == known.id, Sighting.mail_id.is_(None))
+                uids = sorted(connection.scalars(without_mail))
+            if uids and self.imap.examine(name).uidvalidity == known.uidvalidity:
+                taken += self._take(known, uids, in_order=False)
+        return taken
+
+    def _wanted(self) -> list[FolderName]:
+        folders = self.imap.folders()
+        wanted, missing = chosen(self.account, folders)
+        for name in missing:
+            error = ServerError(
+                "the server has no folder {folder}; correct folders.include of the mailbox", folder=name
+            )
+            self.failures.append((name, error))
+        sent = sent_folder(self.account, folders)
+        self.sent = sent.name if sent else None
+        return wanted
+
+    def _looks(self, folders: Sequence[FolderName]) -> list[Look]:
+        looks = []
+        for folder in folders:
+            if self.stop():
+                break
+            with self._noting(folder.name):
+                looks.append(Look(folder, self.imap.status(folder.name)))
+        return looks
+
+    def _through(self, look: Look, known: Known) -> Taken:
+        opened = self.imap.examine(look.folder.name)
+        if opened.uidvalidity != known.uidvalidity:  # made anew since we looked
+            look = Look(look.folder, opened)
+            known = known_folders(self.house, self.account, [look])[look.folder.name]
+        taken = self._take(known, self.imap.uids_from(known.last_uid + 1), in_order=True)
+        if not self.stop():
+            mark_seen(self.house, [(known, look.status)])
+        return taken
+
+    def _take(self, known: Known, uids: list[int], *, in_order: bool) -> Taken:
+        """Batch by batch: archived, read and committed whole, the cursor with it, before the next is fetched."""
+        record = records.folder(self.account.key, known.name, known.uidvalidity).sha256
+        place = Place(self.account.id, self.account.key, self.account.address, "collected", {known.id: record})
+        sent = known.name == self.sent
+        taken = Taken()
+        done = 0
+        with Readers(self.house.trust, expected=len(uids)) as readers:
+            batches = self._fetched(uids, known.id, sent=sent)
+            for batch, reading in readers.ahead(batches, owner=place.owner, now=self.house.clock.now):
+                taken += take_in_read(
+                    self.house.engine,
+                    self.house.archive.put_many,
+                    place,
+                    reading,
+                    now=self.house.clock.now(),
+                    cursor={known.id: max(batch)} if in_order else None,
+                )
+                done += len(batch)
+                self.progress(done, len(uids))
+                crash.at("collect.batch-done")
+                if self.stop():
+                    break
+                self.renew()
+        return taken
+
+    def _fetched(self, uids: list[int], folder_id: int, *, sent: bool) -> Iterator[tuple[list[int], list[Arrival]]]:
+        """The UIDs of each batch, and what they gave."""
+        for batch in self.imap.fetch(uids, spool=self.house.spool):
+            crash.at("collect.fetched")
+            try:
+                arrivals = [_arrival(item, folder_id, sent=sent) for item in batch]
+            finally:
+                _unspool(batch)
+            yield [item.uid for item in batch], arrivals
+
+    @contextmanager
+    def _noting(self, folder: str) -> Iterator[None]:
+        """A block about one folder: a server's NO to it is noted, and the others go on."""
+        try:
+            yield
+        except FolderError as error:
+            self.failures.append((folder, error))
+            log.warning("folder.failed", mailbox=self.account.key, error=type(error).__name__)
+
+
+def _arrival(item: Fetched, folder_id: int, *, sent: bool) -> Arrival:
+    raw = item.raw if item.path is None else item.path.read_bytes()
+    if raw is None and item.reason is not None:
+        log.warning("mail.refused", folder=folder_id, uid=item.uid, said=item.reason)
+    missing = GONE if item.reason is None else REFUSED
+    return Arrival(
+        raw=raw,
+        internal_at=item.internal_at,
+        folder_id=folder_id,
+        uid=item.uid,
+        sent=sent,
+        reason=None if raw is not None else missing,
+    )
+
+
+def _unspool(batch: Iterable[Fetched]) -> None:
+    for item in batch:
+        if item.path is not None:
+            item.path.unlink(missing_ok=True)
+
+
+def _drop_abandoned(spool: Path) -> None:
+    """Remove the spooled mails of runs that died; they are fetched again."""
+    before = time.time() - ABANDONED_SECONDS
+    for leftover in spool.glob("mail-*.eml"):
+        with suppress(OSError):
+            if leftover.stat().st_mtime < before:
+                leftover.unlink()
+
+
+def _mark_collected(house: House, account: Account) -> None:
+    with writing(house.engine) as connection:
+        connection.execute(update(Mailbox).where(Mailbox.id == account.id).values(collected_at=house.clock.now()))
+
+
+def _tell_of_refused(house: House, account: Account) -> None:
+    """Mails that are on the server and that it does not give: a person should know, and ask again."""
+    refused = (
+        select(func.count())
+        .select_from(Sighting)
+        .join(Folder, Folder.id == Sighting.folder_id)
+        .where(Folder.mailbox_id == account.id, Sighting.reason == REFUSED)
+    )
+    now = house.clock.now()
+    with writing(house.engine) as connection:
+        count = connection.execute(refused).scalar_one()
+        if count:
+            alert = NewAlert("mails-refused", account.key, mailbox_id=account.id, facts={"count": count})
+            raise_alerts(connection, [alert], at=now)
+        else:
+            settle_alerts(connection, "mails-refused", [account.key], at=now)
+
+
+def _silent(_done: int, _all: int) -> None:
+    """Progress that nobody watches."""
+
+
+def _never() -> bool:
+    return False
+
+
+def _idle() -> None:
+    """No lease to renew."""

@@ -1,0 +1,98 @@
+"""When is a message decided again, and from what? Its rows loaded once, decided purely, written once."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, select
+
+from pec_tracker.db.engine import in_one_transaction, reading
+from pec_tracker.db.tables import Evidence, Mail, Mailbox, Message, Recipient, SentCopy, table
+from pec_tracker.service.consider import SentMail, consider
+from pec_tracker.service.dossier_rows import Page, write
+from pec_tracker.service.evidence_rows import chunks, evidence_value, fingerprint_value
+
+# Not what was verified of each signature: it is long, and its verdict says what matters here.
+_EVIDENCE_COLUMNS = [column for column in table(Evidence).columns if column.name != "verification"]
+
+_Rows = dict[int, list[Row[*tuple[Any, ...]]]]
+
+
+def reconsider(connection: Connection, message_ids: Sequence[int], *, now: datetime) -> set[int]:
+    """Decide these messages again and write what changed, within the caller's transaction; returns those of them whose
+    identifier is new.
+
+    The messages are locked first, so that two processes that bring evidence of the same message see each other's.
+    """
+    learned: set[int] = set()
+    for some in chunks(sorted(set(message_ids))):
+        # Locked as "no key update": the rows that another process adds to the same message need not wait.
+        locked = select(table(Message)).where(Message.id.in_(some)).order_by(Message.id).with_for_update(key_share=True)
+        messages = connection.execute(locked).all()
+        mailboxes = select(Mailbox.id, Mailbox.address).where(Mailbox.id.in_({row.mailbox_id for row in messages}))
+        owners = {row.id: row.address for row in connection.execute(mailboxes)}
+        recipients = _recipients(connection, some)
+        evidence = _evidence(connection, some)
+        copies = _copies(connection, [row.id for row in messages if row.origin == "found"])
+        pages = [
+            Page(
+                message,
+                recipients[message.id],
+                evidence[message.id],
+                consider(
+                    message,
+                    [row.address for row in recipients[message.id]],
+                    [evidence_value(row) for row in evidence[message.id]],
+                    [_sent_mail(row) for row in copies[message.id]],
+                    owner=owners[message.mailbox_id],
+                    now=now,
+                ),
+            )
+            for message in messages
+        ]
+        learned |= write(connection, pages, now=now)
+    return learned
+
+
+def refresh(engine: Engine, *, now: datetime) -> None:
+    """Look again at the journeys whose next evidence was due meanwhile: time alone has moved them on."""
+    past_due = select(Recipient.message_id).where(Recipient.due_at < now, Recipient.overdue.is_(False)).distinct()
+    with reading(engine) as connection:
+        message_ids = list(connection.scalars(past_due))
+    for some in chunks(message_ids):
+        in_one_transaction(engine, partial(reconsider, message_ids=some, now=now))
+
+
+def _recipients(connection: Connection, message_ids: Sequence[int]) -> _Rows:
+    listed = select(table(Recipient)).where(Recipient.message_id.in_(message_ids)).order_by(Recipient.id)
+    rows: _Rows = defaultdict(list)
+    for row in connection.execute(listed):
+        rows[row.message_id].append(row)
+    return rows
+
+
+def _evidence(connection: Connection, message_ids: Sequence[int]) -> _Rows:
+    columns = select(*_EVIDENCE_COLUMNS, Mail.sha256).join(Mail, Mail.id == Evidence.mail_id)
+    rows: _Rows = defaultdict(list)
+    for row in connection.execute(columns.where(Evidence.message_id.in_(message_ids)).order_by(Evidence.id)):
+        rows[row.message_id].append(row)
+    return rows
+
+
+def _copies(connection: Connection, message_ids: Sequence[int]) -> _Rows:
+    columns = select(Mail.message_id, Mail.sha256, SentCopy.fingerprint, SentCopy.recipients, SentCopy.sent_at).join(
+        SentCopy, SentCopy.mail_id == Mail.id
+    )
+    rows: _Rows = defaultdict(list)
+    linked = columns.where(Mail.message_id.in_(message_ids), Mail.role == "sent-copy")
+    for row in connection.execute(linked) if message_ids else ():
+        rows[row.message_id].append(row)
+    return rows
+
+
+def _sent_mail(row: Row[*tuple[Any, ...]]) -> SentMail:
+    fingerprint = fingerprint_value(row.fingerprint)
+    assert fingerprint is not None  # the column is never empty
+    return SentMail(row.sha256, fingerprint, tuple((address, role) for address, role in row.recipients), row.sent_at)

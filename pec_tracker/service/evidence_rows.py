@@ -1,0 +1,124 @@
+"""How does evidence lie in the database? Values to columns and back, nothing decided."""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, TypeVar
+
+from sqlalchemy import Row
+
+from pec_tracker.pec.evidence import CertifiedRecipient, Evidence, Fingerprint, Part, Verdict
+from pec_tracker.pec.signature import Verification
+from pec_tracker.pec.standard import Kind
+
+CHUNK = 500  # values of one IN list: planners like short ones, SQLite takes 32,766 parameters
+
+_PART_FIELDS = tuple(field.name for field in dataclasses.fields(Part))
+_FINGERPRINT_FIELDS = tuple(field.name for field in dataclasses.fields(Fingerprint))
+
+T = TypeVar("T")
+
+
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """*values* in runs of at most CHUNK."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]
+
+
+def evidence_columns(evidence: Evidence, verification: Verification) -> dict[str, Any]:
+    """The columns of `evidence` that the mail itself decides; links and agreement are written later."""
+    offset = evidence.issued_at.utcoffset() if evidence.issued_at else None
+    return {
+        "kind": evidence.kind.value,
+        "tipo": evidence.tipo,
+        "error": evidence.error,
+        "error_code": evidence.error_code,
+        "error_detail": evidence.error_detail,
+        "issued_at": evidence.issued_at,
+        "issued_offset": None if offset is None else int(offset.total_seconds() // 60),
+        "provider": evidence.provider,
+        "sender": evidence.sender,
+        "recipients": [[recipient.address, recipient.type] for recipient in evidence.recipients],
+        "recipient": evidence.recipient,
+        "receipt_form": evidence.receipt_form,
+        "subject": evidence.subject,
+        "reference": evidence.reference,
+        "identifier": evidence.identifier,
+        "enclosed": fingerprint_json(evidence.enclosed),
+        "verdict": verification.verdict.value,
+        "verdict_at_arrival": verification.verdict.value,
+        "verification": verification_json(verification),
+        "certificate": hashlib.sha256(verification.certificates[0]).hexdigest() if verification.certificates else None,
+    }
+
+
+def evidence_value(row: Row[*tuple[Any, ...]]) -> Evidence:
+    """The evidence that a row holds; the row has the columns of `evidence` and the `sha256` of its mail."""
+    return Evidence(
+        key=row.sha256,
+        kind=Kind(row.kind),
+        verdict=Verdict(row.verdict),
+        tipo=row.tipo,
+        error=row.error,
+        error_code=row.error_code,
+        error_detail=row.error_detail,
+        issued_at=with_offset(row.issued_at, row.issued_offset),
+        provider=row.provider,
+        sender=row.sender,
+        recipients=tuple(CertifiedRecipient(address, type_) for address, type_ in row.recipients),
+        recipient=row.recipient,
+        receipt_form=row.receipt_form,
+        subject=row.subject,
+        reference=row.reference,
+        identifier=row.identifier,
+        enclosed=fingerprint_value(row.enclosed),
+    )
+
+
+def with_offset(at: datetime | None, minutes: int | None) -> datetime | None:
+    """A time as the provider wrote it: UTC in the column, its offset beside it."""
+    if at is None:
+        return None
+    return at.astimezone(timezone(timedelta(minutes=minutes)) if minutes is not None else UTC)
+
+
+def offset_minutes(at: datetime | None) -> int | None:
+    """Minutes east of UTC of an aware time."""
+    offset = at.utcoffset() if at is not None else None
+    return None if offset is None else int(offset.total_seconds() // 60)
+
+
+def fingerprint_json(fingerprint: Fingerprint | None) -> dict[str, Any] | None:
+    """A fingerprint as JSON."""
+    if fingerprint is None:
+        return None
+    parts = [{name: getattr(part, name) for name in _PART_FIELDS} for part in fingerprint.parts]
+    return {**{name: getattr(fingerprint, name) for name in _FINGERPRINT_FIELDS}, "parts": parts}
+
+
+def fingerprint_value(json: dict[str, Any] | None) -> Fingerprint | None:
+    """The fingerprint that `fingerprint_json` wrote."""
+    if json is None:
+        return None
+    parts = tuple(Part(**part) for part in json["parts"])
+    return Fingerprint(**{**json, "parts": parts})
+
+
+def verification_json(verification: Verification) -> dict[str, Any]:
+    """What was verified, for a person and for the proof; certificates stand in the archive, named by their hash."""
+    return {
+        "verdict": verification.verdict.value,
+        "checks": dict(verification.checks),
+        "at": verification.at.isoformat() if verification.at else None,
+        "digest_algorithm": verification.digest_algorithm,
+        "signer": verification.signer,
+        "signer_address": verification.signer_address,
+        "issuer": verification.issuer,
+        "signed_at": verification.signed_at.isoformat() if verification.signed_at else None,
+        "form": verification.form,
+        "certificates": [hashlib.sha256(der).hexdigest() for der in verification.certificates],
+        "anchor": verification.anchor_source,
+        "reasons": list(verification.reasons),
+        "weak": list(verification.weak),
+    }

@@ -1,0 +1,67 @@
+"""What does every verb work with? The archive, the database, the clock, whom we trust; and each mailbox's account."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from pec_tracker.archive.local import LocalArchive
+from pec_tracker.clock import Clock
+from pec_tracker.pec.rules import Limits
+from pec_tracker.pec.trust import Trust
+from pec_tracker.wire.endpoint import Endpoint, Login
+
+Stop = Callable[[], bool]  # has somebody said that the work should end?
+
+
+@dataclass(frozen=True, slots=True)
+class StampAuthority:
+    """A time-stamp authority (RFC 3161): its chain must end at one of `anchors` (certificates, DER)."""
+
+    name: str
+    url: str
+    anchors: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The collaborators of the verbs. `started_at` is when this process opened the house: the restore fence."""
+
+    engine: Engine
+    archive: LocalArchive
+    trust: Trust
+    clock: Clock
+    started_at: datetime
+    spool: Path  # big mails rest here on their way to the archive
+    uncertain_after: timedelta = timedelta(hours=1)  # then a person is asked about an uncertain message
+    authorities: tuple[StampAuthority, ...] = ()  # asked in this order, until one answers
+    stamp_every: timedelta = timedelta(0)  # the least time between two time-stamps
+    trust_folder: Path | None = None  # the anchors that the user added, which `trust` holds too
+    fetch_revocation: bool = False  # from where trusted certificates name it
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One mailbox as the verbs see it: its row, its servers, its settings. `login` reads the secret when asked."""
+
+    id: int
+    key: str
+    name: str
+    address: str
+    smtp: Endpoint
+    imap: Endpoint
+    login: Callable[[], Login] = field(repr=False)
+    limits: Limits = field(default_factory=Limits)
+    include: tuple[str, ...] = ()  # folders to collect; empty: all but `exclude`
+    exclude: tuple[str, ...] = ()
+    sent_folder: str | None = None
+    sender_name: str | None = None
+    reply_to: str | None = None
+    messages_per_minute: float | None = None
+    copy_to_sent: bool = False
+    interval_minutes: float = 5.0
+    retention_months: int = 30
+    quota_bytes: int | None = None
+    notary: bool = False  # once a day it writes a PEC to itself that quotes the newest seal

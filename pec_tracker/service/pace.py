@@ -1,0 +1,66 @@
+"""How fast may a mailbox send? As fast as its provider wants, however many rounds and processes send from it.
+
+At most so many messages in any minute; and after "too much traffic" nothing at all for a while, for every message of
+the mailbox, also those queued meanwhile.
+"""
+
+import time
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select, update
+
+from pec_tracker.db.engine import reading, writing
+from pec_tracker.db.tables import Attempt, Mailbox, Message
+from pec_tracker.service.house import Account, House, Stop
+from pec_tracker.service.outbox import WAITING
+
+log = structlog.get_logger()
+
+# No provider says how long it blocks; its limit is counted in messages a minute, so a few minutes are clear of it.
+PAUSE = timedelta(minutes=5)
+
+MINUTE = timedelta(minutes=1)
+LOOK_EVERY = 0.25  # seconds of real time between looks at `stop` while waiting
+
+
+def pause(house: House, account: Account, reply: str) -> None:
+    """Nothing leaves this mailbox for PAUSE; what waits shows why."""
+    now = house.clock.now()
+    until = now + PAUSE
+    with writing(house.engine) as connection:
+        connection.execute(update(Mailbox).where(Mailbox.id == account.id).values(paused_until=until))
+        connection.execute(
+            update(Message)
+            .where(Message.mailbox_id == account.id, Message.send_state.in_(WAITING), Message.next_attempt_at < until)
+            .values(next_attempt_at=until, reply=reply)
+        )
+    log.warning("mailbox.paused", mailbox=account.key, minutes=PAUSE / MINUTE)
+
+
+def wait_for_turn(house: House, account: Account, *, stop: Stop) -> bool:
+    """Wait until one more message keeps the pace (on the house's clock); False when `stop` ended the waiting."""
+    while (at := _turn(house, account)) is not None and house.clock.now() < at:
+        if stop():
+            return False
+        time.sleep(min(LOOK_EVERY, max(0.0, house.clock.real_seconds(at - house.clock.now()))))
+    return not stop()
+
+
+def _turn(house: House, account: Account) -> datetime | None:
+    """When the next message may go: so long after the one that begins the last full window. None: now."""
+    if account.messages_per_minute is None:
+        return None
+    burst = max(1, int(account.messages_per_minute))
+    window = MINUTE * (burst / account.messages_per_minute)
+    begins = (
+        select(Attempt.started_at)
+        .join(Message, Message.id == Attempt.message_id)
+        .where(Message.mailbox_id == account.id, Attempt.started_at > house.clock.now() - window)
+        .order_by(Attempt.started_at.desc())
+        .offset(burst - 1)
+        .limit(1)
+    )
+    with reading(house.engine) as connection:
+        first = connection.scalar(begins)
+    return None if first is None else first + window

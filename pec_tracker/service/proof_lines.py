@@ -1,0 +1,115 @@
+"""Which sealed lines speak of a message, and which seals list them? Nothing after the seal asked for is looked at."""
+
+import base64
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+
+from pec_tracker import osfiles
+from pec_tracker.archive.local import ledger_folder
+from pec_tracker.db.tables import Ledger, Seal
+from pec_tracker.errors import LedgerError, NotFoundError
+from pec_tracker.ledger.lines import Line, decode
+from pec_tracker.ledger.segments import parse_seal, seal_path
+from pec_tracker.service.evidence_rows import chunks
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedLine:
+    """A line with its bytes as sealed, and the number of its seal."""
+
+    line: Line
+    content: bytes
+    seal: int
+
+
+def seal_at(connection: Connection, as_of: int | datetime | None) -> int:
+    """The number of the seal meant: itself, the newest whose lines are no younger than a time, or the newest of all.
+
+    NotFoundError where there is none.
+    """
+    if isinstance(as_of, datetime):
+        newest = func.max(Ledger.at)
+        sealed = select(Ledger.seal_number).where(Ledger.seal_number.is_not(None)).group_by(Ledger.seal_number)
+        numbers = list(connection.scalars(sealed.having(newest <= as_of)))
+        found = max((number for number in numbers if number is not None), default=None)
+    else:
+        wanted = select(func.max(Seal.number))
+        found = connection.scalar(wanted if as_of is None else wanted.where(Seal.number == as_of))
+    if found is None:
+        raise NotFoundError("the ledger has no seal {wanted}; `pec-tracker check` counts them", wanted=as_of or "")
+    return int(found)
+
+
+def lines_of(
+    connection: Connection, *, message: str, mailbox: str, mails: Iterable[str], times: Iterable[datetime], until: int
+) -> list[SealedLine]:
+    """The lines sealed by seal *until* that name the message, its mailbox, or one of *mails* (taken in at *times*)."""
+    wanted = set(mails)
+    own = or_(
+        and_(Ledger.act.startswith("message."), Ledger.line.contains(f'"message":"{message}"', autoescape=True)),
+        and_(Ledger.act == "mailbox.known", Ledger.line.contains(f'"mailbox":"{mailbox}"', autoescape=True)),
+    )
+    found = {line.line.id: line for line in _read(connection, own, until)}
+    for some in chunks(sorted(set(times))):
+        # Lines have no index by object; their ids begin with their time.
+        taken_in = or_(*(and_(Ledger.line_id >= _first_id(at), Ledger.line_id < _first_id(at, 1)) for at in some))
+        for line in _read(connection, and_(Ledger.act.startswith("mail."), taken_in), until):
+            if line.line.facts.get("mail") in wanted and line.line.facts.get("mailbox") == mailbox:
+                found[line.line.id] = line
+    return [found[line_id] for line_id in sorted(found)]
+
+
+def seals_between(root: Path, first: int, last: int) -> dict[str, bytes]:
+    """The seal files from *first* to *last* by name. LedgerError where one is missing or is no seal."""
+    found = {}
+    with osfiles.disk_errors(ledger_folder(root)):
+        for number in range(first, last + 1):
+            path = seal_path(root, number)
+            try:
+                found[path.name] = path.read_bytes()
+            except FileNotFoundError as error:
+                raise LedgerError("the seal {seal} is gone from the archive; run check", seal=path.name) from error
+            parse_seal(number, found[path.name])
+    return found
+
+
+def stamp_files(root: Path, numbers: Sequence[int]) -> Iterator[tuple[str, bytes]]:
+    """The time-stamps beside these seals, by name."""
+    with osfiles.disk_errors(ledger_folder(root)):
+        for number in numbers:
+            path = seal_path(root, number).with_suffix(".tsr")
+            if path.is_file():
+                yield path.name, path.read_bytes()
+
+
+def require_sealed(lines: Sequence[SealedLine], seals: dict[str, bytes]) -> None:
+    """LedgerError unless each line stands in its seal as it is."""
+    for one in lines:
+        entry = f"{sha256(one.content).hexdigest()}  {one.line.id}.json\n".encode()
+        if entry not in seals.get(f"{one.seal:08}.seal", b""):
+            raise LedgerError(
+                "the ledger line {line} in the database is not as it was sealed; run check, then rebuild",
+                line=one.line.id,
+            )
+
+
+def _read(connection: Connection, condition: ColumnElement[bool], until: int) -> Iterator[SealedLine]:
+    rows = connection.execute(
+        select(Ledger.line, Ledger.seal_number).where(Ledger.seal_number <= until, condition).order_by(Ledger.line_id)
+    )
+    for row in rows:
+        yield SealedLine(decode(row.line), row.line.encode("ascii"), row.seal_number)
+
+
+def _first_id(at: datetime, later: int = 0) -> str:
+    """The smallest id that a line of this time (or so many microseconds later) can have."""
+    micros = (at.astimezone(UTC) - _EPOCH) // _MICROSECOND + later
+    return base64.b32hexencode(max(0, micros).to_bytes(7) + bytes(9))[:26].decode("ascii").lower()

@@ -1,0 +1,373 @@
+"""What does a proof package show, and what not? Every mail verified and held against the message, as one JSON value.
+
+Pure: from the package's own sources and the trust given. Making a package and verifying it call the same function.
+The time at which certificates are said to be valid "now" is that of the newest sealed line, not a clock's.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Final, cast
+
+from sqlalchemy import Row
+
+from pec_tracker.ledger.lines import Line
+from pec_tracker.ledger.segments import SealFile
+from pec_tracker.pec.certificate import certificate
+from pec_tracker.pec.evidence import CHECKS, Evidence, Verdict, address_key
+from pec_tracker.pec.fingerprint import fingerprint
+from pec_tracker.pec.journey import Journey
+from pec_tracker.pec.read import Mail, evidence_of, headers_of, read
+from pec_tracker.pec.signature import Verification, verify
+from pec_tracker.pec.trust import Anchor, Trust
+from pec_tracker.service.consider import Considered, SentMail, consider
+from pec_tracker.service.evidence_rows import fingerprint_json
+from pec_tracker.service.proof_sources import CERTIFICATES, ORIGINAL, REVOCATION, Frame, Sources, sealed_until
+from pec_tracker.service.proof_stamps import stamps
+
+SCHEMA: Final = 1
+TOOL: Final = "pec-tracker"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One evidence of the package, read and verified."""
+
+    member: str
+    raw: bytes
+    mail: Mail
+    evidence: Evidence
+    verification: Verification
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What `consider` asks of a message: here from ledger lines and records instead of a row."""
+
+    origin: str
+    sender: str | None = None
+    subject: str | None = None
+    reference: str | None = None
+    fingerprint: Mapping[str, Any] | None = None
+    submitted_at: datetime | None = None
+    created_at: datetime | None = None
+    send_state: str = "submitted"  # decides only what is due next, which no package says
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A package's sources, examined: the report, the certificates (DER) of its chains by their SHA-256, and the copy
+    (by SHA-256) that a message sent by other means is held to."""
+
+    report: Mapping[str, Any]
+    evidence: tuple[Read, ...]
+    certificates: Mapping[str, bytes]
+    copy: str | None
+
+
+def examine(sources: Sources, trust: Trust) -> Examined:
+    """Verify and judge everything. What the package itself carries adds no anchor: see `trust_with`."""
+    trust = trust_with(sources, trust)
+    lines, seals = sources.lines(), sources.seals()
+    as_of = max(seals.values(), key=lambda seal: seal.number, default=None)
+    now = sealed_until(as_of) if as_of is not None else sealed_until(SealFile(0, None, (), ""))
+    found = tuple(_read(member, raw, trust, now=now) for member, raw in sources.evidence)
+    acts = sorted(lines.values(), key=lambda line: line.id)
+    considered = _considered(sources, acts, found, now=now)
+    entries = [_evidence_entry(one, considered, acts, trust) for one in _in_time(found)]
+    report = {
+        "schema": SCHEMA,
+        "tool": {"name": TOOL, "version": sources.frame.version},
+        "language": sources.frame.language,
+        "recipient": sources.frame.recipient,
+        "pdf": sources.frame.pdf,
+        "as_of": {
+            "seal": as_of.number if as_of else None,
+            "sha256": as_of.sha256 if as_of else None,
+            "at": now.isoformat(),
+        },
+        "message": _message_entry(sources, acts, considered),
+        "journeys": [
+            _journey_entry(one) for one in considered.journeys if _concerns(one.recipient, sources.frame.recipient)
+        ],
+        "proof": [entry for entry in entries if entry["counts"]],
+        "not_proof": [entry for entry in entries if not entry["counts"]],
+        "anchors": _anchor_entries(found, trust),
+        "ledger": _ledger_entry(lines, seals),
+        "stamps": list(stamps(sources, seals, trust=trust, now=now)),
+    }
+    report["limits"] = list(_limits(report, sources))
+    ders = {sha256_of(der): der for one in found for der in one.verification.certificates}
+    return Examined(report, found, dict(sorted(ders.items())), considered.copy.sha256 if considered.copy else None)
+
+
+def trust_with(sources: Sources, trust: Trust) -> Trust:
+    """*trust*, and from the package what can prove nothing by itself: intermediates, and answers on revocation."""
+    ders = tuple(raw for name, raw in sources.under(CERTIFICATES) if name.endswith(".der"))
+    crls = tuple(raw for name, raw in sources.under(REVOCATION) if name.endswith(".crl"))
+    answers = tuple(raw for name, raw in sources.under(REVOCATION) if name.endswith(".ocsp"))
+    return replace(
+        trust,
+        intermediates=tuple(dict.fromkeys((*trust.intermediates, *ders))),
+        crls=tuple(dict.fromkeys((*trust.crls, *crls))),
+        ocsp=tuple(dict.fromkeys((*trust.ocsp, *answers))),
+    )
+
+
+def frame_of(report: Mapping[str, Any]) -> Frame:
+    """The frame that a package's report names. KeyError, TypeError where it is no report."""
+    return Frame(
+        key=str(report["message"]["key"]),
+        recipient=report["recipient"],
+        language=str(report["language"]),
+        version=str(report["tool"]["version"]),
+        pdf=bool(report["pdf"]),
+    )
+
+
+def sha256_of(content: bytes) -> str:
+    """The SHA-256 of some bytes, in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(member: str, raw: bytes, trust: Trust, *, now: datetime) -> Read:
+    mail = read(raw)
+    verification = verify(raw, mail, trust, now=now)
+    return Read(member, raw, mail, evidence_of(sha256_of(raw), mail, verification.verdict), verification)
+
+
+def _in_time(found: Sequence[Read]) -> list[Read]:
+    return sorted(found, key=lambda one: one.member.rpartition("/")[2])
+
+
+# --- the message, and what its evidence comes to ---
+
+
+def _considered(sources: Sources, acts: Sequence[Line], found: Sequence[Read], *, now: datetime) -> Considered:
+    message, recipients = _message(sources, acts)
+    return consider(
+        cast("Row[*tuple[Any, ...]]", message),
+        recipients,
+        [one.evidence for one in found],
+        [] if message.origin == "composed" else [_copy(raw) for _, raw in sources.copies],
+        owner=_owner(sources, acts),
+        now=now,
+    )
+
+
+def _message(sources: Sources, acts: Sequence[Line]) -> tuple[_Message, tuple[str, ...]]:
+    """What the line that queued the message, its record and its bytes say; without such a line it was found."""
+    queued = _queued(sources, acts)
+    raw = sources.members.get(ORIGINAL)
+    record = sources.record(queued.facts.get("record")) if queued else {}
+    if queued is None or raw is None or not record:
+        return _Message("found"), ()
+    headers = headers_of(raw)
+    message = _Message(
+        origin="composed",
+        sender=record.get("mail_from"),
+        subject=(headers.subject if headers else None) or "",
+        reference=record.get("reference"),
+        fingerprint=fingerprint_json(fingerprint(raw)),
+        submitted_at=_submitted_at(acts),
+        created_at=queued.at,
+    )
+    return message, tuple(record.get("rcpt_to", ()))
+
+
+def _queued(sources: Sources, acts: Sequence[Line]) -> Line | None:
+    own = (act for act in acts if act.act == "message.queued" and act.facts.get("message") == sources.frame.key)
+    return next(own, None)
+
+
+def _submitted_at(acts: Sequence[Line]) -> datetime | None:
+    by_server = (act.at for act in acts if act.act == "message.submitted" and act.facts.get("by") == "server")
+    return max(by_server, default=None)
+
+
+def _owner(sources: Sources, acts: Sequence[Line]) -> str | None:
+    """The address of the mailbox, as its newest sealed record says it."""
+    known = [sources.record(act.facts.get("record")) for act in acts if act.act == "mailbox.known"]
+    return known[-1].get("address") if known else None
+
+
+def _copy(raw: bytes) -> SentMail:
+    headers = headers_of(raw)
+    to = [(address, "to") for address in headers.to_addresses] if headers else []
+    cc = [(address, "cc") for address in headers.cc_addresses] if headers else []
+    return SentMail(sha256_of(raw), fingerprint(raw), (*to, *cc), headers.date if headers else None)
+
+
+# --- entries of the report ---
+
+
+def _message_entry(sources: Sources, acts: Sequence[Line], considered: Considered) -> dict[str, Any]:
+    queued = _queued(sources, acts)
+    record = sources.record(queued.facts.get("record")) if queued else {}
+    known = considered.known
+    raw = sources.members.get(ORIGINAL)
+    submitted_at = _submitted_at(acts)
+    held_to = "composed" if known and known.composed else "copy" if considered.copy else "receipts" if known else None
+    return {
+        "key": sources.frame.key,
+        "held_to": held_to,
+        "subject": known.subject if known else None,
+        "sender": known.sender if known else None,
+        "recipients": list(known.recipients) if known else [],
+        "reference": known.reference if known else None,
+        "identifier": known.identifier if known else None,
+        "receipt_form": record.get("receipt_form"),
+        "case": record.get("case"),
+        "member": ORIGINAL if raw is not None else None,
+        "sha256": sha256_of(raw) if raw is not None else None,
+        "copies": [name for name, _ in sources.copies if name != ORIGINAL],
+        "queued_at": queued.at.isoformat() if queued else None,
+        "submitted_at": submitted_at.isoformat() if submitted_at else None,
+        "replies": [
+            {"at": act.at.isoformat(), "act": act.act, "code": act.facts.get("code"), "text": text}
+            for act in acts
+            if act.act.startswith("message.") and (text := sources.record(act.facts.get("record")).get("text"))
+        ],
+    }
+
+
+def _journey_entry(one: Journey) -> dict[str, Any]:
+    times = {name: _iso(getattr(one, name)) for name in ("state_at", "accepted_at", "delivered_at")}
+    return {
+        "recipient": one.recipient,
+        "state": one.state.value,
+        **times,
+        "error_code": one.error_code,
+        "error_detail": one.error_detail,
+        "contradictions": list(one.contradictions),
+        "evidence": list(one.evidence),
+    }
+
+
+def _evidence_entry(one: Read, considered: Considered, acts: Sequence[Line], trust: Trust) -> dict[str, Any]:
+    evidence = one.evidence
+    agreement = considered.agreements.get(evidence.key)
+    archived = next((a for a in acts if a.act == "mail.archived" and a.facts.get("mail") == evidence.key), None)
+    return {
+        "member": one.member,
+        "sha256": evidence.key,
+        "kind": evidence.kind.value,
+        "tipo": evidence.tipo,
+        "issued_at": _iso(evidence.issued_at),
+        "provider": evidence.provider,
+        "sender": evidence.sender,
+        "recipients": [asdict(recipient) for recipient in evidence.recipients],
+        "recipient": evidence.recipient,
+        "subject": evidence.subject,
+        "reference": evidence.reference,
+        "identifier": evidence.identifier,
+        "receipt_form": evidence.receipt_form,
+        "error": evidence.error,
+        "error_code": evidence.error_code,
+        "error_detail": evidence.error_detail,
+        "warnings": list(one.mail.warnings),
+        "counts": evidence in considered.counting,
+        "verification": _verification_entry(one.verification, trust),
+        "agreement": dict(agreement.points) if agreement else None,
+        "disagrees": list(agreement.failed) if agreement else [],
+        "line": archived.id if archived else None,
+        "archived_at": archived.at.isoformat() if archived else None,
+        "verdict_at_arrival": archived.facts.get("verdict") if archived else None,
+    }
+
+
+def _verification_entry(done: Verification, trust: Trust) -> dict[str, Any]:
+    anchor = _anchor(done, trust)
+    return {
+        "verdict": done.verdict.value,
+        "at": _iso(done.at),
+        "checks": {name: done.checks.get(name) for name in CHECKS},
+        "not_checked": [name for name in CHECKS if done.checks.get(name) is None],
+        "digest_algorithm": done.digest_algorithm,
+        "signer": done.signer,
+        "signer_address": done.signer_address,
+        "issuer": done.issuer,
+        "signed_at": _iso(done.signed_at),
+        "form": done.form,
+        "certificates": [sha256_of(der) for der in done.certificates],
+        "anchor": sha256_of(anchor.der) if anchor else None,
+        "reasons": list(done.reasons),
+        "weak": list(done.weak),
+    }
+
+
+def _anchor(done: Verification, trust: Trust) -> Anchor | None:
+    """The anchor at which a chain that held ends."""
+    if done.anchor_source is None or not done.certificates:
+        return None
+    ending = [anchor for anchor in trust.anchors if anchor.der == done.certificates[-1]]
+    return next((anchor for anchor in ending if anchor.source == done.anchor_source), ending[0] if ending else None)
+
+
+def _anchor_entries(found: Sequence[Read], trust: Trust) -> list[dict[str, Any]]:
+    used = {anchor.der: anchor for one in found if (anchor := _anchor(one.verification, trust)) is not None}
+    entries = []
+    for der, anchor in used.items():
+        parsed = certificate(der)
+        entries.append(
+            {
+                "sha256": sha256_of(der),
+                "subject": parsed.parsed.subject.rfc4514_string() if parsed else "",
+                "public_root": anchor.pec_cas_only,
+                "reason": anchor.reason,
+                # The file's name alone: whose folder it lay in is nobody's business.
+                "source": anchor.source.replace("\\", "/").rpartition("/")[2],
+            }
+        )
+    return sorted(entries, key=lambda entry: str(entry["sha256"]))
+
+
+def _ledger_entry(lines: Mapping[str, Line], seals: Mapping[str, SealFile]) -> dict[str, Any]:
+    places = {entry.line_id: seal.number for seal in seals.values() for entry in seal.entries}
+    acts = sorted(lines.values(), key=lambda line: line.id)
+    return {
+        "lines": [{"id": act.id, "at": act.at.isoformat(), "act": act.act, "seal": places.get(act.id)} for act in acts],
+        "seals": [
+            {"number": seal.number, "sha256": seal.sha256, "previous": seal.previous, "lines": len(seal.entries)}
+            for seal in sorted(seals.values(), key=lambda seal: seal.number)
+        ],
+    }
+
+
+def _limits(report: Mapping[str, Any], sources: Sources) -> Iterator[str]:
+    """Stable names of what this package does not show, for a reader to weigh."""
+    if not any(stamp["holds"] for stamp in report["stamps"]):
+        yield "ledger-times-self-asserted"
+    if any(not anchor["public_root"] for anchor in report["anchors"]):
+        yield "anchor-named-by-user"
+    counting = report["proof"]
+    if any("revocation" in entry["verification"]["not_checked"] for entry in counting):
+        yield "revocation-not-checked"
+    if any(entry["verification"]["weak"] for entry in counting):
+        yield "weak-algorithms"
+    if report["message"]["held_to"] == "copy":
+        yield "held-to-copy"
+    if report["message"]["held_to"] in ("receipts", None):
+        yield "held-to-receipts"
+    if any(entry["kind"] == "delivery" and entry["receipt_form"] != "completa" for entry in counting):
+        yield "delivery-not-complete"
+    if any(not journey["delivered_at"] for journey in report["journeys"]):
+        yield "delivery-missing"
+    if report["recipient"] is not None:
+        yield "one-recipient-only"
+    if not sources.frame.pdf:
+        yield "no-summary-pdf"
+
+
+def _concerns(address: str, wanted: str | None) -> bool:
+    return wanted is None or address_key(address) == address_key(wanted)
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at is not None else None
+
+
+def is_trusted(entry: Mapping[str, Any]) -> bool:
+    """Whether an evidence entry of a report says that the signature is trusted."""
+    return bool(entry["verification"]["verdict"] == Verdict.TRUSTED.value)

@@ -1,0 +1,337 @@
+"""How is a lost database made again? The sealed ledger is replayed over the objects, by the functions that wrote it.
+
+Whatever had not surely left is `uncertain` afterwards, so that nothing goes twice. Leases, alerts, quota samples and
+the last look at each folder start empty; the next collect goes on from the last UID that the ledger knows.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+
+from pec_tracker.archive.objects import Suffix
+from pec_tracker.db.engine import in_one_transaction, reading
+from pec_tracker.db.tables import Attempt, Evidence, Folder, Ledger, Mail, Mailbox, Message, Seal
+from pec_tracker.errors import LedgerError, ObjectMissingError, UsageError
+from pec_tracker.ledger import lines, segments
+from pec_tracker.pec.compose import Outgoing
+from pec_tracker.service import notary, recheck, records
+from pec_tracker.service.dossier import reconsider
+from pec_tracker.service.evidence_rows import chunks
+from pec_tracker.service.house import House
+from pec_tracker.service.intake import take_in
+from pec_tracker.service.linking import Place
+from pec_tracker.service.send import QueuedFacts, write_queued
+from pec_tracker.service.stamps import record_found
+from pec_tracker.service.study import Arrival
+from pec_tracker.service.trust_then import TrustThen
+from pec_tracker.service.waiting import relink
+
+log = structlog.get_logger()
+
+MAIL_ACTS = frozenset({"mail.archived", "mail.sighted", "mail.quarantined"})
+OUTCOMES = frozenset({"submitted", "refused", "deferred", "uncertain"})
+UNSURE = ("queued", "deferred", "sending")  # may have left after the last sealed line
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What the archive gave back; `missing` are objects that the ledger names and the archive no longer holds."""
+
+    segments: int
+    lines: int
+    mails: int
+    messages: int
+    uncertain: int
+    missing: tuple[str, ...]
+
+
+def rebuild(house: House, *, progress: Progress | None = None) -> Rebuilt:
+    """Fill the house's database, which must be empty, from its archive.
+
+    Raises UsageError for a database with acts in it, LedgerError where the sealed ledger does not hold.
+    """
+    _require_empty(house.engine)
+    replay = _Replay(house)
+    done = 0
+    for segment in segments.read_segments(house.archive.root):
+        replay.segment(segment)
+        done += len(segment.lines)
+        if progress is not None:
+            progress(done)
+    uncertain = replay.finish()
+    with reading(house.engine) as connection:
+        mails = connection.execute(select(func.count()).select_from(Mail)).scalar_one()
+        messages = connection.execute(select(func.count()).select_from(Message)).scalar_one()
+    log.info("database.rebuilt", lines=done, mails=mails, messages=messages, uncertain=uncertain)
+    return Rebuilt(replay.segments, done, mails, messages, uncertain, tuple(replay.missing))
+
+
+def _require_empty(engine: Engine) -> None:
+    with reading(engine) as connection:
+        first = [connection.execute(select(column).limit(1)).first() for column in (Ledger.id, Mailbox.id)]
+        if any(row is not None for row in first):
+            raise UsageError("the database to rebuild into is not empty; name a new one")
+
+
+@dataclass(frozen=True, slots=True)
+class _FolderRow:
+    id: int
+    mailbox: str
+
+
+class _Replay:
+    """The ledger's acts, one after the other, each in the transaction that it had."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._engine = house.engine
+        self._mailboxes: dict[str, tuple[int, str | None]] = {}  # key -> row, address
+        self._folders: dict[str, _FolderRow] = {}  # record -> row
+        self._trust = TrustThen(house)
+        self.missing: list[str] = []
+        self.segments = 0
+
+    def segment(self, segment: segments.Segment) -> None:
+        """Replay one sealed segment, then note its lines and its seal as sealed."""
+        for (mails, at, mailbox), acts in groupby(segment.lines, key=_batch):
+            if mails:
+                self._mails(str(mailbox), at, list(acts))
+            else:
+                for act in acts:
+                    self._act(act)
+        in_one_transaction(self._engine, lambda connection: _note_sealed(connection, segment))
+        self.segments += 1
+
+    def finish(self) -> int:
+        """What time and order left open: journeys as of now, waiting mails, and whatever may have left unseen."""
+        now = self._house.clock.now()
+        in_one_transaction(self._engine, _forget_repeated)
+        for row_id, _address in self._mailboxes.values():
+            relink(self._engine, row_id, now=now)
+
+        def work(connection: Connection) -> int:
+            ids = list(connection.scalars(select(Message.id).where(Message.send_state == "submitted")))
+            for some in chunks(ids):
+                reconsider(connection, some, now=now)
+            unsure = update(Message).where(Message.send_state.in_(UNSURE)).values(send_state="uncertain")
+            return int(connection.execute(unsure).rowcount)
+
+        self._trust.restore()
+        record_found(self._house)
+        return in_one_transaction(self._engine, work)
+
+    def _act(self, act: lines.Line) -> None:
+        if self._trust.act(act):
+            return
+        if act.act == "evidence.reverified":
+            recheck.replay(self._house, act, trust=self._trust.trust)
+            return
+        known: Mapping[str, Callable[[Connection, lines.Line], None]] = {
+            "mailbox.known": self._mailbox,
+            "folder.known": self._folder,
+            "message.queued": self._queued,
+            "message.attempted": _attempted,
+            "message.copied": _copied,
+            "message.requeued": _decided,
+            "message.abandoned": _decided,
+            "seal.notarised": notary.replay,
+        }
+        write = known.get(act.act)
+        if write is None and act.act.removeprefix("message.") in OUTCOMES:
+            write = self._outcome
+        if write is not None:
+            in_one_transaction(self._engine, lambda connection: write(connection, act))
+
+    def _mailbox(self, connection: Connection, act: lines.Line) -> None:
+        key = str(act.facts["mailbox"])
+        record = self._record(act)
+        name, address = record.get("name", key), record.get("address")
+        if key in self._mailboxes:
+            row_id = self._mailboxes[key][0]
+            connection.execute(update(Mailbox).where(Mailbox.id == row_id).values(address=address))
+        else:
+            added = insert(Mailbox).values(key=key, name=name, address=address, known_at=act.at).returning(Mailbox.id)
+            row_id = connection.execute(added).scalar_one()
+        self._mailboxes[key] = (row_id, address)
+
+    def _folder(self, connection: Connection, act: lines.Line) -> None:
+        record_name = str(act.facts["record"])
+        record = self._record(act)
+        if record_name in self._folders:
+            return
+        mailbox = str(act.facts["mailbox"])
+        added = insert(Folder).values(
+            mailbox_id=self._mailboxes[mailbox][0],
+            name=record.get("name", record_name),
+            uidvalidity=record.get("uidvalidity", 0),
+            last_uid=0,
+        )
+        row_id = connection.execute(added.returning(Folder.id)).scalar_one()
+        self._folders[record_name] = _FolderRow(row_id, mailbox)
+
+    def _queued(self, connection: Connection, act: lines.Line) -> None:
+        record = self._record(act)
+        raw = self._bytes(str(act.facts["mail"]))
+        if raw is None:
+            return
+        mailbox = str(act.facts["mailbox"])
+        outgoing = Outgoing(
+            tracker_id=str(act.facts["message"]),
+            reference=record["reference"],
+            mail_from=record["mail_from"],
+            rcpt_to=tuple(record["rcpt_to"]),
+            raw=raw,
+            composed_at=act.at,
+        )
+        facts = QueuedFacts(
+            self._mailboxes[mailbox][0],
+            mailbox,
+            outgoing,
+            str(act.facts["mail"]),
+            str(act.facts["record"]),
+            record["receipt_form"],
+            record["case"],
+        )
+        write_queued(connection, facts, note=False)
+
+    def _outcome(self, connection: Connection, act: lines.Line) -> None:
+        message_id = _message(connection, act)
+        state = act.act.removeprefix("message.")
+        values: dict[str, Any] = {"send_state": state, "reply": None, "next_attempt_at": None}
+        number = act.facts.get("number")
+        if number is not None:
+            code = act.facts.get("code")
+            reply = self._record(act).get("text") if act.facts.get("record") else None
+            facts = {"ended_at": act.at, "outcome": state, "stage": act.facts.get("stage"), "code": code}
+            ended = update(Attempt).where(Attempt.message_id == message_id, Attempt.number == number)
+            if connection.execute(ended.values(**facts, reply=reply)).rowcount == 0:
+                row = {"message_id": message_id, "number": number, "started_at": act.at, **facts, "reply": reply}
+                connection.execute(insert(Attempt).values(row))
+            values |= {"attempts": number, "reply": f"{code or ''} {reply or ''}".strip() or None}
+        if state == "submitted" and act.facts.get("by") == "server":
+            values["submitted_at"] = act.at
+        connection.execute(update(Message).where(Message.id == message_id).values(values))
+
+    def _mails(self, mailbox: str, at: datetime, acts: Sequence[lines.Line]) -> None:
+        """A batch of mails as it was taken in, from the same bytes; the verdict at arrival stays as it was."""
+        row_id, address = self._mailboxes[mailbox]
+        records_of = {row.id: record for record, row in self._folders.items() if row.mailbox == mailbox}
+        place = Place(row_id, mailbox, address, str(acts[0].facts.get("origin", "collected")), records_of, noted=False)
+        arrivals = [arrival for act in acts if (arrival := self._arrival(act)) is not None]
+        cursor: dict[int, int] = {}
+        for arrival in arrivals:
+            if arrival.folder_id is not None and arrival.uid is not None:
+                cursor[arrival.folder_id] = max(cursor.get(arrival.folder_id, 0), arrival.uid)
+        take_in(self._engine, _keep_nothing, place, arrivals, trust=self._trust.trust, now=at, cursor=cursor)
+        verdicts = {str(act.facts["mail"]): act.facts.get("verdict") for act in acts if act.act == "mail.archived"}
+        in_one_transaction(self._engine, lambda connection: _restore_verdicts(connection, row_id, verdicts))
+
+    def _arrival(self, act: lines.Line) -> Arrival | None:
+        folder = self._folders.get(str(act.facts.get("folder")))
+        uid = act.facts.get("uid")
+        internal_at = act.facts.get("internal_at")
+        arrival = Arrival(
+            raw=None,
+            internal_at=datetime.fromisoformat(internal_at) if isinstance(internal_at, str) else None,
+            folder_id=folder.id if folder else None,
+            uid=uid if isinstance(uid, int) else None,
+            sent=bool(act.facts.get("sent")),
+        )
+        if act.act == "mail.quarantined":
+            return replace(arrival, reason=str(act.facts.get("reason")))
+        raw = self._bytes(str(act.facts["mail"]))
+        return None if raw is None else replace(arrival, raw=raw)
+
+    def _bytes(self, sha256: str) -> bytes | None:
+        try:
+            return self._house.archive.get(sha256, Suffix.MAIL)
+        except ObjectMissingError:
+            self.missing.append(sha256 + Suffix.MAIL)
+            return None
+
+    def _record(self, act: lines.Line) -> Mapping[str, Any]:
+        return records.read_record(self._house.archive.get(str(act.facts["record"]), Suffix.RECORD))
+
+
+def _batch(act: lines.Line) -> tuple[bool, datetime, object]:
+    """Mails of one transaction have one time and one mailbox."""
+    return act.act in MAIL_ACTS, act.at, act.facts.get("mailbox") if act.act in MAIL_ACTS else None
+
+
+def _keep_nothing(_objects: Iterable[object]) -> None:
+    """The objects are there: it is they that are read."""
+
+
+def _restore_verdicts(connection: Connection, mailbox_id: int, verdicts: Mapping[str, object]) -> None:
+    for some in chunks(sorted(verdicts)):
+        rows = connection.execute(
+            select(Evidence.id, Evidence.verdict_at_arrival, Mail.sha256)
+            .join(Mail, Mail.id == Evidence.mail_id)
+            .where(Mail.mailbox_id == mailbox_id, Mail.sha256.in_(some))
+        ).all()
+        for row in rows:
+            if verdicts[row.sha256] not in (None, row.verdict_at_arrival):
+                changed = update(Evidence).where(Evidence.id == row.id)
+                connection.execute(changed.values(verdict_at_arrival=verdicts[row.sha256]))
+
+
+def _attempted(connection: Connection, act: lines.Line) -> None:
+    message_id = _message(connection, act)
+    number = act.facts["number"]
+    connection.execute(insert(Attempt).values(message_id=message_id, number=number, started_at=act.at))
+    sending = update(Message).where(Message.id == message_id)
+    connection.execute(sending.values(send_state="sending", attempts=number))
+
+
+def _decided(connection: Connection, act: lines.Line) -> None:
+    state = "queued" if act.act == "message.requeued" else "abandoned"
+    decided = update(Message).where(Message.id == _message(connection, act))
+    connection.execute(decided.values(send_state=state, reply=None, next_attempt_at=None))
+
+
+def _copied(connection: Connection, act: lines.Line) -> None:
+    copied = update(Message).where(Message.id == _message(connection, act))
+    connection.execute(copied.values(copied_at=act.at))
+
+
+def _forget_repeated(connection: Connection) -> None:
+    """Acts that the replay wrote again, since receipts settled the same messages again: they stand sealed already."""
+    connection.execute(delete(Ledger).where(Ledger.seal_number.is_(None)))
+
+
+def _message(connection: Connection, act: lines.Line) -> int:
+    found = connection.scalar(select(Message.id).where(Message.key == act.facts["message"]))
+    if found is None:
+        raise LedgerError("line {line} speaks of a message that no earlier line queued", line=act.id)
+    return found
+
+
+def _note_sealed(connection: Connection, segment: segments.Segment) -> None:
+    connection.execute(
+        insert(Seal).values(
+            number=segment.number,
+            sha256=segment.seal_sha256,
+            previous=segment.previous,
+            count=len(segment.lines),
+            sealed_at=max(line.at for line in segment.lines),
+        )
+    )
+    rows = [
+        {
+            "line_id": line.id,
+            "act": line.act,
+            "at": line.at,
+            "line": lines.encode(line),
+            "seal_number": segment.number,
+            "position": position,
+        }
+        for position, line in enumerate(segment.lines, 1)
+    ]
+    connection.execute(insert(Ledger), rows)

@@ -1,0 +1,113 @@
+"""What does one round of a mailbox do? It collects, sends what waits and looks at the space, come what may.
+
+Collecting comes first: after a restart nothing that was queued before leaves until the mailbox has been looked through.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import func, select
+
+from pec_tracker.db.engine import reading, writing
+from pec_tracker.db.tables import QuotaSample
+from pec_tracker.errors import PecTrackerError, ServerError
+from pec_tracker.ledger import seals
+from pec_tracker.service import notary, revocation
+from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
+from pec_tracker.service.collect import collect
+from pec_tracker.service.dispatch import dispatch
+from pec_tracker.service.dossier import refresh
+from pec_tracker.service.house import Account, House, Stop
+from pec_tracker.service.report import quota
+from pec_tracker.service.sent_copy import copy_to_sent
+from pec_tracker.service.stamps import stamp_newest
+from pec_tracker.texts import error_facts
+
+log = structlog.get_logger()
+
+QUOTA_EVERY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which percent of the space a warning and an alarm are given."""
+
+    warn_percent: int
+    alarm_percent: int
+
+
+def mailbox_round(house: House, account: Account, thresholds: Thresholds, *, stop: Stop) -> None:
+    """One round; errors end the step that they befell, are logged and raised as alerts, and stop nothing else."""
+    steps: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("collect", lambda: _collect(house, account, stop)),
+        ("notary", lambda: _notary(house, account)),
+        ("dispatch", lambda: dispatch(house, account, stop=stop)),
+        ("copy", lambda: copy_to_sent(house, account, stop=stop)),
+        ("refresh", lambda: refresh(house.engine, now=house.clock.now())),
+        ("quota", lambda: _quota_when_due(house, account, thresholds)),
+    )
+    for name, step in steps:
+        if stop():
+            return
+        _run(house, name, step, topic=account.key, mailbox_id=account.id)
+
+
+def seal_round(house: House) -> None:
+    """Seal what is pending, whoever wrote it, and have it dated; a ledger that cannot be sealed is told of."""
+    now = house.clock.now()
+    _run(house, "seal", lambda: seals.seal_pending(house.engine, house.archive.root, now=now), topic="ledger")
+    _run(house, "dating", lambda: stamp_newest(house, due_only=True), topic="ledger")
+    if house.fetch_revocation:
+        _run(house, "revocation", lambda: revocation.refresh(house, due_only=True), topic="ledger")
+
+
+def _notary(house: House, account: Account) -> None:
+    """What the provider certified of the ledger is written down, and today's PEC about it is queued."""
+    notary.record_acceptances(house, account)
+    notary.write_to_self(house, account)
+
+
+def _collect(house: House, account: Account, stop: Stop) -> None:
+    """A collect that left folders out is told of like one that failed."""
+    collected = collect(house, account, stop=stop)
+    if collected.failures:
+        folder, reason = collected.failures[0]
+        raise ServerError(
+            "{count} folders could not be read, the first is {folder}: {reason}",
+            count=len(collected.failures),
+            folder=folder,
+            reason=reason,
+        )
+
+
+def _run(house: House, name: str, step: Callable[[], object], *, topic: str, mailbox_id: int | None = None) -> None:
+    try:
+        step()
+        with writing(house.engine) as connection:
+            settle_alerts(connection, f"{name}-failed", [topic], at=house.clock.now())
+    except PecTrackerError as error:
+        log.warning("round.failed", mailbox=topic, step=name, error=type(error).__name__, reason=str(error))
+        facts = {"reason": str(error), "error": error_facts(error)}
+        _tell(house, NewAlert(f"{name}-failed", topic, mailbox_id=mailbox_id, facts=facts))
+    except Exception as error:
+        log.exception("round.failed", mailbox=topic, step=name, error=type(error).__name__)
+        _tell(house, NewAlert(f"{name}-failed", topic, mailbox_id=mailbox_id, facts={"reason": type(error).__name__}))
+
+
+def _tell(house: House, alert: NewAlert) -> None:
+    try:
+        with writing(house.engine) as connection:
+            raise_alerts(connection, [alert], at=house.clock.now())
+    except Exception as error:  # noqa: BLE001 - the database itself may be what failed; the log has said it
+        log.error("alert.lost", kind=alert.kind, error=type(error).__name__)
+
+
+def _quota_when_due(house: House, account: Account, thresholds: Thresholds) -> None:
+    with reading(house.engine) as connection:
+        last = connection.execute(
+            select(func.max(QuotaSample.at)).where(QuotaSample.mailbox_id == account.id)
+        ).scalar_one()
+    if last is None or house.clock.now() - last >= QUOTA_EVERY:
+        quota(house, account, warn_percent=thresholds.warn_percent, alarm_percent=thresholds.alarm_percent)

@@ -1,0 +1,162 @@
+"""What happened to this message? Its facts, where it stands with each recipient, and its timeline with verdicts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, or_, select
+
+from pec_tracker.db.engine import reading
+from pec_tracker.db.tables import Attempt, Evidence, Mail, Message
+from pec_tracker.errors import NotFoundError, UsageError
+from pec_tracker.pec.evidence import bare_id, time_key
+from pec_tracker.service.dossier import refresh
+from pec_tracker.service.evidence_rows import evidence_value, with_offset
+from pec_tracker.service.find import FoundMessage, messages
+from pec_tracker.service.house import House
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceShown:
+    """One evidence of the timeline. `at` is its certified time; `counts` says that it is proof, `disagrees` why not."""
+
+    at: datetime | None
+    kind: str
+    tipo: str | None  # the provider's token; of REM evidence its event
+    sha256: str
+    recipient: str | None
+    verdict: str
+    counts: bool
+    disagrees: tuple[str, ...]
+    agreement: dict[str, bool | None] | None
+    provider: str | None
+    identifier: str | None
+    error_code: str | None
+    error_detail: str | None
+    receipt_form: str | None
+    verification: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptShown:
+    """One try to send, by our clock."""
+
+    number: int
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    stage: str | None
+    code: int | None
+    reply: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MailShown:
+    """Another mail of the dossier: the copy in Sent, a reply."""
+
+    role: str
+    kind: str
+    sha256: str
+    subject: str | None
+    sender: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """A message and everything that belongs to it; evidence in the order of certified time."""
+
+    message: FoundMessage
+    raw: str | None
+    submitted_at: datetime | None
+    reply: str | None
+    evidence: tuple[EvidenceShown, ...]
+    attempts: tuple[AttemptShown, ...]
+    mails: tuple[MailShown, ...]
+
+
+def show(house: House, name: str) -> Dossier:
+    """The dossier of the message whose key (or its beginning), Message-ID or identifier is *name*.
+
+    Raises NotFoundError; UsageError where a beginning fits several messages.
+    """
+    refresh(house.engine, now=house.clock.now())
+    with reading(house.engine) as connection:
+        message_id = message_named(connection, name)
+        row = connection.execute(
+            select(Message.raw, Message.submitted_at, Message.reply).where(Message.id == message_id)
+        ).one()
+        return Dossier(
+            message=messages(connection, [message_id])[0],
+            raw=row.raw,
+            submitted_at=row.submitted_at,
+            reply=row.reply,
+            evidence=_evidence(connection, message_id),
+            attempts=_attempts(connection, message_id),
+            mails=_mails(connection, message_id),
+        )
+
+
+def message_named(connection: Connection, name: str) -> int:
+    """The row id of the message that *name* names."""
+    bare = bare_id(name) or ""
+    exact = or_(Message.key == bare, Message.reference_key == bare.lower(), Message.identifier == bare)
+    ids: Sequence[int] = connection.scalars(select(Message.id).where(exact).limit(2)).all()
+    if not ids and len(bare) >= 4:
+        ids = connection.scalars(
+            select(Message.id).where(Message.key.startswith(bare.lower(), autoescape=True)).limit(2)
+        ).all()
+    if not ids:
+        raise NotFoundError("no message is called {name}; `pec-tracker find` shows the keys", name=name)
+    if len(ids) > 1:
+        raise UsageError("more than one message is called {name}; give more of its key", name=name)
+    return ids[0]
+
+
+def _evidence(connection: Connection, message_id: int) -> tuple[EvidenceShown, ...]:
+    rows = connection.execute(
+        select(Evidence, Mail.sha256, Mail.warnings)
+        .join(Mail, Mail.id == Evidence.mail_id)
+        .where(Evidence.message_id == message_id)
+    )
+    return tuple(
+        EvidenceShown(
+            at=with_offset(row.issued_at, row.issued_offset),
+            kind=row.kind,
+            tipo=row.tipo,
+            sha256=row.sha256,
+            recipient=row.recipient,
+            verdict=row.verdict,
+            counts=row.counts,
+            disagrees=tuple(name for name, holds in (row.agreement or {}).items() if holds is False),
+            agreement=row.agreement,
+            provider=row.provider,
+            identifier=row.identifier,
+            error_code=row.error_code,
+            error_detail=row.error_detail,
+            receipt_form=row.receipt_form,
+            verification=row.verification,
+            warnings=tuple(row.warnings),
+        )
+        for row in sorted(rows, key=lambda row: time_key(evidence_value(row)))
+    )
+
+
+def _attempts(connection: Connection, message_id: int) -> tuple[AttemptShown, ...]:
+    rows = connection.execute(select(Attempt).where(Attempt.message_id == message_id).order_by(Attempt.number))
+    return tuple(
+        AttemptShown(row.number, row.started_at, row.ended_at, row.outcome, row.stage, row.code, row.reply)
+        for row in rows
+    )
+
+
+def _mails(connection: Connection, message_id: int) -> tuple[MailShown, ...]:
+    rows = connection.execute(
+        select(Mail).where(Mail.message_id == message_id, Mail.role.in_(("sent-copy", "reply"))).order_by(Mail.id)
+    )
+    return tuple(
+        MailShown(row.role, row.kind, row.sha256, row.subject, row.sender, row.internal_at or row.archived_at)
+        for row in rows
+    )

@@ -1,0 +1,150 @@
+"""How does the house stand? What waits, what failed, what is overdue, and whether a person is needed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from pec_tracker.db.engine import reading, writing
+from pec_tracker.db.tables import Alert, Folder, Mailbox, Message, QuotaSample, Recipient, Sighting
+from pec_tracker.service.find import Found, Query, find
+from pec_tracker.service.house import Account, House
+from pec_tracker.service.outbox import OutboxEntry, waiting
+
+# A person decides about these; all other waiting messages go by themselves.
+FOR_A_PERSON = frozenset({"refused", "uncertain"})
+GIVEN_UP = "abandoned"
+
+OVERDUE_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """One thing to tell a person: `facts` fill the text of its `kind`; `mailbox` is a name, `message` a key."""
+
+    id: int
+    kind: str
+    severity: str
+    topic: str
+    at: datetime
+    mailbox: str | None
+    message: str | None
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxStatus:
+    """One mailbox: when all of it was last collected, why it is suspended, its space in bytes as last asked."""
+
+    name: str
+    address: str
+    collected_at: datetime | None
+    suspended_at: datetime | None
+    suspended_reason: str | None
+    used: int | None
+    limit: int | None
+    quota_at: datetime | None
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The house at a glance. `stuck` are the keys of waiting messages that a person should look at."""
+
+    at: datetime
+    mailboxes: tuple[MailboxStatus, ...]
+    alerts: tuple[OpenAlert, ...]
+    outbox: tuple[OutboxEntry, ...]
+    stuck: frozenset[str]
+    overdue: Found
+    recipients: tuple[tuple[str, int], ...]  # how many stand in which state
+
+    @property
+    def needs_person(self) -> bool:
+        """Something does not come right by itself."""
+        suspended = any(mailbox.suspended_at is not None for mailbox in self.mailboxes)
+        return bool(self.alerts or self.stuck or self.overdue.total or suspended)
+
+
+def status(house: House, accounts: Sequence[Account]) -> Status:
+    """How the house and the mailboxes of *accounts* stand now; asks no server."""
+    now = house.clock.now()
+    overdue = find(house, Query(overdue=True, limit=OVERDUE_SHOWN))  # first: it looks again at what time has moved
+    outbox = tuple(entry for entry in waiting(house) if entry.send_state != GIVEN_UP)
+    with reading(house.engine) as connection:
+        mailboxes = tuple(_mailbox(connection, account) for account in accounts)
+        states = connection.execute(select(Recipient.state, func.count()).group_by(Recipient.state)).all()
+    return Status(
+        at=now,
+        mailboxes=mailboxes,
+        alerts=tuple(open_alerts(house)),
+        outbox=outbox,
+        stuck=frozenset(entry.key for entry in outbox if _is_stuck(house, entry, now)),
+        overdue=overdue,
+        recipients=tuple(sorted((state, count) for state, count in states)),
+    )
+
+
+def open_alerts(house: House, *, since: datetime | None = None, account: Account | None = None) -> list[OpenAlert]:
+    """The alerts that nobody settled, alarms first, the newest first; of *account* only, raised from *since* on."""
+    columns = (
+        select(Alert, Mailbox.name.label("mailbox"), Message.key.label("message"))
+        .outerjoin(Message, Message.id == Alert.message_id)
+        .outerjoin(Mailbox, Mailbox.id == func.coalesce(Alert.mailbox_id, Message.mailbox_id))
+        .where(Alert.settled_at.is_(None))
+        .order_by(Alert.severity, Alert.at.desc(), Alert.id.desc())  # "alarm" stands before "warning"
+    )
+    if since is not None:
+        columns = columns.where(Alert.at >= since)
+    if account is not None:
+        columns = columns.where(Mailbox.id == account.id)
+    with reading(house.engine) as connection:
+        return [
+            OpenAlert(row.id, row.kind, row.severity, row.topic, row.at, row.mailbox, row.message, row.facts)
+            for row in connection.execute(columns)
+        ]
+
+
+def acknowledge(house: House, alerts: Sequence[OpenAlert]) -> None:
+    """A person has read these alerts. What happens again is raised again; states and outbox stay as they are."""
+    now = house.clock.now()
+    with writing(house.engine) as connection:
+        for alert in alerts:
+            read = update(Alert).where(Alert.id == alert.id, Alert.at == alert.at, Alert.settled_at.is_(None))
+            connection.execute(read.values(settled_at=now))
+
+
+def _is_stuck(house: House, entry: OutboxEntry, now: datetime) -> bool:
+    """Undecided, or waiting for longer than a message should."""
+    return entry.send_state in FOR_A_PERSON or now - entry.created_at > house.uncertain_after
+
+
+def _mailbox(connection: Connection, account: Account) -> MailboxStatus:
+    row = connection.execute(
+        select(Mailbox.collected_at, Mailbox.suspended_at, Mailbox.suspended_reason).where(Mailbox.id == account.id)
+    ).one()
+    sample = connection.execute(
+        select(QuotaSample.used, QuotaSample.limit, QuotaSample.at)
+        .where(QuotaSample.mailbox_id == account.id)
+        .order_by(QuotaSample.at.desc(), QuotaSample.id.desc())
+        .limit(1)
+    ).one_or_none()
+    without_mail = (
+        select(func.count())
+        .select_from(Sighting)
+        .join(Folder, Folder.id == Sighting.folder_id)
+        .where(Folder.mailbox_id == account.id, Sighting.mail_id.is_(None))
+    )
+    return MailboxStatus(
+        name=account.name,
+        address=account.address,
+        collected_at=row.collected_at,
+        suspended_at=row.suspended_at,
+        suspended_reason=row.suspended_reason,
+        used=sample.used if sample else None,
+        limit=(sample.limit or account.quota_bytes) if sample else None,
+        quota_at=sample.at if sample else None,
+        quarantined=connection.execute(without_mail).scalar_one(),
+    )

@@ -1,0 +1,103 @@
+"""What must a person be told? Sentences for alerts, and words for what could not be collected or imported.
+
+Tokens: `service` (alerts, import), `wire.imap` and `service.collect` (quarantine), `service.report` (levels of space).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pec_tracker.texts import findings, words
+from pec_tracker.texts.language import N_, _, facts_text
+
+# `{names}` are the alert's facts, their tokens in words.
+ALERTS: Final[Mapping[str, str]] = {
+    "send-refused": N_("refused by the server (code {code}); correct it and send again, or give it up"),
+    "send-uncertain": N_("it is uncertain whether it left; a receipt will tell, or decide with `outbox settle`"),
+    "send-waiting": N_("it could not leave and waits: {reason}"),
+    "uncertain-unresolved": N_(
+        "still no receipt tells whether it left: decide with `outbox resend` or `outbox settle`"
+    ),
+    "evidence-not-proof": N_("no proof: {kind}, {verdict}{disagrees}"),
+    "unreadable": N_("a mail that cannot be read; it is kept, see `quarantine list`"),
+    "not-delivered": N_("{state}{meaning}; {next}"),
+    "contradiction": N_("receipts contradict each other: {contradictions}"),
+    "quota-warning": N_("{percent} % of the space is used; clean up soon: a full mailbox receives nothing"),
+    "quota-alarm": N_("{percent} % of the space is used; clean up now: a full mailbox receives nothing"),
+    "login-refused": N_("the login was refused and the mailbox is suspended; correct the password"),
+    "mails-refused": N_("the server refuses to give {count} mails; see `quarantine list`, then `quarantine retry`"),
+    "copy-failed": N_("no copy could be put into the folder of sent mails: {reason}"),
+    "collect-failed": N_("collecting failed: {reason}"),
+    "dispatch-failed": N_("sending failed: {reason}"),
+    "quota-failed": N_("the space could not be asked: {reason}"),
+    "refresh-failed": N_("what is overdue could not be looked at: {reason}"),
+    "seal-failed": N_("the ledger could not be sealed: {reason}"),
+    "notary-failed": N_("the PEC that dates the ledger could not be queued: {reason}"),
+    "dating-failed": N_("the newest seal could not be time-stamped: {reason}"),
+    "revocation-failed": N_("the lists of revoked certificates could not be kept: {reason}"),
+    "stamp-failed": N_("no authority gave a time-stamp for seal {seal}; it is tried again: {reason}"),
+}
+
+SEVERITIES: Final[Mapping[str, str]] = {
+    "alarm": N_("alarm"),
+    "warning": N_("warning"),
+}
+
+LEVELS: Final[Mapping[str, str]] = {
+    "fine": N_("fine"),
+    "warning": N_("warning"),
+    "alarm": N_("alarm"),
+    "unknown": N_("limit not known"),
+}
+
+# Why a UID gave no mail, beside the server's own words and the reader's warnings (findings.WARNINGS).
+QUARANTINE: Final[Mapping[str, str]] = {
+    **findings.WARNINGS,
+    "refused": N_("the server refused to give it; ask again with `quarantine retry`"),
+    "gone": N_("the server showed it and then gave nothing: deleted meanwhile, or damaged there"),
+}
+
+UNREAD: Final[Mapping[str, str]] = {
+    "not-there": N_("there is no such file"),
+    "too-large": N_("too large for a mail"),
+    "encrypted": N_("protected by a password"),
+    "BadZipFile": N_("the zip file is damaged"),
+    "outlook-damaged": N_("the Outlook file is damaged"),
+    "outlook-not-a-mail": N_("an Outlook file, but not of a mail"),
+    "PermissionError": N_("not permitted to read it"),
+    "OSError": N_("the system could not read it"),
+    "NotImplementedError": N_("packed in a way that cannot be read; pack it anew as an ordinary zip file"),
+    # what the zip, deflate and LZMA readers raise where the bytes are not as they should be
+    "ValueError": N_("the zip file is damaged"),
+    "EOFError": N_("the zip file is damaged"),
+    "error": N_("the zip file is damaged"),
+    "LZMAError": N_("the zip file is damaged"),
+    "zip-bomb": N_("it would unpack to far more than a mailbox holds, so the rest was left out"),
+    "zip-in-zip": N_("a zip file inside a zip file; unpack it and import what is in it"),
+    "not-a-file": N_("neither a file nor a folder"),
+}
+
+
+def alert_text(kind: str, facts: Mapping[str, Any]) -> str:
+    """What an alert says, in the language spoken now; its `kind` where it has no text yet."""
+    if kind not in ALERTS:
+        return kind
+    return _(ALERTS[kind]).format_map(defaultdict(lambda: "-", _in_words(facts)))
+
+
+def reasons(table: Mapping[str, str], joined: str) -> str:
+    """Several tokens as the database keeps them, joined by `, `, in words; a text that is no token stays."""
+    return words.words(table, joined.split(", "))
+
+
+def _in_words(facts: Mapping[str, Any]) -> dict[str, str]:
+    tables = {"kind": words.KINDS, "verdict": words.VERDICTS, "state": words.STATES, "next": words.NEXT_STEPS}
+    said = {name: str(value) for name, value in facts.items() if value is not None}
+    said |= {name: words.word(table, facts[name]) for name, table in tables.items() if name in facts}
+    if isinstance(facts.get("error"), Mapping):  # in no language yet, see texts.error_facts
+        said["reason"] = facts_text(facts["error"])
+    said["meaning"] = f" ({words.word(words.FAILURE_CODES, facts['code'])})" if facts.get("code") else ""
+    points = words.words(words.POINTS, facts.get("disagrees") or [])
+    said["disagrees"] = _("; disagrees on: {points}").format(points=points) if facts.get("disagrees") else ""
+    said["contradictions"] = words.words(findings.CONTRADICTIONS, facts.get("contradictions") or [])
+    return said

@@ -1,0 +1,385 @@
+"""IMAP servers, networks and disks at their worst while we collect: no mail lost, none doubled, the others go on."""
+
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from imapclient.imap_utf7 import encode as utf7
+from sqlalchemy import func, select
+
+from pec_tracker.db.engine import reading
+from pec_tracker.db.tables import Folder, Mail, Message, Sighting
+from pec_tracker.errors import DiskFullError, ServerError
+from pec_tracker.sandbox.server import Sandbox
+from pec_tracker.service import collect as collecting
+from pec_tracker.service.collect import collect, retry_quarantined
+from pec_tracker.service.dispatch import dispatch
+from pec_tracker.service.house import Account, House
+from pec_tracker.service.quarantine import quarantined
+from pec_tracker.wire.endpoint import Endpoint, Security
+from tests.line.dump import differing, dump, files
+from tests.line.houses import Home, account_at, journeys, open_alerts, queued, standing_clock
+from tests.line.story import sent_elsewhere
+from tests.sandbox.materials import SENDER, letter
+from tests.sandbox.running import imap
+from tests.servers.certificates import Authority
+from tests.servers.faultproxy import FaultProxy, Faults
+from tests.servers.scripted import ScriptedServer
+from tests.servers.scripted_imap import ImapScript
+
+SENT = "INBOX.Inviata"
+
+
+def mail(number: int, *, size: int = 0) -> bytes:
+    return letter(headers=f"X-N: {number}\r\n", body="Buongiorno.\r\n" * (1 + size // 13))
+
+
+def fill(sandbox: Sandbox, count: int = 5) -> None:
+    """Mails in two folders, receipts among them."""
+    sent_elsewhere(sandbox)
+    sandbox.wait_until_quiet()
+    for number in range(count):
+        sandbox.deliver(SENDER, mail(number, size=3_000))
+
+
+def counted(house: House, column: Any) -> int:
+    with reading(house.engine) as connection:
+        return connection.execute(select(func.count(column))).scalar_one()
+
+
+def mails(house: House) -> int:
+    return counted(house, Mail.id)
+
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """As a full disk does, writing stops in the middle of a file; without any privilege."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_cut_anywhere_and_repeated_a_collect_is_as_one_that_was_not(
+    new_home: Callable[..., Home], sandbox: Sandbox, fault_proxy: Callable[[int], FaultProxy]
+) -> None:
+    """Mid-command, mid-literal, mid-batch: the line is cut after so many bytes of what the server says."""
+    fill(sandbox)
+    proxy = fault_proxy(sandbox.imap_port)
+    clock = standing_clock(sandbox.clock)
+
+    def opened() -> tuple[House, Account, Home]:
+        home = new_home()
+        home.clock = clock
+        house = home.open()
+        return house, account_at(house, sandbox, imap_port=proxy.port), home
+
+    house, account, home = opened()
+    collect(house, account)
+    rows, objects, down = (
+        dump(house.engine, same_ledger=False),
+        files(home.folder / "archive"),
+        proxy.connections[0].down,
+    )
+    for at in range(0, down - 100, down // 14):
+        house, account, home = opened()
+        proxy.faults = Faults(cut_down=at)
+        with pytest.raises(ServerError):
+            collect(house, account)
+        proxy.faults = Faults()
+        assert collect(house, account).complete
+        assert files(home.folder / "archive") == objects, at
+        assert differing(dump(house.engine, same_ledger=False), rows) == {}, at
+        home.close()
+
+
+@pytest.mark.parametrize("wrong", [-20, 7, 5_000])
+def test_a_literal_of_another_length_than_said_archives_nothing_wrong(
+    house: House, account: Account, sandbox: Sandbox, wrong: int
+) -> None:
+    fill(sandbox)
+    sandbox.imap_faults.longer_literals = wrong
+    account = replace(account, imap=replace(account.imap, timeout=1.0))
+    with pytest.raises(ServerError):
+        collect(house, account)
+    assert mails(house) == 0
+    sandbox.imap_faults.longer_literals = 0
+    assert collect(house, account).complete
+    assert mails(house) == len({*sandbox.mails(SENDER), *sandbox.mails(SENDER, SENT)})
+
+
+@pytest.mark.parametrize("farewell", ["BYE [UNAVAILABLE] going down", "BAD what is that?", "NO [UNAVAILABLE] later"])
+@pytest.mark.parametrize("command", ["LIST", "STATUS", "EXAMINE", "UID SEARCH", "UID FETCH"])
+def test_a_server_that_ends_it_or_refuses_at_any_command_is_collected_next_time(
+    house: House, account: Account, sandbox: Sandbox, command: str, farewell: str
+) -> None:
+    fill(sandbox, 2)
+    sandbox.imap_faults.answer(command, farewell, times=1)
+    with suppress(ServerError):
+        assert not collect(house, account).complete or command == "UID FETCH"
+    sandbox.imap_faults.answers.clear()
+    assert collect(house, account).complete
+    assert mails(house) == len({*sandbox.mails(SENDER), *sandbox.mails(SENDER, SENT)})
+
+
+def test_a_folder_that_is_refused_stops_no_other_and_is_named(house: House, account: Account, sandbox: Sandbox) -> None:
+    fill(sandbox, 2)
+    sandbox.imap_faults.answer("EXAMINE", "NO [NOPERM] not yours", times=1)
+    collected = collect(house, account)
+    assert [folder for folder, _ in collected.failures] == ["INBOX"]
+    assert "not yours" in str(collected.failures[0][1])
+    assert collected.taken.archived == 1  # the copy in Sent
+    assert not collected.complete
+    assert collect(house, account).complete
+
+
+def test_a_configured_folder_that_is_not_there_is_named(house: House, account: Account, sandbox: Sandbox) -> None:
+    account = replace(account, include=("inbox", "Ricevute"))
+    collected = collect(house, account)
+    assert [folder for folder, _ in collected.failures] == ["Ricevute"]
+    assert (collected.folders, collected.complete) == (1, False)
+
+
+def test_folders_numbered_anew_are_read_again_and_nothing_is_doubled(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    queued(house, account)
+    dispatch(house, account)
+    sandbox.wait_until_quiet()
+    fill(sandbox, 3)
+    collect(house, account)
+    before = (mails(house), counted(house, Message.id), journeys(house))
+    sightings = counted(house, Sighting.uid)
+    with imap(sandbox) as client:
+        client.rename(SENT, "Altrove")
+        client.create(SENT)
+        client.select("Altrove")
+        client.copy("1:*", SENT)
+        client.unselect()
+        client.delete("Altrove")
+    collected = collect(house, account)
+    assert collected.complete
+    assert (collected.taken.archived, collected.taken.known) == (0, 1)
+    assert (mails(house), counted(house, Message.id), journeys(house)) == before
+    assert counted(house, Sighting.uid) == sightings + 1
+
+
+def test_folders_renamed_deleted_and_created_lose_and_double_nothing(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    with imap(sandbox) as client:
+        for name in ("Vecchia", "Altra"):
+            client.create(name)
+    sandbox.deliver(SENDER, mail(1), folder="Vecchia")
+    sandbox.deliver(SENDER, mail(2), folder="Altra")
+    assert collect(house, account).taken.archived == 2
+    with imap(sandbox) as client:
+        client.rename("Vecchia", "Nuova")
+        client.delete("Altra")
+        client.create("Terza")
+    sandbox.deliver(SENDER, mail(3), folder="Terza")
+    collected = collect(house, account)
+    assert collected.complete
+    assert collected.taken.archived == 1
+    assert mails(house) == 3
+
+
+def test_a_folder_that_goes_while_we_look_stops_no_other(house: House, account: Account, sandbox: Sandbox) -> None:
+    fill(sandbox, 2)
+    sandbox.imap_faults.answer("STATUS", "NO [NONEXISTENT] no such folder", times=1)
+    collected = collect(house, account)
+    assert len(collected.failures) == 1
+    assert collected.taken.archived == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["Pratiche – così è", 'con "virgolette" e \\', "a&b", "Archivio 2026 ✉", "INBOX.Ricevute.2026"]
+)
+def test_folders_of_any_name_are_collected(house: House, account: Account, sandbox: Sandbox, name: str) -> None:
+    encoded = utf7(name).decode().replace("\\", "\\\\").replace('"', '\\"')
+    with imap(sandbox) as client:
+        assert client.create(f'"{encoded}"')[0] == "OK"
+    sandbox.deliver(SENDER, mail(1), folder=name)
+    assert collect(house, account).taken.archived == 1
+    with reading(house.engine) as connection:
+        assert name in connection.scalars(select(Folder.name)).all()
+    assert collect(house, account).taken.archived == 0
+
+
+def test_mails_deleted_while_we_read_are_named_and_stop_no_other(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    for number in range(1_503):
+        sandbox.deliver(SENDER, mail(number))
+
+    def expunge_a_later_one(done: int, _all: int) -> None:
+        if done == 500:  # the next batch may be on its way by now
+            with imap(sandbox) as client:
+                client.select("INBOX")
+                client.uid("STORE", "1502", "+FLAGS", "(\\Deleted)")
+                client.expunge()
+
+    collected = collect(house, account, progress=expunge_a_later_one)
+    assert collected.complete
+    assert (collected.taken.archived, collected.taken.quarantined) == (1_502, 1)
+    (missing,) = quarantined(house)
+    assert (missing.uid, missing.reason) == (1_502, "gone")
+
+
+def test_mails_that_arrive_while_we_read_come_with_the_next_collect(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    sandbox.deliver(SENDER, mail(1))
+
+    def one_more(_done: int, _all: int) -> None:
+        sandbox.deliver(SENDER, mail(2))
+
+    collected = collect(house, account, progress=one_more)
+    assert collected.taken.archived == 1
+    assert collect(house, account).taken.archived == 1
+
+
+@pytest.mark.parametrize("line", ["40 EXISTS", "1 EXPUNGE", "1 FETCH (FLAGS (\\Seen))", "3 RECENT", "OK still here"])
+def test_what_the_server_says_unasked_changes_nothing(
+    house: House, account: Account, sandbox: Sandbox, line: str
+) -> None:
+    fill(sandbox)
+    sandbox.imap_faults.during_fetch = [line]
+    collected = collect(house, account)
+    assert collected.taken.quarantined == 0
+    assert mails(house) == len({*sandbox.mails(SENDER), *sandbox.mails(SENDER, SENT)})
+
+
+def test_a_server_with_no_extensions_at_all_is_collected(house: House, account: Account, sandbox: Sandbox) -> None:
+    fill(sandbox)
+    sandbox.imap_faults.without = {"UIDPLUS", "QUOTA", "SPECIAL-USE", "IDLE", "MOVE", "LITERAL+", "CONDSTORE"}
+    assert collect(house, account).complete
+    with reading(house.engine) as connection:
+        assert connection.execute(select(Message.origin)).scalar_one() == "found"  # the Sent folder by its name
+
+
+class TestQuarantine:
+    """A UID that gives no mail: named, and asked for again when a person says so."""
+
+    @pytest.fixture
+    def refused(self, house: House, account: Account, sandbox: Sandbox) -> None:
+        sandbox.deliver(SENDER, mail(1))
+        sandbox.imap_faults.answer("UID FETCH", "NO cannot read it", after=1, times=1)
+        assert collect(house, account).taken.quarantined == 1
+        sandbox.imap_faults.answers.clear()
+
+    @pytest.mark.usefixtures("refused")
+    def test_it_is_listed_and_comes_when_it_is_asked_for_again(
+        self, house: House, account: Account, sandbox: Sandbox
+    ) -> None:
+        assert [entry.reason for entry in quarantined(house)] == ["refused"]
+        assert open_alerts(house) == ["mails-refused"]
+        assert collect(house, account).taken.archived == 0
+        assert retry_quarantined(house, account).archived == 1
+        assert quarantined(house) == []
+        assert open_alerts(house) == []
+
+    @pytest.mark.usefixtures("refused")
+    def test_asking_again_skips_no_later_mail(self, house: House, account: Account, sandbox: Sandbox) -> None:
+        for number in range(2, 5):
+            sandbox.deliver(SENDER, mail(number))
+        assert retry_quarantined(house, account).archived == 1
+        assert collect(house, account).taken.archived == 3
+
+    @pytest.mark.usefixtures("refused")
+    def test_a_folder_numbered_anew_is_not_asked_for_old_numbers(
+        self, house: House, account: Account, sandbox: Sandbox
+    ) -> None:
+        with imap(sandbox) as client:
+            client.create("Altrove")
+            client.rename("INBOX", "Altrove.Prima")
+        sandbox.deliver(SENDER, mail(2))
+        collect(house, account)
+        assert retry_quarantined(house, account).archived in (0, 1)
+        sandbox.deliver(SENDER, mail(3))
+        collect(house, account)
+        assert mails(house) == 3
+
+
+def test_an_empty_mail_and_one_of_60_mb_are_archived(house: House, account: Account, sandbox: Sandbox) -> None:
+    large = letter(headers="X-N: grande\r\n", body="0123456789abcdef" * 4 + "\r\n")
+    large += large[-66:] * (60 * 1024 * 1024 // 66)
+    for raw in (b"", large, mail(1)):
+        sandbox.deliver(SENDER, raw)
+    collected = collect(house, account)
+    assert collected.complete
+    assert collected.taken.archived == 3
+    assert list(house.spool.iterdir()) == []
+    with reading(house.engine) as connection:
+        assert sorted(connection.scalars(select(Mail.size))) == sorted([0, len(large), len(mail(1))])
+
+
+@pytest.mark.parametrize("size", [5_000_000, 9_000_000])
+def test_a_full_disk_loses_nothing_and_leaves_no_rubbish(
+    house: House, account: Account, sandbox: Sandbox, size: int
+) -> None:
+    """At the archive, and at the file in which a large mail rests on its way there."""
+    sandbox.deliver(SENDER, mail(1))
+    collect(house, account)
+    sandbox.deliver(SENDER, mail(2, size=size))
+    with no_file_larger_than(4_500_000), pytest.raises(DiskFullError):
+        collect(house, account)
+    assert mails(house) == 1
+    assert list(house.spool.iterdir()) == []
+    assert collect(house, account).taken.archived == 1
+
+
+def test_spooled_mails_of_a_run_that_died_are_swept_away(
+    house: House, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, fresh = house.spool / "mail-left.eml", house.spool / "other.txt"
+    left.write_bytes(b"x")
+    fresh.write_bytes(b"x")
+    collect(house, account)
+    assert left.exists()  # it may be another run's
+    monkeypatch.setattr(collecting, "ABANDONED_SECONDS", -60)
+    collect(house, account)
+    assert not left.exists()
+    assert fresh.exists()
+
+
+def test_stopped_it_keeps_what_it_has_and_goes_on_there(house: House, account: Account, sandbox: Sandbox) -> None:
+    for number in range(700):
+        sandbox.deliver(SENDER, mail(number))
+    done: list[int] = []
+    collected = collect(house, account, progress=lambda count, _all: done.append(count), stop=lambda: bool(done))
+    assert collected.stopped
+    assert not collected.complete
+    assert collected.taken.archived == mails(house) == 500
+    assert collect(house, account).taken.archived == 200
+
+
+@pytest.mark.slow
+def test_ten_thousand_folders_are_collected_in_seconds(home: Home, test_ca: Authority, sandbox: Sandbox) -> None:
+    names = [b'"F%05d"' % number for number in range(10_000)]
+
+    def status(command: str) -> list[bytes]:
+        name = command.split('"')[1].encode()
+        return [b'* STATUS "%b" (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 7)' % name]
+
+    script = ImapScript(
+        {"LIST": [b'* LIST (\\HasNoChildren) "." ' + name for name in names], "STATUS": status},
+        capabilities=b"IMAP4rev1",
+    )
+    with ScriptedServer(test_ca, script, security=Security.TLS) as server:
+        house = home.open()
+        account = account_at(house, sandbox)
+        account = replace(account, imap=Endpoint("localhost", server.port, Security.TLS, test_ca.root, 20.0))
+        for most in (30, 20):
+            began = time.monotonic()
+            collected = collect(house, account)
+            assert time.monotonic() - began < most
+            assert (collected.complete, collected.folders) == (True, 10_000)
+            assert collected.round_trips <= 6 + 10_000
+    assert counted(house, Folder.id) == 10_000

@@ -1,0 +1,444 @@
+"""Servers and networks at their worst while we send: nothing goes twice, nothing is silently not sent."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, text, update
+
+from pec_tracker.archive.objects import Suffix
+from pec_tracker.clock import Clock
+from pec_tracker.db import leases
+from pec_tracker.db.engine import reading, writing
+from pec_tracker.db.tables import Attempt, Message
+from pec_tracker.errors import DiskFullError, LoginRefusedError, ServerError, StorageError, TlsError
+from pec_tracker.sandbox.failures import Moment, Verb
+from pec_tracker.sandbox.server import Sandbox
+from pec_tracker.service.collect import collect
+from pec_tracker.service.dispatch import LONGEST_RETRY, dispatch
+from pec_tracker.service.house import Account, House
+from pec_tracker.service.outbox import recover, waiting
+from pec_tracker.service.pace import PAUSE
+from pec_tracker.service.suspension import resume
+from pec_tracker.wire.endpoint import Login
+from tests.line.houses import Home, account_at, journeys, message_of, open_alerts, queued, standing_clock, states
+from tests.sandbox.materials import SENDER
+from tests.servers.certificates import Authority
+from tests.servers.faultproxy import FaultProxy, Faults
+
+TOO_MUCH = '550 MAIL from: <x> blocked "Class Of Service" - Too much traffic from this sender'
+
+
+def later(house: House, span: timedelta) -> House:
+    """The same house when its (standing) clock shows so much more."""
+    clock = house.clock
+    return replace(house, clock=replace(clock, origin=clock.origin + span))
+
+
+class TestLoginRefused:
+    """Providers lock accounts that are hammered."""
+
+    def test_nothing_is_tried_again_and_everything_waits_in_sight(
+        self, house: House, account: Account, sandbox: Sandbox, fault_proxy: Callable[[int], FaultProxy]
+    ) -> None:
+        smtp, imap = fault_proxy(sandbox.smtp_port), fault_proxy(sandbox.imap_port)
+        account = account_at(house, sandbox, smtp_port=smtp.port, imap_port=imap.port)
+        queued(house, account)
+        sandbox.failures.refuse_login()
+        for _ in range(3):
+            with pytest.raises(LoginRefusedError):
+                dispatch(house, account)
+            with pytest.raises(LoginRefusedError, match="suspended"):
+                collect(house, account)
+        assert (len(smtp.connections), len(imap.connections)) == (1, 0)
+        assert open_alerts(house) == ["login-refused"]
+        (entry,) = waiting(house)
+        assert (entry.send_state, "535" in (entry.reply or "")) == ("deferred", True)
+
+    def test_another_password_resumes_the_mailbox(self, house: House, account: Account, sandbox: Sandbox) -> None:
+        queued(house, account)
+        wrong = replace(account, login=lambda: Login(SENDER, "sbagliata"))
+        with pytest.raises(LoginRefusedError):
+            dispatch(house, wrong)
+        with pytest.raises(LoginRefusedError, match="suspended"):
+            dispatch(house, wrong)
+        assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+        assert open_alerts(house) == []
+
+    def test_a_person_resumes_the_mailbox(self, house: House, account: Account, sandbox: Sandbox) -> None:
+        sandbox.imap_faults.refuse_login = True
+        with pytest.raises(LoginRefusedError):
+            collect(house, account)
+        sandbox.imap_faults.refuse_login = False
+        with pytest.raises(LoginRefusedError, match="suspended"):
+            collect(house, account)
+        resume(house, account)
+        assert collect(house, account).complete
+        assert open_alerts(house) == []
+
+    def test_in_the_middle_of_a_round_it_suspends_too_and_holds_no_message(
+        self, house: House, account: Account, sandbox: Sandbox
+    ) -> None:
+        keys = [queued(house, account, subject=f"Numero {number}").key for number in range(4)]
+        sandbox.failures.drop(Moment.BEFORE_MAIL, skip=1)
+        sandbox.failures.refuse_login(skip=1)
+        with pytest.raises(LoginRefusedError):
+            dispatch(house, account)
+        assert [states(house)[key] for key in keys] == ["submitted", "deferred", "deferred", "queued"]
+        assert open_alerts(house) == ["login-refused"]
+
+
+@pytest.mark.parametrize("verb", [Verb.MAIL, Verb.RCPT, Verb.DATA, Verb.DOT])
+class TestReplies:
+    """A refusal at each step of the dialogue, for now or for ever."""
+
+    def test_for_now_it_goes_next_time(self, house: House, account: Account, sandbox: Sandbox, verb: Verb) -> None:
+        key = queued(house, account).key
+        sandbox.failures.reply(verb, "451 4.3.0 try again later")
+        (sent,) = dispatch(house, account)
+        assert (sent.send_state, sent.code) == ("deferred", 451)
+        assert "try again later" in (waiting(house)[0].reply or "")
+        assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+        assert states(house) == {key: "submitted"}
+        assert len(sandbox.sent) == 1
+
+    def test_for_ever_it_is_told_and_not_tried_again(
+        self, house: House, account: Account, sandbox: Sandbox, verb: Verb
+    ) -> None:
+        key = queued(house, account).key
+        sandbox.failures.reply(verb, "550 5.7.1 not from you")
+        assert [one.send_state for one in dispatch(house, account)] == ["refused"]
+        assert dispatch(house, account) == []
+        assert states(house) == {key: "refused"}
+        assert open_alerts(house) == ["send-refused"]
+        assert sandbox.sent == []
+
+    def test_the_next_message_goes_all_the_same(
+        self, house: House, account: Account, sandbox: Sandbox, verb: Verb
+    ) -> None:
+        queued(house, account)
+        queued(house, account, subject="La seconda")
+        sandbox.failures.reply(verb, "550 5.7.1 not from you")
+        assert [one.send_state for one in dispatch(house, account)] == ["refused", "submitted"]
+
+
+def test_one_recipient_refused_of_many_stops_the_message_for_all(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    queued(house, account, "consegnata@pec.test", "rifiutata@pec.test", "piena@pec.test")
+    sandbox.failures.reply(Verb.RCPT, "550 5.1.1 no such user", skip=1)
+    (sent,) = dispatch(house, account)
+    assert (sent.send_state, sent.stage) == ("refused", "rcpt")
+    assert sandbox.sent == []
+
+
+@pytest.mark.parametrize("moment", [Moment.BEFORE_MAIL, Moment.AFTER_RCPT, Moment.MID_DATA])
+def test_connection_lost_before_the_final_dot_goes_once_next_time(
+    house: House, account: Account, sandbox: Sandbox, moment: Moment
+) -> None:
+    key = queued(house, account).key
+    sandbox.failures.drop(moment)
+    assert [one.send_state for one in dispatch(house, account)] == ["deferred"]
+    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    assert states(house) == {key: "submitted"}
+    assert len(sandbox.sent) == 1
+
+
+@pytest.mark.parametrize("moment", [Moment.AFTER_DOT_KEPT, Moment.AFTER_DOT_LOST])
+def test_connection_lost_after_the_final_dot_is_uncertain_until_a_receipt_tells(
+    house: House, account: Account, sandbox: Sandbox, moment: Moment
+) -> None:
+    key = queued(house, account).key
+    sandbox.failures.drop(moment)
+    assert [one.send_state for one in dispatch(house, account)] == ["uncertain"]
+    assert open_alerts(house) == ["send-uncertain"]
+    assert dispatch(house, account) == []
+    sandbox.wait_until_quiet()
+    collect(house, account)
+    arrived = moment is Moment.AFTER_DOT_KEPT
+    assert states(house) == {key: "submitted" if arrived else "uncertain"}
+    assert open_alerts(house) == ([] if arrived else ["send-uncertain", "uncertain-unresolved"])
+    assert journeys(house) == {"consegnata@pec.test": "delivered" if arrived else "awaiting_acceptance"}
+    assert len(sandbox.sent) == (1 if arrived else 0)
+
+
+def test_cut_anywhere_a_message_goes_once_or_says_that_it_is_uncertain(
+    new_home: Callable[..., Home], sandbox: Sandbox, fault_proxy: Callable[[int], FaultProxy]
+) -> None:
+    """The line is cut after so many bytes, in either direction, over the whole dialogue."""
+    house = new_home().open()
+    proxy = fault_proxy(sandbox.smtp_port)
+    account = account_at(house, sandbox, smtp_port=proxy.port)
+    queued(house, account, subject="Senza tagli")
+    dispatch(house, account)
+    whole = proxy.connections[0]
+    cuts = [("cut_up", at) for at in range(0, whole.up, max(1, whole.up // 12))]
+    cuts += [("cut_down", at) for at in range(0, whole.down, max(1, whole.down // 12))]
+    seen = set()
+    for side, at in cuts:
+        subject = f"{side} {at}"
+        key = queued(house, account, subject=subject).key
+        proxy.faults = Faults(**{side: at})
+        with suppress(ServerError):
+            dispatch(house, account)
+        proxy.faults = Faults()
+        seen.add(states(house)[key])
+        dispatch(house, account)
+        sandbox.wait_until_quiet()
+        collect(house, account)
+        arrived = [sent for sent in sandbox.sent if sent.transaction.subject == subject]
+        assert len(arrived) <= 1, subject
+        assert states(house)[key] == ("submitted" if arrived else "uncertain"), subject
+    assert seen >= {"deferred", "submitted"}
+
+
+@pytest.mark.parametrize("silent", [{"silent_down": 0}, {"silent_down": 2_000}, {"silent_up": 700}])
+def test_a_server_that_falls_silent_is_given_up(
+    house: House, sandbox: Sandbox, fault_proxy: Callable[[int], FaultProxy], silent: dict[str, int]
+) -> None:
+    proxy = fault_proxy(sandbox.smtp_port)
+    account = account_at(house, sandbox, smtp_port=proxy.port, timeout=0.5)
+    proxy.faults = Faults(**silent)
+    key = queued(house, account).key
+    try:
+        dispatch(house, account)
+    except ServerError as error:
+        assert not isinstance(error, LoginRefusedError)  # noqa: PT017 - either way will do
+    assert states(house)[key] == "deferred"
+    proxy.faults = Faults()
+    dispatch(house, account)
+    assert states(house)[key] == "submitted"
+    assert len(sandbox.sent) == 1
+
+
+def test_a_server_that_cannot_be_reached_is_asked_once_a_round(
+    house: House, sandbox: Sandbox, fault_proxy: Callable[[int], FaultProxy]
+) -> None:
+    proxy = fault_proxy(sandbox.smtp_port)
+    account = account_at(house, sandbox, smtp_port=proxy.port)
+    keys = [queued(house, account, subject=f"Numero {number}").key for number in range(3)]
+    proxy.faults = Faults(cut_down=0)
+    with pytest.raises(ServerError):
+        dispatch(house, account)
+    assert len(proxy.connections) == 1
+    assert [states(house)[key] for key in keys] == ["deferred", "queued", "queued"]
+    assert open_alerts(house) == []
+
+
+def test_a_connection_lost_for_good_in_a_round_ends_it(
+    house: House, sandbox: Sandbox, fault_proxy: Callable[[int], FaultProxy]
+) -> None:
+    proxy = fault_proxy(sandbox.smtp_port)
+    account = account_at(house, sandbox, smtp_port=proxy.port)
+    keys = [queued(house, account, subject=f"Numero {number}").key for number in range(4)]
+    sandbox.failures.drop(Moment.BEFORE_MAIL, skip=1)
+
+    def then_down(done: int) -> None:
+        proxy.faults = Faults(cut_down=0 if done == 2 else None)
+
+    with pytest.raises(ServerError):
+        dispatch(house, account, progress=then_down)
+    assert [states(house)[key] for key in keys] == ["submitted", "deferred", "deferred", "queued"]
+
+
+def test_a_certificate_that_does_not_hold_gets_neither_password_nor_message(
+    house: House, account: Account, sandbox: Sandbox, test_ca: Authority
+) -> None:
+    key = queued(house, account).key
+    stranger = replace(account.smtp, ca_file=test_ca.root)
+    with pytest.raises(TlsError):
+        dispatch(house, replace(account, smtp=stranger))
+    assert states(house) == {key: "deferred"}
+    with pytest.raises(TlsError):
+        collect(house, replace(account, imap=replace(account.imap, ca_file=test_ca.root)))
+    assert open_alerts(house) == []  # not a refused login: nothing is suspended
+    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+
+
+@pytest.fixture
+def standing(home: Home) -> House:
+    """The house with a clock that only `later` moves."""
+    home.clock = standing_clock(home.clock)
+    return home.open()
+
+
+def test_too_much_traffic_pauses_the_whole_mailbox(standing: House, sandbox: Sandbox) -> None:
+    account = account_at(standing, sandbox)
+    keys = [queued(standing, account, subject=f"Numero {number}").key for number in range(3)]
+    sandbox.failures.reply(Verb.MAIL, TOO_MUCH, skip=1)
+    assert [one.send_state for one in dispatch(standing, account)] == ["submitted", "deferred"]
+    meanwhile = queued(standing, account, subject="Durante la pausa").key
+    for wait in (timedelta(0), PAUSE - timedelta(seconds=1)):
+        house = later(standing, wait)
+        assert dispatch(house, account) == []
+        for entry in waiting(house):
+            assert entry.next_attempt_at == standing.clock.now() + PAUSE
+    assert {entry.key: "Too much traffic" in (entry.reply or "") for entry in waiting(standing)} == {
+        keys[1]: True,
+        keys[2]: True,
+        meanwhile: False,
+    }
+    house = later(standing, PAUSE)
+    assert [one.key for one in dispatch(house, account)] == [keys[1], keys[2], meanwhile]
+    assert len(sandbox.sent) == 4
+
+
+def test_a_pause_of_one_mailbox_holds_no_other(standing: House, sandbox: Sandbox) -> None:
+    account = account_at(standing, sandbox)
+    other = account_at(standing, sandbox, "segreteria@studio.sandbox.test")
+    queued(standing, account)
+    queued(standing, other)
+    sandbox.failures.reply(Verb.DOT, TOO_MUCH)
+    dispatch(standing, account)
+    assert [one.send_state for one in dispatch(standing, other)] == ["submitted"]
+
+
+def test_each_try_waits_longer_than_the_one_before(standing: House, sandbox: Sandbox) -> None:
+    account = account_at(standing, sandbox)
+    key = queued(standing, account).key
+    sandbox.failures.reply(Verb.MAIL, "451 4.3.0 later", times=10)
+    house, waits = standing, []
+    for _ in range(8):
+        dispatch(house, account)
+        due = message_of(house, key).next_attempt_at
+        assert dispatch(later(house, due - house.clock.now() - timedelta(seconds=1)), account) == []
+        waits.append((due - house.clock.now()) / timedelta(minutes=1))
+        house = later(house, due - house.clock.now())
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert timedelta(minutes=waits[-1]) == LONGEST_RETRY
+
+
+def test_the_providers_pace_is_kept_from_round_to_round(home: Home, sandbox: Sandbox) -> None:
+    home.clock = Clock(started=datetime.now(UTC), origin=sandbox.clock.now(), factor=120)  # a minute: half a second
+    house = home.open()
+    account = account_at(house, sandbox, messages_per_minute=2)
+    for number in range(5):
+        queued(house, account, subject=f"Numero {number}")
+        dispatch(house, account)
+    with reading(house.engine) as connection:
+        started = sorted(connection.scalars(select(Attempt.started_at)))
+    assert len(started) == 5
+    assert started[1] - started[0] < timedelta(minutes=1)  # two may go at once
+    assert all(third - first >= timedelta(minutes=1) for first, third in zip(started, started[2:], strict=False))
+
+
+def test_a_wait_for_the_pace_ends_when_the_process_must(house: House, sandbox: Sandbox) -> None:
+    real = replace(house, clock=Clock())
+    account = account_at(real, sandbox, messages_per_minute=1)
+    queued(real, account)
+    queued(real, account, subject="La seconda")
+    sent: list[int] = []
+    asked: list[None] = []
+
+    def stop() -> bool:
+        asked.append(None)
+        return len(asked) > 5
+
+    assert len(dispatch(real, account, progress=sent.append, stop=stop)) == 1
+    assert sorted(states(real).values()) == ["queued", "submitted"]
+
+
+def test_bytes_that_were_damaged_hold_up_no_other_message(house: House, account: Account, sandbox: Sandbox) -> None:
+    damaged, whole = queued(house, account), queued(house, account, subject="La seconda")
+    path = house.archive.path(message_of(house, damaged.key).raw, Suffix.MAIL)
+    kept = path.read_bytes()
+    path.chmod(0o600)
+    path.write_bytes(kept.replace(b"Buongiorno", b"Buonasera "))
+    assert [one.key for one in dispatch(house, account)] == [whole.key]
+    assert states(house)[damaged.key] == "deferred"
+    assert open_alerts(house) == ["send-waiting"]
+    path.write_bytes(kept)
+    assert [one.key for one in dispatch(house, account)] == [damaged.key]
+    collect(house, account)
+    assert open_alerts(house) == []
+
+
+def test_a_message_that_waits_for_long_is_told_of_once(house: House, account: Account, sandbox: Sandbox) -> None:
+    queued(house, account)
+    sandbox.failures.reply(Verb.MAIL, "451 4.3.0 later", times=2)
+    dispatch(house, account)
+    dispatch(house, account)
+    for _ in range(2):
+        collect(house, account)
+        assert open_alerts(house) == ["send-waiting"]
+    dispatch(house, account)
+    collect(house, account)
+    assert open_alerts(house) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "when", "left"),
+    [("attempt", "BEFORE INSERT ON attempt", 0), ("message", "BEFORE UPDATE OF submitted_at ON message", 1)],
+)
+def test_a_disk_that_fills_up_at_a_commit_sends_nothing_twice(
+    house: House, account: Account, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, table: str, when: str, left: int
+) -> None:
+    key = queued(house, account).key
+    monkeypatch.setattr(leases, "LEASE", timedelta(0))
+    with writing(house.engine) as connection:
+        connection.execute(text(f"CREATE TRIGGER full {when} BEGIN SELECT RAISE(ABORT, 'disk is full'); END"))
+    with pytest.raises(DiskFullError):
+        dispatch(house, account)
+    assert len(sandbox.sent) == left
+    assert states(house) == {key: "sending"}
+    with writing(house.engine) as connection:
+        connection.execute(text("DROP TRIGGER full"))
+    recover(house, account)
+    assert states(house) == {key: "uncertain" if left else "queued"}
+    dispatch(house, account)
+    sandbox.wait_until_quiet()
+    collect(house, account)
+    assert states(house) == {key: "submitted"}
+    assert len(sandbox.sent) == 1
+
+
+@pytest.mark.postgres
+def test_a_database_that_goes_away_is_named_and_the_message_goes_later(
+    new_home: Callable[..., Home], sandbox: Sandbox, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "LEASE", timedelta(0))
+    house = new_home(url=postgres_url).open()
+    account = account_at(house, sandbox)
+    key = queued(house, account).key
+    sandbox.failures.delay(Verb.MAIL, 0.0)
+    with writing(house.engine) as connection:
+        connection.execute(
+            text(
+                "CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$"
+            )
+        )
+        connection.execute(text("CREATE TRIGGER gone BEFORE INSERT ON attempt FOR EACH ROW EXECUTE FUNCTION gone()"))
+    with pytest.raises(StorageError):
+        dispatch(house, account)
+    assert sandbox.sent == []
+    with writing(house.engine) as connection:
+        connection.execute(text("DROP TRIGGER gone ON attempt"))
+    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    assert states(house) == {key: "submitted"}
+
+
+def test_a_message_of_before_this_start_waits_for_a_full_collect(home: Home, sandbox: Sandbox) -> None:
+    house = home.open()
+    queued(house, account_at(house, sandbox))
+    again = home.open()
+    account = account_at(again, sandbox)
+    assert dispatch(again, account) == []
+    sandbox.imap_faults.answer("EXAMINE", "NO not now")
+    sandbox.deliver(SENDER, b"From: x\r\n\r\n")
+    assert not collect(again, account).complete
+    assert dispatch(again, account) == []
+    sandbox.imap_faults.answers.clear()
+    assert collect(again, account).complete
+    assert [one.send_state for one in dispatch(again, account)] == ["submitted"]
+
+
+def test_a_message_whose_turn_has_not_come_stays(standing: House, sandbox: Sandbox) -> None:
+    account = account_at(standing, sandbox)
+    queued(standing, account)
+    with writing(standing.engine) as connection:
+        connection.execute(update(Message).values(next_attempt_at=standing.clock.now() + timedelta(hours=1)))
+    assert dispatch(standing, account) == []
+    assert len(dispatch(later(standing, timedelta(hours=1)), account)) == 1
