@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from sqlalchemy import make_url
@@ -21,7 +21,9 @@ from pec_tracker.osfiles import disk_errors, make_private_folder
 from pec_tracker.service import trust_folder
 from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.house import Account, House, StampAuthority
-from pec_tracker.service.rebuild import Rebuilt, rebuild
+
+if TYPE_CHECKING:
+    from pec_tracker.service.rebuild import Rebuilt
 
 log = structlog.get_logger()
 
@@ -113,12 +115,14 @@ def _account(house: House, config: Config, name: str, mailbox: MailboxConfig) ->
     )
 
 
-def rebuild_database(config: Config, *, progress: Callable[[int], None] | None = None) -> tuple[Rebuilt, Path | None]:
+def rebuild_database(config: Config, *, progress: Callable[[int], None] | None = None) -> "tuple[Rebuilt, Path | None]":
     """Make the database again from the archive; where it is a file, the old one is moved aside and named.
 
     What the old database has not sealed yet is sealed first, if it still opens. A PostgreSQL database must be empty.
     Raises UsageError while another process works on it, LedgerError where the sealed ledger does not hold.
     """
+    from pec_tracker.service.rebuild import rebuild  # every command imports this module; only one rebuilds
+
     file = _database_file(config)
     if file is None:
         return rebuild(build(config).house, progress=progress), None

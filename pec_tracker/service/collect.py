@@ -38,6 +38,9 @@ log = structlog.get_logger()
 # Why a UID gave no mail: it was deleted meanwhile, or the server said NO to it alone.
 GONE, REFUSED = "gone", "refused"
 
+# Two batches are in memory at a time, in this process and in the one that reads them: larger ones gain nothing.
+BATCH_BYTES = 2 * 1024 * 1024
+
 # A spooled mail that no run can still be reading.
 ABANDONED_SECONDS = 86_400
 
@@ -213,7 +216,7 @@ class _Walk:
 
     def _fetched(self, uids: list[int], folder_id: int, *, sent: bool) -> Iterator[tuple[list[int], list[Arrival]]]:
         """The UIDs of each batch, and what they gave."""
-        for batch in self.imap.fetch(uids, spool=self.house.spool):
+        for batch in self.imap.fetch(uids, spool=self.house.spool, batch_bytes=BATCH_BYTES):
             crash.at("collect.fetched")
             try:
                 arrivals = [_arrival(item, folder_id, sent=sent) for item in batch]
