@@ -1,8 +1,11 @@
 """`make bench`: what must be fast, beside what people use today, in one run, as ratios."""
 
 import argparse
+import logging
 import platform
 from collections.abc import Callable
+
+import structlog
 
 from bench import checking, collecting, inspecting, verifying
 
@@ -20,6 +23,7 @@ def main() -> None:
         "inspect": lambda: inspecting.lines(count=10_000, rounds=options.rounds),
         "check": lambda: checking.lines(count=40_000, receipts=options.count, rounds=options.rounds),
     }
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     print(f"Python {platform.python_version()} on {platform.machine()}")
     for name in options.what or benches:
         print("\n".join(benches[name]()), flush=True)
