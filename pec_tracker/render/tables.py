@@ -100,8 +100,9 @@ def _letters(at: int) -> str:
 
 
 def _workbook(sheet: str) -> bytes:
-    # 31 characters, none of []:*?/\\: the format's rules for a sheet's name.
-    name = "".join(" " if letter in "[]:*?/\\" else letter for letter in sheet)[:31] or "1"
+    # 31 characters, none of []:*?/\\, not blank (the format's rules for a name); XML takes no control characters.
+    allowed = "".join(letter if letter.isprintable() and letter not in "[]:*?/\\" else " " for letter in sheet)
+    name = allowed[:31] if allowed[:31].strip() else "1"
     only = Element("sheet", "", {"name": name, "sheetId": "1", "r:id": "rId1"})
     return document(Element("workbook", [Element("sheets", [only])], {"xmlns": _MAIN, "xmlns:r": _OFFICE}))
 
