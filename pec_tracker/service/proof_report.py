@@ -15,7 +15,7 @@ from sqlalchemy import Row
 from pec_tracker.ledger.lines import Line
 from pec_tracker.ledger.segments import SealFile
 from pec_tracker.pec.certificate import certificate
-from pec_tracker.pec.evidence import CHECKS, Evidence, Verdict, address_key
+from pec_tracker.pec.evidence import CHECKS, Evidence, address_key
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.journey import Journey
 from pec_tracker.pec.read import Mail, evidence_of, headers_of, read
@@ -366,8 +366,3 @@ def _concerns(address: str, wanted: str | None) -> bool:
 
 def _iso(at: datetime | None) -> str | None:
     return at.isoformat() if at is not None else None
-
-
-def is_trusted(entry: Mapping[str, Any]) -> bool:
-    """Whether an evidence entry of a report says that the signature is trusted."""
-    return bool(entry["verification"]["verdict"] == Verdict.TRUSTED.value)

@@ -2,12 +2,10 @@
 
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Self
 
 from asn1crypto import cms, tsp
 from asn1crypto import x509 as asn1_x509
@@ -18,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.servers.programs import program
+from tests.servers.web import LoopbackServer
 
 _CONFIG = """
 [tsa]
@@ -39,7 +38,7 @@ _Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 Fault = Callable[[bytes], bytes]
 
 
-class TimeStampAuthority:
+class TimeStampAuthority(LoopbackServer):
     """A root, a TSA certificate under it, and the service at `url`; `root` is the root's PEM file.
 
     `answer` bends what it says (`lambda reply: b"garbage"`), `status` the HTTP status; `asked` counts the queries.
@@ -54,23 +53,16 @@ class TimeStampAuthority:
         self.asked = 0
         self.answer: Fault = lambda reply: reply
         self._certify(elliptic=elliptic, purposes=purposes or (ExtendedKeyUsageOID.TIME_STAMPING,))
-        self._server = HTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        super().__init__()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
         self._kept.cleanup()
 
     @property
     def url(self) -> str:
         """Where it answers."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/tsr"
+        return self.address("/tsr")
 
     def reply(self, query: bytes) -> bytes:
         """What `openssl ts` answers to a TimeStampReq, without the network."""
