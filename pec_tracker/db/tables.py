@@ -272,6 +272,8 @@ class Evidence(Base):
     reference: Mapped[str | None]
     identifier: Mapped[str | None]
     enclosed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    signer: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    faults: Mapped[list[Any]]  # what in the certification data forbids that it certifies
     verdict: Mapped[str]
     verdict_at_arrival: Mapped[str]
     verification: Mapped[dict[str, Any]]  # checks, reasons, weak points, signer, times

@@ -45,6 +45,7 @@ class Daticert:
     """The certification data as the provider wrote it; DTD defaults applied; absent is None.
 
     `issued_at` carries the provider's own offset; None where date or zone cannot be read (`issued_text` has the words).
+    `faults` are stable names of departures from the grammar after which nothing is certified: see `Evidence.faults`.
     """
 
     tipo: str
@@ -64,6 +65,7 @@ class Daticert:
     recipient: str | None
     taken_by: tuple[str, ...]  # `ricezione`
     warnings: tuple[str, ...]
+    faults: tuple[str, ...] = ()
 
 
 def parse(xml: bytes) -> Daticert | None:

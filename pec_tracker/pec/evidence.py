@@ -58,11 +58,27 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
+class Signer:
+    """Who signed, by the certificate: its address, its organisation (O), the end of its validity.
+
+    `weak` names what is accepted but old (`sha1-digest`, `rsa-1024` ...).
+    """
+
+    address: str | None
+    organization: str | None
+    expires_at: datetime | None
+    weak: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What one mail certifies. Times are the daticert's own, with the provider's offset.
 
     `key` is the SHA-256 (hex) of the mail: it orders and names evidence. `reference` and `identifier` have no `<>`.
     `enclosed` is the fingerprint of the original that came with it (delivery receipts, envelopes).
+    `signer` is None where no certificate is known. `arrived_at` is the server's time of arrival (INTERNALDATE), which
+    no sender chooses; None for what was imported. `faults` name departures from the grammar after which the mail
+    certifies nothing: which of two elements counts would be a guess.
     """
 
     key: str
@@ -82,6 +98,9 @@ class Evidence:
     reference: str | None = None
     identifier: str | None = None
     enclosed: Fingerprint | None = None
+    signer: Signer | None = None
+    arrived_at: datetime | None = None
+    faults: tuple[str, ...] = ()
 
 
 # Certified times are whole seconds, and a provider may accept and deliver in one: then kinds go as in the glossary.

@@ -16,7 +16,7 @@ from typing import Final
 from pec_tracker.pec import daticert as certification
 from pec_tracker.pec import fields, mime, rem
 from pec_tracker.pec.daticert import Daticert, Refusal
-from pec_tracker.pec.evidence import Evidence, Verdict, bare_id
+from pec_tracker.pec.evidence import Evidence, Signer, Verdict, bare_id
 from pec_tracker.pec.fields import Fields
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.mime import Entity, SignedParts, Span
@@ -117,8 +117,10 @@ def headers_of(raw: bytes) -> Headers | None:
     return _headers(found) if found.any else None
 
 
-def evidence_of(key: str, mail: Mail, verdict: Verdict) -> Evidence:
-    """What a mail certifies, as one value; `key` is the SHA-256 (hex) of its bytes.
+def evidence_of(
+    key: str, mail: Mail, verdict: Verdict, *, signer: Signer | None = None, arrived_at: datetime | None = None
+) -> Evidence:
+    """What a mail certifies, as one value; `key` is the SHA-256 (hex) of its bytes, `arrived_at` the server's time.
 
     Only the daticert certifies: without one there are kind and verdict alone (of ETSI evidence also event and ids).
     """
@@ -134,6 +136,8 @@ def evidence_of(key: str, mail: Mail, verdict: Verdict) -> Evidence:
             issued_at=first.issued_at if first else None,
             identifier=first.identifier if first else None,
             enclosed=enclosed,
+            signer=signer,
+            arrived_at=arrived_at,
         )
     return Evidence(
         key=key,
@@ -153,6 +157,9 @@ def evidence_of(key: str, mail: Mail, verdict: Verdict) -> Evidence:
         reference=certified.reference,
         identifier=certified.identifier,
         enclosed=enclosed,
+        signer=signer,
+        arrived_at=arrived_at,
+        faults=certified.faults,
     )
 
 

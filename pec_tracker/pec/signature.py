@@ -15,7 +15,7 @@ from pec_tracker.pec.ber import BerError
 from pec_tracker.pec.certificate import Certificate
 from pec_tracker.pec.chain import Path
 from pec_tracker.pec.cms import Attributes, SignedData, SignerInfo
-from pec_tracker.pec.evidence import CHECKS, Checks, Verdict, address_key
+from pec_tracker.pec.evidence import CHECKS, Checks, Signer, Verdict, address_key
 from pec_tracker.pec.mime import SignedParts
 from pec_tracker.pec.read import Mail
 from pec_tracker.pec.signers import Signers
@@ -27,7 +27,8 @@ class Verification:
     """What was verified of one mail's signature, at `at`.
 
     `checks` has the eight names of `evidence.CHECKS`. `certificates` is the chain used, leaf first, DER; where none
-    held, the one that came nearest. `anchor_source` is the source of the anchor at which a chain that held ends.
+    held, the one that came nearest. `organization` (O) and `expires_at` are the signer's certificate's.
+    `anchor_source` is the source of the anchor at which a chain that held ends.
     `reasons` are stable names of what made the verdict less than `trusted` (`digest-differs`, `no-chain` ...).
     `weak` names what is accepted but old (`sha1-digest`, `sha1-certificate`, `rsa-1024`).
     `form` is the line-end form over which the digest matched: `as-received`, `crlf`, `lf`; None if it did not.
@@ -39,6 +40,8 @@ class Verification:
     digest_algorithm: str | None
     signer: str | None
     signer_address: str | None
+    organization: str | None
+    expires_at: datetime | None
     issuer: str | None
     signed_at: datetime | None
     form: str | None
@@ -46,6 +49,13 @@ class Verification:
     anchor_source: str | None
     reasons: tuple[str, ...]
     weak: tuple[str, ...]
+
+    @property
+    def who(self) -> Signer | None:
+        """Who signed, as evidence says it; None where no certificate is known."""
+        if not self.certificates:
+            return None
+        return Signer(self.signer_address, self.organization, self.expires_at, self.weak)
 
 
 _DIGESTS: Final[dict[str, hashes.HashAlgorithm]] = {
@@ -162,6 +172,8 @@ def _concluded(
         digest_algorithm=info.digest.replace("sha", "sha-") if info.digest is not None else None,
         signer=own.common_name if own is not None else None,
         signer_address=_address(own, case.sender),
+        organization=own.organization if own is not None else None,
+        expires_at=own.not_after if own is not None else None,
         issuer=own.issuer_common_name if own is not None else None,
         signed_at=info.attributes.signed_at if info.attributes is not None else None,
         form=form,
@@ -306,6 +318,8 @@ def _without_signer(verdict: Verdict, case: _Case, structure: bool | None, reaso
         digest_algorithm=None,
         signer=None,
         signer_address=None,
+        organization=None,
+        expires_at=None,
         issuer=None,
         signed_at=None,
         form=None,

@@ -74,7 +74,7 @@ def _recipients(connection: Connection, message_ids: Sequence[int]) -> _Rows:
 
 
 def _evidence(connection: Connection, message_ids: Sequence[int]) -> _Rows:
-    columns = select(*_EVIDENCE_COLUMNS, Mail.sha256).join(Mail, Mail.id == Evidence.mail_id)
+    columns = select(*_EVIDENCE_COLUMNS, Mail.sha256, Mail.internal_at).join(Mail, Mail.id == Evidence.mail_id)
     rows: _Rows = defaultdict(list)
     for row in connection.execute(columns.where(Evidence.message_id.in_(message_ids)).order_by(Evidence.id)):
         rows[row.message_id].append(row)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Row
 
-from pec_tracker.pec.evidence import CertifiedRecipient, Evidence, Fingerprint, Part, Verdict
+from pec_tracker.pec.evidence import CertifiedRecipient, Evidence, Fingerprint, Part, Signer, Verdict
 from pec_tracker.pec.signature import Verification
 from pec_tracker.pec.standard import Kind
 
@@ -46,6 +46,8 @@ def evidence_columns(evidence: Evidence, verification: Verification) -> dict[str
         "reference": evidence.reference,
         "identifier": evidence.identifier,
         "enclosed": fingerprint_json(evidence.enclosed),
+        "signer": signer_json(evidence.signer),
+        "faults": list(evidence.faults),
         "verdict": verification.verdict.value,
         "verdict_at_arrival": verification.verdict.value,
         "verification": verification_json(verification),
@@ -54,7 +56,7 @@ def evidence_columns(evidence: Evidence, verification: Verification) -> dict[str
 
 
 def evidence_value(row: Row[*tuple[Any, ...]]) -> Evidence:
-    """The evidence that a row holds; the row has the columns of `evidence` and the `sha256` of its mail."""
+    """The evidence that a row holds: the columns of `evidence`, and of its mail `sha256` and `internal_at`."""
     return Evidence(
         key=row.sha256,
         kind=Kind(row.kind),
@@ -73,6 +75,34 @@ def evidence_value(row: Row[*tuple[Any, ...]]) -> Evidence:
         reference=row.reference,
         identifier=row.identifier,
         enclosed=fingerprint_value(row.enclosed),
+        signer=signer_value(row.signer),
+        arrived_at=row.internal_at,
+        faults=tuple(row.faults),
+    )
+
+
+def signer_json(signer: Signer | None) -> dict[str, Any] | None:
+    """A signer as JSON; times in UTC."""
+    if signer is None:
+        return None
+    return {
+        "address": signer.address,
+        "organization": signer.organization,
+        "expires_at": signer.expires_at.isoformat() if signer.expires_at else None,
+        "weak": list(signer.weak),
+    }
+
+
+def signer_value(json: dict[str, Any] | None) -> Signer | None:
+    """The signer that `signer_json` wrote."""
+    if json is None:
+        return None
+    ends = json["expires_at"]
+    return Signer(
+        address=json["address"],
+        organization=json["organization"],
+        expires_at=datetime.fromisoformat(ends) if ends else None,
+        weak=tuple(json["weak"]),
     )
 
 

@@ -134,7 +134,8 @@ def sha256_of(content: bytes) -> str:
 def _read(member: str, raw: bytes, trust: Trust, *, now: datetime) -> Read:
     mail = read(raw)
     verification = verify(raw, mail, trust, now=now)
-    return Read(member, raw, mail, evidence_of(sha256_of(raw), mail, verification.verdict), verification)
+    evidence = evidence_of(sha256_of(raw), mail, verification.verdict, signer=verification.who)
+    return Read(member, raw, mail, evidence, verification)
 
 
 def _in_time(found: Sequence[Read]) -> list[Read]:

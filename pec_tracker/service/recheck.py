@@ -76,7 +76,7 @@ class _Verified:
         assert self.item.evidence is not None
         assert self.item.verification is not None
         every = evidence_columns(self.item.evidence, self.item.verification)
-        return {name: every[name] for name in ("verdict", "verification", "certificate")}
+        return {name: every[name] for name in ("verdict", "verification", "certificate", "signer", "faults")}
 
     @property
     def differs(self) -> bool:

@@ -117,7 +117,7 @@ def message_named(connection: Connection, name: str) -> int:
 
 def _evidence(connection: Connection, message_id: int) -> tuple[EvidenceShown, ...]:
     rows = connection.execute(
-        select(Evidence, Mail.sha256, Mail.warnings)
+        select(Evidence, Mail.sha256, Mail.internal_at, Mail.warnings)
         .join(Mail, Mail.id == Evidence.mail_id)
         .where(Evidence.message_id == message_id)
     )

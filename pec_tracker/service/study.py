@@ -96,7 +96,9 @@ def study(arrival: Arrival, raw: bytes, *, owner: str | None, trust: Trust, now:
         sha256=digest,
         size=len(raw),
         mail=replace(mail, original=None, signed=None, rem=()),
-        evidence=evidence_of(digest, mail, verification.verdict) if verification is not None else None,
+        evidence=None
+        if verification is None
+        else evidence_of(digest, mail, verification.verdict, signer=verification.who, arrived_at=arrival.internal_at),
         verification=verification,
         references=_usable(_references(mail, keys)),
         identifier=next(iter(_usable(keys.identifiers)), None),
