@@ -44,19 +44,23 @@ def sign(
     *signers: Signer,
     certificates: tuple[bytes, ...] | None = None,
     indefinite: bool = False,
+    announced: tuple[str, ...] | None = None,
+    enclosed: bytes | None = None,
 ) -> bytes:
     """A detached CMS signature over `content` exactly as given.
 
     `certificates` (DER, in this order) replaces the set that is carried: by default each signer's own.
     `indefinite` writes the constructed values around with BER indefinite lengths, as BouncyCastle does.
+    `announced` replaces the digest algorithms listed before the content; `enclosed` is a content put inside.
     """
     carried = certificates if certificates is not None else tuple(signer.identity.der for signer in signers)
-    algorithms = [algos.DigestAlgorithm({"algorithm": digest}) for digest in {signer.digest for signer in signers}]
+    named = announced if announced is not None else tuple({signer.digest for signer in signers})
+    algorithms = [algos.DigestAlgorithm({"algorithm": digest}) for digest in named]
     body = cms.SignedData(
         {
             "version": "v1",
             "digest_algorithms": algorithms,
-            "encap_content_info": {"content_type": "data"},
+            "encap_content_info": {"content_type": "data", **({"content": enclosed} if enclosed is not None else {})},
             "certificates": [cms.CertificateChoices("certificate", asn1_x509.Certificate.load(der)) for der in carried],
             "signer_infos": [_signer_info(content, signer) for signer in signers],
         }

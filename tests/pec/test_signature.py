@@ -132,6 +132,8 @@ EXPIRED_AUTHORITY = ca.pec_ca(ROOT, NAMES, not_after=datetime(2026, 1, 1, tzinfo
 SHA1_AUTHORITY = ca.pec_ca(ROOT, NAMES, digest="sha1", key="sha1-authority")
 FINE = {"structure": True, "digest": True, "signature": True, "chain": True, "signer_address": True}
 HOLDS = {"structure": True, "digest": True, "signature": True}
+GENUINE, FALSE = cms.Signer(PROVIDER), cms.Signer(PROVIDER, claimed_digest=b"\x00" * 32)
+CARRIED = (PROVIDER.der, AUTHORITY.der)
 PSS = ("-keyopt", "rsa_padding_mode:pss")
 CONSTRAINED = ca.pec_ca(ROOT, NAMES, key="constrained", domains=("altrove.example",))
 DIRECTORY = ca.pec_ca(ROOT, NAMES, key="directory", directories=(ca.name(country="IT", organization="Altro S.p.A."),))
@@ -293,8 +295,50 @@ ROWS = {
         {"chain": False, "signer_address": True}, ("no-chain",),
     ),
     "two signers, the stranger's forged": Row(
-        lambda: mail(ca.provider(FORGED_AUTHORITY, address="x@altro.example", key="forged"), PROVIDER), "trusted", FINE,
-        openssl_differs="OpenSSL asks that every signer hold; the sender's signature is enough",
+        lambda: mail(ca.provider(FORGED_AUTHORITY, address="x@altro.example", key="forged"), PROVIDER), "intact", FINE,
+        ("other-signer",),
+    ),
+    "two signatures of the provider, one false": Row(
+        lambda: receipts.receipt(signers=(GENUINE, FALSE), certificates=CARRIED), "intact", FINE, ("other-signer",)
+    ),
+    "two signatures of the provider, the false one first": Row(
+        lambda: receipts.receipt(signers=(FALSE, GENUINE), certificates=CARRIED), "intact", FINE, ("other-signer",)
+    ),
+    "digest algorithm that the signature does not announce": Row(
+        lambda: receipts.receipt(
+            signature=lambda text: cms.sign(text, GENUINE, certificates=CARRIED, announced=("sha1",))
+        ),
+        "broken",
+        {"digest": True, "signature": False},
+        ("digest-not-announced", "signature-differs"),
+    ),
+    "another content inside the signature": Row(
+        lambda: receipts.receipt(
+            signature=lambda text: cms.sign(text, GENUINE, certificates=CARRIED, enclosed=b"un altro testo")
+        ),
+        "trusted",
+        FINE,
+        weak=("attached-content",),
+    ),
+    "a person's certificate of the same authority": Row(
+        lambda: receipts.receipt(
+            from_address="mario.rossi@pec.example",
+            signature=by_openssl(ca.provider(AUTHORITY, address="mario.rossi@pec.example", key="person")),
+        ),
+        "intact",
+        {**HOLDS, "chain": True, "signer_address": False},
+        ("signer-is-not-a-provider",),
+        openssl_differs="the command does not ask whose address it is",
+    ),
+    "a person's address that begins like a provider's": Row(
+        lambda: receipts.receipt(
+            from_address="posta-certificata.it@pec.example",
+            signature=by_openssl(ca.provider(AUTHORITY, address="posta-certificata.it@pec.example", key="person")),
+        ),
+        "intact",
+        {**HOLDS, "chain": True, "signer_address": False},
+        ("signer-is-not-a-provider",),
+        openssl_differs="the command does not ask whose address it is",
     ),
     "1,024-bit key": Row(
         lambda: mail(ca.provider(AUTHORITY, key="short", bits=1024)), "intact", {**HOLDS, "chain": False},
