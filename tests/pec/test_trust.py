@@ -119,6 +119,29 @@ def test_public_root_that_the_user_names_too_is_trusted_without_the_restriction(
     assert result.checks["provider_domain"] is None
 
 
+def test_of_a_root_that_is_public_and_the_users_own_the_public_one_is_named() -> None:
+    both = Trust(
+        anchors=(
+            Anchor(ACTALIS.der, "mine", "mine", None, pec_cas_only=False),
+            Anchor(ACTALIS.der, "system", "public root", None, pec_cas_only=True),
+        )
+    )
+    result = received(ca.provider(AGID), AGID, both)
+    assert (result.verdict, result.anchor_source) == (Verdict.TRUSTED, "system")
+
+
+def test_what_the_root_forbids_its_authority_of_pec_cannot_allow() -> None:
+    root = ca.pec_ca(ACTALIS, ca.ACTALIS_ROOT, key="actalis", excluded=("pec.example",))
+    result = received(ca.provider(AGID), AGID, public(root))
+    assert (result.verdict, result.reasons) == (Verdict.INTACT, ("name-constraints",))
+
+
+def test_a_public_root_signs_no_receipt_itself() -> None:
+    leaf = ca.provider(AGID, key="actalis")
+    trusted = Trust(anchors=(Anchor(leaf.der, "system", "public root", None, pec_cas_only=True),))
+    assert received(leaf, AGID, trusted).verdict is Verdict.INTACT
+
+
 def test_domain_that_the_pec_authority_may_not_certify_is_not_trusted() -> None:
     leaf = ca.provider(AGID, address="posta-certificata@altrove.example")
     raw = receipts.receipt(
