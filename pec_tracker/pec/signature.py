@@ -115,11 +115,6 @@ class _Case:
         """Whether the mail is of a kind that only providers issue, by its structure."""
         return self.mail.daticert is not None or self.mail.kind in _PROVIDERS_OWN
 
-    @property
-    def by_provider(self) -> bool:
-        """Whether the sender's address is one of those from which providers issue (seen: every real mail)."""
-        return self.sender is not None and self.sender.rpartition("@")[0] == SYSTEM_LOCAL_PART
-
 
 @dataclass(frozen=True, slots=True)
 class _Signer:
@@ -320,7 +315,8 @@ def _addressed(signer: _Signer | None, case: _Case) -> bool | None:
     """The certificate's address is the one in From; and a provider's, where the mail is what only providers issue."""
     if signer is None or case.sender is None:
         return None
-    return _signs_for_sender(signer, case.sender) and (case.by_provider or not case.is_providers_own)
+    by_provider = case.sender.rpartition("@")[0] == SYSTEM_LOCAL_PART  # seen: every real mail
+    return _signs_for_sender(signer, case.sender) and (by_provider or not case.is_providers_own)
 
 
 def _signs_for_sender(signer: _Signer, sender: str) -> bool:
