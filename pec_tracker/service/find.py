@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Exists, Row, Select, exists, f
 
 from pec_tracker.clock import ROME
 from pec_tracker.db import search
-from pec_tracker.db.engine import reading
+from pec_tracker.db.engine import read_only, reading
 from pec_tracker.db.tables import Mail, Mailbox, Message, Recipient
 from pec_tracker.db.types import EARLIEST, LATEST
 from pec_tracker.pec.evidence import address_key, bare_id
@@ -85,7 +85,8 @@ class Found:
 
 def find(house: House, query: Query) -> Found:
     """The messages that answer to *query*."""
-    refresh(house.engine, now=house.clock.now())
+    if not read_only(house.engine):
+        refresh(house.engine, now=house.clock.now())
     with reading(house.engine) as connection:
         wanted = _conditions(connection, query)
         total = connection.execute(select(func.count()).select_from(wanted.subquery())).scalar_one()
