@@ -3,6 +3,7 @@
     ROOT/FORMAT
     ROOT/IDENTITY
     ROOT/objects/ab/ab12...ef.eml
+    ROOT/underway/                       what each process is about to write, see `underway`
 
 New files are written aside, synced, renamed into place, and their folders synced: at every moment an object is whole
 or absent.
@@ -21,6 +22,7 @@ import structlog
 from pec_tracker import crash, osfiles
 from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.archive.scan import INCOMING, scan
+from pec_tracker.archive.underway import Note
 from pec_tracker.errors import ApartError, ObjectDamagedError, ObjectMissingError, PecTrackerError, StorageError
 
 FORMAT_LINE = "pec-tracker archive 1"
@@ -120,6 +122,7 @@ class LocalArchive:
         self._prepared = False
         self._identity = identity
         self._refusal = refusal
+        self._note = Note(root)
         _require_known_format(root)
 
     def put_many(self, objects: Sequence[Object]) -> list[str]:
@@ -134,6 +137,8 @@ class LocalArchive:
                 self._drop_abandoned()
                 self._identity = read_identity(self.root)
                 self._prepared = True
+            if wanted:
+                self._note.add([path.name for path in wanted], synced=len(wanted) < self._whole_sync_from)
             new = {path: content for path, content in wanted.items() if not self._is_kept(path, content)}
             for folder in {path.parent for path in new}:
                 osfiles.make_private_folder(folder)
@@ -181,6 +186,10 @@ class LocalArchive:
             for name in shelf.names:
                 with suppress(FileNotFoundError), osfiles.disk_errors(self.root):
                     yield name[:64], Suffix(name[64:]), (shelf.folder / name).stat().st_size
+
+    def close(self) -> None:
+        """Hold no file of the archive open, so that its disk can be unmounted; it may be used again."""
+        self._note.close()
 
     def _require_ours(self) -> None:
         """Asked before each writing: a disk may go away while `serve` runs, and leave its mount point empty."""
