@@ -60,6 +60,16 @@ def set_aside(root: Path, names: Iterable[str], *, but: Path | None = None) -> l
     return moved
 
 
+def bring_back(root: Path, names: Iterable[str]) -> None:
+    """Put objects back that were moved aside and that are named after all. Raises OSError."""
+    for name in names:
+        place, aside = _place(root, name), aside_folder(root) / name
+        if aside.is_file() and not place.exists():
+            osfiles.make_private_folder(place.parent)
+            aside.replace(place)
+            osfiles.sync_folder(place.parent)
+
+
 def named(engine: Engine, names: Collection[str]) -> set[str]:
     """Which of the objects *names* the database or a line of its ledger names. Raises StorageError."""
     found: set[str] = set()

@@ -19,6 +19,8 @@ from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import Attempt, Evidence, Folder, Ledger, Mail, Mailbox, Message, Seal
 from pec_tracker.errors import LedgerError, ObjectMissingError, UsageError
 from pec_tracker.ledger import lines, seals, segments
+from pec_tracker.ledger.leftovers import bring_back
+from pec_tracker.osfiles import disk_errors
 from pec_tracker.pec.compose import Outgoing
 from pec_tracker.pec.read import read
 from pec_tracker.service import notary, recheck, records
@@ -139,6 +141,9 @@ class _Replay:
                 for line_id in connection.scalars(select(Ledger.line_id).where(Ledger.line_id.in_(some)))
             }
         fresh = [line for line in left if line.id not in sealed]
+        root = self._house.archive.root
+        with disk_errors(root):  # another database did not name them, and had them moved
+            bring_back(root, [sha256 + suffix for line in fresh for sha256, suffix in lines.named_objects(line)])
         self._replay(fresh)
         return fresh
 

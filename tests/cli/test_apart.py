@@ -1,4 +1,4 @@
-"""What a user would lose where database and archive do not belong together: acts, sealed into nothing or after a gap."""
+"""What a user would lose where database and archive do not belong together: acts, sealed into nothing."""
 
 import os
 import shutil
@@ -189,7 +189,7 @@ def test_every_record_lost_is_named_and_the_rest_comes_back(desk: Desk) -> None:
     assert {record.name for record in records} <= set(ran.record["missing"])
     assert ran.record["messages"] == 2
     assert "x@pec.test" in desk.run("find").words
-    assert desk.run("outbox", "list").status == 0
+    assert "Nuova" in desk.run("outbox", "list").words
 
 
 def test_a_message_that_only_an_outdated_database_knows_is_carried_over(desk: Desk) -> None:
@@ -256,9 +256,10 @@ def test_a_copy_on_a_read_only_medium_can_be_looked_at(desk: Desk) -> None:
     if subprocess.run(["mount", "--bind", data, data]).returncode:
         pytest.skip("without privileges nothing can be mounted")
     try:
+        key = desk.run("find", "--json").records[0]["key"]
         subprocess.run(["mount", "-o", "remount,bind,ro", data], check=True)
         assert not os.access(data, os.W_OK)
-        for arguments in (("find",), ("check",), ("status",), ("show", SUBJECT)):
+        for arguments in (("find",), ("check",), ("status",), ("show", key)):
             ran = desk.run(*arguments)
             assert ran.status in (0, 1), (arguments, ran.words)
             assert "Error" not in ran.words, arguments
