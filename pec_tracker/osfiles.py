@@ -178,20 +178,20 @@ def locked(path: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def open_to_append(path: Path) -> int:
+    """The descriptor of *path*, made where there is none, for appending. Raises OSError."""
+    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), _PRIVATE_FILE)
+
+
 def hold(path: Path, *, make: bool = True) -> int | None:
     """The descriptor of *path*, opened for appending and locked until it is closed; None where another holds it.
 
     *make*: make the file where there is none. Raises OSError.
     """
-    flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(path, flags | os.O_CREAT if make else flags, _PRIVATE_FILE)
+        descriptor = open_to_append(path) if make else os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
-    except PermissionError:
-        if make:
-            raise
-        descriptor = os.open(path, os.O_RDONLY)
     if _lock(descriptor) and path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
         return descriptor
     os.close(descriptor)

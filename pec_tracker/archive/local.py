@@ -71,8 +71,11 @@ def read_identity(root: Path) -> str | None:
 
 
 def give_identity(root: Path, identity: str | None = None) -> str | None:
-    """Write *identity*, by default a new one, where the archive has none; the one that it has then."""
+    """Write *identity*, by default a new one, where the archive has none that can be read; the one that it has then."""
+    if read_identity(root) is not None:
+        return read_identity(root)
     with osfiles.disk_errors(root):
+        identity_file(root).unlink(missing_ok=True)
         text = f"{IDENTITY_HEAD}\n{identity or secrets.token_hex(16)}\n"
         osfiles.create_durably(identity_file(root), text.encode("ascii"))
     return read_identity(root)

@@ -22,6 +22,7 @@ from pec_tracker.archive.scan import is_object_name
 # A note begins anew when it is so long; the batches that nobody may have committed yet are taken along.
 _LONGEST_BYTES = 1 << 18
 _BATCHES_KEPT = 64
+_TRIES = 3
 
 
 def notes_folder(root: Path) -> Path:
@@ -41,7 +42,7 @@ class Note:
         self._folder = notes_folder(root)
         self._lock = threading.Lock()
         self._recent: deque[tuple[str, ...]] = deque(maxlen=_BATCHES_KEPT)
-        self._path: Path | None = None
+        self._path = self._folder
         self._descriptor = -1
         self._size = 0
         self._pid = 0
@@ -75,9 +76,13 @@ class Note:
         release = self._release
         osfiles.make_private_folder(self._folder)
         held = None
-        while held is None:  # taken up by another process between the making and the locking
+        for _ in range(_TRIES):  # another process may take it up between the making and the locking
             self._path = self._folder / f"{secrets.token_hex(8)}.note"
             held = osfiles.hold(self._path)
+            if held is not None:
+                break
+        if held is None:  # a file system without locks: there every note counts as a living process's
+            held = osfiles.open_to_append(self._path)
         self._descriptor, self._size, self._pid = held, 0, os.getpid()
         self._append(names)
         os.fsync(self._descriptor)

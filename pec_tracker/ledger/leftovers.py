@@ -38,7 +38,8 @@ def take_up(engine: Engine, root: Path) -> list[str]:
         for path, names in notes:
             there = {name for name in names if _place(root, name).is_file()} - underway(root, but=[path])
             moved += set_aside(root, there - named(engine, there), but=path)
-            path.unlink(missing_ok=True)
+            with suppress(PermissionError):  # Windows keeps the name while we hold the file: the next run drops it
+                path.unlink(missing_ok=True)
         _drop_half_written(ledger_folder(root))
     if moved:
         _log.warning("objects.set_aside", count=len(moved))

@@ -5,6 +5,7 @@ found by opening files whose names are known: no folder is listed, so it may be 
 """
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -182,8 +183,6 @@ def _id_of(line: bytes) -> str:
 
 
 def _note(engine: Engine, identity: str) -> None:
-    try:
-        with engine.begin() as connection:
-            connection.execute(insert(ArchiveRow).values(id=1, identity=identity))
-    except IntegrityError:
-        return  # another process met it at the same moment
+    row = insert(ArchiveRow).values(id=1, identity=identity)
+    with storage_errors(), suppress(IntegrityError), engine.begin() as connection:  # another process met it meanwhile
+        connection.execute(row)

@@ -267,3 +267,26 @@ def test_a_copy_on_a_read_only_medium_can_be_looked_at(desk: Desk) -> None:
         assert desk.run(*send(desk)).status == 4
     finally:
         subprocess.run(["umount", data], check=True)
+
+
+def test_a_damaged_identity_is_written_again_where_the_seals_agree(desk: Desk) -> None:
+    file = archive(desk) / "IDENTITY"
+    whole = file.read_bytes()
+    file.chmod(0o600)
+    file.write_bytes(whole[:-5])
+    assert desk.run(*send(desk)).status == 0
+    assert file.read_bytes() == whole
+
+
+def test_an_orphan_is_moved_aside_only_when_asked_and_the_ledger_says_so(desk: Desk) -> None:
+    digest = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"  # of one zero byte
+    shelf = archive(desk) / "objects" / "6e"
+    shelf.mkdir(exist_ok=True)
+    (shelf / f"{digest}.eml").write_bytes(b"\0")
+    assert desk.run("seal").status == 0
+    assert digest in desk.run("check").words
+    assert digest in desk.run("check", "--set-aside").words
+    assert desk.run("check").status == 0
+    assert (archive(desk) / "aside" / f"{digest}.eml").read_bytes() == b"\0"
+    assert any(digest in path.read_text() for path in (archive(desk) / "ledger").glob("*.jsonl"))
+    assert desk.run("rebuild").status == 0
