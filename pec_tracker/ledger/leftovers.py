@@ -94,12 +94,13 @@ def _named_by_lines(connection: Connection, wanted: set[str]) -> set[str]:
     found: set[str] = set()
     if not wanted:
         return found
-    stream = connection.execution_options(yield_per=1_000)
-    for text in stream.scalars(select(Ledger.line).order_by(Ledger.id.desc())):
-        if any(name[:64] in text for name in wanted):
-            found |= {sha256 + suffix for sha256, suffix in named_objects(decode(text))} & wanted
-            if found == wanted:
-                break
+    newest_first = select(Ledger.line).order_by(Ledger.id.desc())
+    with connection.execution_options(yield_per=1_000).execute(newest_first) as stream:
+        for text in stream.scalars():
+            if any(name[:64] in text for name in wanted):
+                found |= {sha256 + suffix for sha256, suffix in named_objects(decode(text))} & wanted
+                if found == wanted:
+                    break
     return found
 
 

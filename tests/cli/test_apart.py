@@ -148,6 +148,9 @@ def test_one_lost_ledger_file_is_written_again_from_the_database(desk: Desk, nam
     assert desk.run("rebuild").status == 0
     assert file.read_bytes() == content
     assert desk.run("check").status == 0
+    with sqlite3.connect(database(desk)) as connection:
+        (known,) = connection.execute("SELECT identity FROM archive").fetchone()
+    assert known in (archive(desk) / "IDENTITY").read_text()
 
 
 @pytest.mark.parametrize("name", ["00000001.jsonl", "00000002.jsonl", "00000004.jsonl"])
