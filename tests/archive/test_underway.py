@@ -1,11 +1,13 @@
 """What a user would lose: an integrity check that cries for ever after one power cut, or one that no longer cries."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
+from pec_tracker import osfiles
 from pec_tracker.archive.local import LocalArchive
 from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.db.engine import open_engine, sqlite_url
@@ -87,3 +89,17 @@ def test_a_disk_that_goes_away_while_we_run_is_not_written_to(root: Path) -> Non
     with pytest.raises(Exception, match="mounted"):
         archive.put_many(MAILS)
     assert list(root.iterdir()) == []
+
+
+def test_half_written_ledger_files_of_dead_runs_are_dropped_and_those_of_living_ones_kept(
+    engine: Engine, root: Path
+) -> None:
+    LocalArchive(root).put_many(MAILS[:1])
+    dead, living = (root / "ledger" / f".0000000{number}.jsonl.abc.tmp" for number in (1, 2))
+    for path in (dead, living):
+        path.write_bytes(b"half")
+        os.utime(path, (0, 0))
+    with osfiles.locked(living):
+        seal_pending(engine, root, now=NOON)
+    assert not dead.exists()
+    assert living.exists()

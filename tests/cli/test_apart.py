@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.archive.killed import killed_at
 from tests.cli.desk import Desk
 from tests.factory import receipts
 
@@ -293,3 +294,18 @@ def test_an_orphan_is_moved_aside_only_when_asked_and_the_ledger_says_so(desk: D
     assert (archive(desk) / "aside" / f"{digest}.eml").read_bytes() == b"\0"
     assert any(digest in path.read_text() for path in (archive(desk) / "ledger").glob("*.jsonl"))
     assert desk.run("rebuild").status == 0
+
+
+@pytest.mark.parametrize("point", ["intake.archived", "queue.archived"])
+def test_after_a_kill_check_is_clean_and_nothing_is_lost(desk: Desk, point: str) -> None:
+    file = desk.mail("new.eml", b"From: a@b.it\r\nSubject: nuova\r\n\r\nnuova\r\n")
+    arguments: tuple[str, ...] = ("import", str(file), "--mailbox", "studio")
+    if point == "queue.archived":
+        arguments = send(desk)
+    before = len(files(archive(desk)))
+    assert killed_at(point, lambda: desk.run(*arguments))
+    assert len(files(archive(desk))) > before
+    assert desk.run("check").status == 0
+    assert list((archive(desk) / "aside").iterdir())
+    assert desk.run(*arguments).status == 0
+    assert desk.run("check").status == 0
