@@ -1,5 +1,6 @@
 """How does configuration become collaborators? Here, and nowhere else."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -7,35 +8,36 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import structlog
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
 
 import pec_tracker.anchors as anchors
 from pec_tracker.archive.local import LocalArchive
 from pec_tracker.config import Config, MailboxConfig, endpoints, login
-from pec_tracker.db import leases
 from pec_tracker.db.engine import open_engine, sqlite_url
-from pec_tracker.errors import ConfigurationError, LedgerError, StorageError, UsageError
-from pec_tracker.ledger import seals
+from pec_tracker.errors import ApartError, ConfigurationError
+from pec_tracker.ledger import together
 from pec_tracker.osfiles import disk_errors, make_private_folder
 from pec_tracker.service import trust_folder
 from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.house import Account, House, StampAuthority
 
 if TYPE_CHECKING:
+    from pec_tracker.service.carry import Left
     from pec_tracker.service.rebuild import Rebuilt
-
-log = structlog.get_logger()
 
 _SQLITE_COMPANIONS: Final = ("-wal", "-shm")
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The house, and the accounts by name, as the configuration has them."""
+    """The house, and the accounts by name, as the configuration has them.
+
+    `apart`: archive and database do not belong together, so nothing that writes will work; None where they do.
+    """
 
     config: Config
     house: House
+    apart: ApartError | None = None
     _accounts: dict[str, Account] = field(default_factory=dict)
 
     def account(self, name: str | None = None) -> Account:
@@ -51,6 +53,10 @@ class App:
         own_name = next(key for key, value in self.config.mailboxes.items() if value is mailbox)
         if own_name not in self._accounts:
             self._accounts[own_name] = _account(self.house, self.config, own_name, mailbox)
+            if self.apart is None:
+                together.meet(
+                    self.house.engine, self.house.archive.root
+                )  # its record may be the archive's first object
         return self._accounts[own_name]
 
     def accounts(self) -> list[Account]:
@@ -60,24 +66,36 @@ class App:
 
 def build(config: Config) -> App:
     """Open archive and database. Raises ConfigurationError, StorageError."""
-    spool = config.data / "spool"
-    with disk_errors(config.data):
-        make_private_folder(config.data)
-        make_private_folder(spool)
+    engine = _open_database(config)
+    meeting = together.meet(engine, config.archive)
+    apart = None if meeting.disagreement is None else together.apart(meeting.disagreement, config.archive)
+    return _furnish(config, engine, LocalArchive(config.archive, identity=meeting.identity, refusal=apart), apart)
+
+
+def _open_database(config: Config) -> Engine:
+    """The database, and the folder for big mails; what lies on a read-only medium is only looked at."""
+    file = _database_file(config)
+    if file is None or not file.exists() or os.access(config.data, os.W_OK):
+        with disk_errors(config.data):
+            make_private_folder(config.data)
+            make_private_folder(config.data / "spool")
+    return open_engine(config.database_url)
+
+
+def _furnish(config: Config, engine: Engine, archive: LocalArchive, apart: ApartError | None) -> App:
     clock = config.real_or_shared_clock()
     now = clock.now()
-    archive = LocalArchive(config.archive)
     folder_of_trust = config.data / trust_folder.FOLDER
     trusted = anchors.combined(anchors.default(now.date()), anchors.from_paths(config.trust))
     trusted = anchors.combined(trusted, trust_folder.kept(folder_of_trust))
     uncertain_after = timedelta(minutes=config.outbox.uncertain_alert_minutes)
     house = House(
-        engine=open_engine(config.database_url),
+        engine=engine,
         archive=archive,
         trust=trusted,
         clock=clock,
         started_at=now,
-        spool=spool,
+        spool=config.data / "spool",
         uncertain_after=uncertain_after,
         authorities=tuple(
             StampAuthority(one.name, one.url, anchors.stamp_roots(one.ca_file)) for one in config.stamps.authorities
@@ -86,7 +104,7 @@ def build(config: Config) -> App:
         trust_folder=folder_of_trust,
         fetch_revocation=config.revocation.fetch,
     )
-    return App(config, house)
+    return App(config, house, apart)
 
 
 def _account(house: House, config: Config, name: str, mailbox: MailboxConfig) -> Account:
@@ -115,51 +133,45 @@ def _account(house: House, config: Config, name: str, mailbox: MailboxConfig) ->
     )
 
 
-def rebuild_database(config: Config, *, progress: Callable[[int], None] | None = None) -> "tuple[Rebuilt, Path | None]":
+def rebuild_database(
+    config: Config, *, old_database: str | None = None, progress: Callable[[int], None] | None = None
+) -> "tuple[Rebuilt, Path | None]":
     """Make the database again from the archive; where it is a file, the old one is moved aside and named.
 
-    What the old database has not sealed yet is sealed first, if it still opens. A PostgreSQL database must be empty.
-    Raises UsageError while another process works on it, LedgerError where the sealed ledger does not hold.
+    What only the old database knows is carried over: its unsealed acts, and ledger files that the archive lost. A
+    PostgreSQL database must be empty; *old_database* is the address of the one that it replaces.
+    Raises UsageError while another process works on it, ApartError where the archive is not the old database's,
+    LedgerError where the sealed ledger does not hold.
     """
-    from pec_tracker.service.rebuild import rebuild  # every command imports this module; only one rebuilds
+    from pec_tracker.service import carry  # every command imports this module; only one rebuilds
 
     file = _database_file(config)
+    old = old_database or (sqlite_url(file) if file is not None and file.exists() else None)
+    left = carry.Left() if old is None else carry.what_is_left(old, config.archive)
     if file is None:
-        return rebuild(build(config).house, progress=progress), None
-    if file.exists():
-        _seal_what_is_left(config)
+        return _rebuild_into(config, left, progress), None
     beside = file.with_name(f"{file.name}.rebuilding")
     _remove_database(beside)
-    house = build(config.model_copy(update={"database": sqlite_url(beside)})).house
-    try:
-        result = rebuild(house, progress=progress)
-    finally:
-        house.engine.dispose()  # the last connection to close brings everything into the one file
+    result = _rebuild_into(config.model_copy(update={"database": sqlite_url(beside)}), left, progress)
     aside = _move_aside(file) if file.exists() else None
     beside.replace(file)
     return result, aside
 
 
+def _rebuild_into(config: Config, left: "Left", progress: Callable[[int], None] | None) -> "Rebuilt":
+    """Fill the empty database that *config* names. It knows nothing yet, so it is not held against the archive."""
+    from pec_tracker.service.rebuild import rebuild
+
+    engine = _open_database(config)
+    try:
+        return rebuild(_furnish(config, engine, LocalArchive(config.archive), None).house, left, progress=progress)
+    finally:
+        engine.dispose()  # the last connection to close brings everything into the one file
+
+
 def _database_file(config: Config) -> Path | None:
     url = make_url(config.database_url)
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
-
-
-def _seal_what_is_left(config: Config) -> None:
-    """The newest acts stand only in the old database, if it can still be read."""
-    try:
-        house = build(config).house
-    except StorageError:
-        log.warning("rebuild.old_database_unreadable")
-        return
-    try:
-        if leases.any_held(house.engine):
-            raise UsageError("another process works on this archive; stop `pec-tracker serve` and try again")
-        seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
-    except (StorageError, LedgerError) as error:
-        log.warning("rebuild.nothing_to_seal", error=type(error).__name__)  # older than the archive, or damaged
-    finally:
-        house.engine.dispose()
 
 
 def _move_aside(file: Path) -> Path:

@@ -74,6 +74,10 @@ class LedgerError(PecTrackerError):
     """A ledger line, segment or seal is not as it was written."""
 
 
+class ApartError(LedgerError):
+    """Archive and database do not belong together as they are now: nothing is written until they do."""
+
+
 class RuleError(PecTrackerError):
     """A message breaks a rule of PEC, so it was not queued; nothing left."""
 

@@ -68,11 +68,16 @@ def make_private_file(path: Path) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT, _PRIVATE_FILE))
 
 
-def create(path: Path, content: bytes, *, synced: bool) -> None:
-    """Write *content* to the new file *path*, private and written once; *synced*: durable. Raises FileExistsError."""
+def create(path: Path, content: bytes, *, synced: bool, locked: bool = False) -> None:
+    """Write *content* to the new file *path*, private and written once; *synced*: durable. Raises FileExistsError.
+
+    *locked*: while it is written its lock says that its writer lives.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags, _WRITTEN_ONCE)
     try:
+        if locked and not WINDOWS:  # whose locks would keep the bytes from being read
+            _lock(descriptor)
         written = os.write(descriptor, content)
         while written < len(content):  # one call may take only a part
             written += os.write(descriptor, memoryview(content)[written:])
@@ -86,7 +91,7 @@ def create_durably(path: Path, content: bytes) -> bool:
     """Make *path* appear whole and on durable storage, or not at all; False when it was there before."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        create(temporary, content, synced=True)
+        create(temporary, content, synced=True, locked=True)
         _rename_to_new(temporary, path)
     except FileExistsError:
         return False
@@ -171,6 +176,26 @@ def locked(path: Path) -> Iterator[bool]:
         yield _lock(descriptor)
     finally:
         os.close(descriptor)
+
+
+def open_to_append(path: Path) -> int:
+    """The descriptor of *path*, made where there is none, for appending. Raises OSError."""
+    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), _PRIVATE_FILE)
+
+
+def hold(path: Path, *, make: bool = True) -> int | None:
+    """The descriptor of *path*, opened for appending and locked until it is closed; None where another holds it.
+
+    *make*: make the file where there is none. Raises OSError.
+    """
+    try:
+        descriptor = open_to_append(path) if make else os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    if _lock(descriptor) and path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def _lock(descriptor: int) -> bool:

@@ -1,7 +1,9 @@
 """How do objects lie in a folder? As plain files named by their SHA-256, durable before anyone relies on them.
 
     ROOT/FORMAT
+    ROOT/IDENTITY
     ROOT/objects/ab/ab12...ef.eml
+    ROOT/underway/                       what each process is about to write, see `underway`
 
 New files are written aside, synced, renamed into place, and their folders synced: at every moment an object is whole
 or absent.
@@ -20,7 +22,8 @@ import structlog
 from pec_tracker import crash, osfiles
 from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.archive.scan import INCOMING, scan
-from pec_tracker.errors import ObjectDamagedError, ObjectMissingError, StorageError
+from pec_tracker.archive.underway import Note
+from pec_tracker.errors import ApartError, ObjectDamagedError, ObjectMissingError, PecTrackerError, StorageError
 
 FORMAT_LINE = "pec-tracker archive 1"
 FORMAT_TEXT = f"""{FORMAT_LINE}
@@ -39,6 +42,9 @@ WHOLE_SYNC_FROM = 16
 # A file written aside that no run can still be writing.
 _ABANDONED_SECONDS = 86_400
 
+IDENTITY_HEAD = "pec-tracker archive identity"
+_IDENTITY = re.compile(rb"pec-tracker archive identity\n([0-9a-f]{32})\n")
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 _log = structlog.get_logger()
@@ -49,17 +55,47 @@ def format_file(root: Path) -> Path:
     return root / "FORMAT"
 
 
+def identity_file(root: Path) -> Path:
+    """The file that tells this archive from every other one."""
+    return root / "IDENTITY"
+
+
+def read_identity(root: Path) -> str | None:
+    """The archive's identity (32 hex digits); None where it has none, or has no such file. Raises StorageError."""
+    with osfiles.disk_errors(root):
+        try:
+            match = _IDENTITY.fullmatch(identity_file(root).read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+    return None if match is None else match[1].decode("ascii")
+
+
+def give_identity(root: Path, identity: str | None = None) -> str | None:
+    """Write *identity*, by default a new one, where the archive has none that can be read; the one that it has then."""
+    if read_identity(root) is not None:
+        return read_identity(root)
+    with osfiles.disk_errors(root):
+        identity_file(root).unlink(missing_ok=True)
+        text = f"{IDENTITY_HEAD}\n{identity or secrets.token_hex(16)}\n"
+        osfiles.create_durably(identity_file(root), text.encode("ascii"))
+    return read_identity(root)
+
+
 def ledger_folder(root: Path) -> Path:
     """Where segments and seals lie."""
     return root / "ledger"
 
 
 def prepare(root: Path) -> None:
-    """Make the archive's folders and its FORMAT file, durably, where they are missing. Raises OSError."""
+    """Make the archive's folders, its FORMAT file and its identity, durably, where they are missing. Raises OSError.
+
+    An archive of an earlier release has a FORMAT and no identity: whether it is ours, only the database can tell.
+    """
     folders = (root, root / "objects", root / "objects" / INCOMING, ledger_folder(root))
     for folder in folders:
         osfiles.make_private_folder(folder)
     if not format_file(root).exists():
+        give_identity(root)  # first: a FORMAT without it would be an earlier release's
         osfiles.create_durably(format_file(root), FORMAT_TEXT.encode("ascii"))
     for folder in (root.parent, *folders[:2]):
         osfiles.sync_folder(folder)
@@ -69,26 +105,43 @@ class LocalArchive:
     """The archive in the folder *root*, which is made when the first object is kept.
 
     From *whole_sync_from* new files on, one call syncs the whole file system; below, each file and folder is synced.
+    *identity* is that of the archive which the database knows: a folder without it, such as the empty mount point of a
+    disk that is not there, is never written to. *refusal* is raised by whatever would write.
     Raises StorageError when *root* holds another format.
     """
 
-    def __init__(self, root: Path, *, whole_sync_from: int = WHOLE_SYNC_FROM) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        whole_sync_from: int = WHOLE_SYNC_FROM,
+        identity: str | None = None,
+        refusal: PecTrackerError | None = None,
+    ) -> None:
         self.root = root
         self._objects = root / "objects"
         self._incoming = self._objects / INCOMING
         self._whole_sync_from = whole_sync_from
         self._prepared = False
+        self._identity = identity
+        self._refusal = refusal
+        self._note = Note(root)
         _require_known_format(root)
 
     def put_many(self, objects: Sequence[Object]) -> list[str]:
         """See `Archive.put_many`."""
         crash.at("archive.before-write")
         wanted = {self.path(kept.sha256, kept.suffix): kept.content for kept in objects}
+        if wanted:
+            self._require_ours()
         with osfiles.disk_errors(self.root):
             if wanted and not self._prepared:
                 prepare(self.root)
                 self._drop_abandoned()
+                self._identity = read_identity(self.root)
                 self._prepared = True
+            if wanted:
+                self._note.add([path.name for path in wanted], synced=len(wanted) < self._whole_sync_from)
             new = {path: content for path, content in wanted.items() if not self._is_kept(path, content)}
             for folder in {path.parent for path in new}:
                 osfiles.make_private_folder(folder)
@@ -125,6 +178,7 @@ class LocalArchive:
     def delete(self, sha256: str, suffix: Suffix) -> None:
         """See `Archive.delete`."""
         path = self.path(sha256, suffix)
+        self._require_ours()
         with osfiles.disk_errors(self.root):
             path.unlink(missing_ok=True)
             osfiles.sync_folder(path.parent)
@@ -135,6 +189,21 @@ class LocalArchive:
             for name in shelf.names:
                 with suppress(FileNotFoundError), osfiles.disk_errors(self.root):
                     yield name[:64], Suffix(name[64:]), (shelf.folder / name).stat().st_size
+
+    def close(self) -> None:
+        """Hold no file of the archive open, so that its disk can be unmounted; it may be used again."""
+        self._note.close()
+
+    def _require_ours(self) -> None:
+        """Asked before each writing: a disk may go away while `serve` runs, and leave its mount point empty."""
+        if self._refusal is not None:
+            raise self._refusal
+        if self._identity is not None and read_identity(self.root) != self._identity:
+            raise ApartError(
+                "the folder {folder} is not the archive that the database knows: is its disk mounted? "
+                "Nothing is written there; mount the disk, or put the archive back",
+                folder=self.root,
+            )
 
     def _is_kept(self, path: Path, content: bytes) -> bool:
         """Whether *path* holds *content*; a truncated leftover of a dying disk is written again, other bytes never."""

@@ -1,6 +1,7 @@
 """`pec-tracker check`: is everything that we keep as it was written?"""
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,8 +14,10 @@ from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
     from pec_tracker.archive.finding import Finding
+    from pec_tracker.ledger.mend import Mended
     from pec_tracker.ledger.witnesses import Witness
     from pec_tracker.service.check import CheckReport
+    from pec_tracker.service.refetch import Refetched
 
 
 @click.command(
@@ -22,11 +25,14 @@ if TYPE_CHECKING:
     cls=Command,
     help=N_(
         "Read every archived mail again and compare objects, ledger, seals and database.\n\n"
-        "One changed, missing or added byte is found and named. Nothing is repaired. The status is 1 when something "
-        "was found."
+        "One changed, missing or added byte is found and named; only what was cut off at the end, in archive and "
+        "database alike, needs a date from outside to be seen. The status is 1 when something was found.\n\n"
+        "Nothing is changed, unless you ask: --repair first writes again what the database still knows of a lost "
+        "ledger, --refetch fetches lost mails that still lie on the server, --set-aside moves objects that nobody "
+        "names out of the archive's shelves, into its folder aside, and notes it in the ledger."
     ),
     epilog="""pec-tracker check
-        pec-tracker check --processes 1
+        pec-tracker check --repair --refetch
         pec-tracker check --json | jq '.findings[].object'""",
 )
 @option(
@@ -35,15 +41,37 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 256),
     help=N_("How many processes share the reading (default: one for each processor)."),
 )
+@option("--repair", is_flag=True, help=N_("First write lost ledger files and records again from the database."))
+@option("--into-empty", is_flag=True, help=N_("With --repair: the archive is lost; begin it anew in the empty folder."))
+@option("--refetch", is_flag=True, help=N_("Then fetch lost mails that still lie on the server."))
+@option("--set-aside", is_flag=True, help=N_("Move objects that nobody names aside, after you have looked at them."))
 @json_option
 @pass_cli
-def command(cli: Cli, *, processes: int | None, as_json: bool) -> Exit:
-    """Everything, once."""
+def command(
+    cli: Cli,
+    *,
+    processes: int | None,
+    repair: bool,
+    into_empty: bool,
+    refetch: bool,
+    set_aside: bool,
+    as_json: bool,
+) -> Exit:
+    """Mend what was asked for, then look at everything, once."""
+    from pec_tracker.db.engine import read_only
+    from pec_tracker.ledger import leftovers
     from pec_tracker.service.check import Anchorage, check
+    from pec_tracker.service.refetch import refetch as refetch_of
+    from pec_tracker.service.repair import put_aside
     from pec_tracker.service.stamps import known_anchors
 
-    house = cli.app().house
     output = cli.output(as_json=as_json)
+    mended = _repair(cli, into_empty=into_empty) if repair else None
+    app = cli.app()
+    house = app.house
+    if app.apart is None and not read_only(house.engine):
+        leftovers.take_up(house.engine, house.archive.root)
+    refetched = [refetch_of(house, account) for account in app.accounts()] if refetch else []
     anchorage = Anchorage(house.trust, known_anchors(house.authorities), house.clock.now())
     with output.progress(_("Checking")) as progress:
         report = check(
@@ -53,11 +81,47 @@ def command(cli: Cli, *, processes: int | None, as_json: bool) -> Exit:
             progress=progress.reach,
             anchorage=anchorage,
         )
+    aside = put_aside(house, report.findings) if set_aside else []
     if as_json:
-        output.record(_facts(report))
+        done = {
+            "written_again": list(mended.written) if mended else [],
+            "not_written_again": list(mended.lost) if mended else [],
+            "refetched": {one.mailbox: one.restored for one in refetched},
+            "set_aside": aside,
+        }
+        output.record({**_facts(report), **done})
     else:
+        _tell_mended(output, mended, refetched)
         _tell(output, report)
+        for name in aside:
+            output.say(_("moved aside: {name}").format(name=name))
     return Exit.DONE if report.sound else Exit.FINDING
+
+
+def _repair(cli: Cli, *, into_empty: bool) -> "Mended":
+    """Before the house is opened: opened, it would refuse to write."""
+    from pec_tracker.db.engine import open_engine
+    from pec_tracker.service.repair import repair
+
+    config = cli.config()
+    engine = open_engine(config.database_url)
+    try:
+        return repair(engine, config.archive, into_empty=into_empty)
+    finally:
+        engine.dispose()
+
+
+def _tell_mended(output: Output, mended: "Mended | None", refetched: "Sequence[Refetched]") -> None:
+    for name in mended.written if mended else ():
+        output.say(_("written again from the database: {name}").format(name=name))
+    for name in mended.lost if mended else ():
+        output.say(_("the database cannot give it back as it was: {name}").format(name=name))
+    for one in refetched:
+        output.say(
+            _("{mailbox}: {count} lost mails fetched again, {missing} are not on the server as they were.").format(
+                mailbox=clean(one.mailbox), count=one.restored, missing=len(one.missing)
+            )
+        )
 
 
 def _facts(report: "CheckReport") -> dict[str, Any]:
@@ -95,11 +159,34 @@ def _tell(output: Output, report: "CheckReport") -> None:
     )
     _tell_witnesses(output, report)
     if report.sound:
-        output.say(_("Everything is as it was written."))
+        _tell_sound(output, report)
         return
     output.say(_("Findings: {count}").format(count=len(report.findings)))
     for finding in report.findings:
         output.say(f"  {clean(finding.object)} ({finding.kind}): {clean(_text(finding))}")
+
+
+def _tell_sound(output: Output, report: "CheckReport") -> None:
+    """That all is well, and no more than can be seen."""
+    dated = max((one.number for one in report.witnesses or ()), default=0)
+    if report.seals == 0:
+        output.say(_("Everything is as it was written; no act is sealed yet."))
+    elif dated >= report.seals:
+        output.say(_("Everything is as it was written, up to the newest seal, which is dated from outside."))
+    elif dated:
+        output.say(
+            _(
+                "All that is here is as it was written. After seal {number}, the newest that is dated from outside, "
+                "acts cut off at the end, in archive and database alike, could not be seen."
+            ).format(number=f"{dated:08}")
+        )
+    else:
+        output.say(
+            _(
+                "All that is here is as it was written. Acts cut off at the end, in archive and database alike, could "
+                "not be seen: only a date from outside would show it."
+            )
+        )
 
 
 def _tell_witnesses(output: Output, report: "CheckReport") -> None:

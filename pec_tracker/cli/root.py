@@ -102,6 +102,8 @@ class Cli:
 
             self._app = build(self.config())
             click.get_current_context().find_root().call_on_close(self._app.house.engine.dispose)
+            if self._app.apart is not None:  # what only reads goes on; what would write is refused
+                click.echo(_("Warning: {message}").format(message=texts.error_text(self._app.apart)), err=True)
         return self._app
 
 

@@ -8,10 +8,12 @@ from pec_tracker.cli.messages import alert_facts, entry_facts, message_facts, sh
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.output import Output, clean, rome_time
 from pec_tracker.cli.root import Cli, pass_cli
-from pec_tracker.errors import Exit
-from pec_tracker.texts import N_, _, ngettext, notices, words
+from pec_tracker.errors import ApartError, Exit, StorageError
+from pec_tracker.texts import N_, _, error_text, ngettext, notices, words
 
 if TYPE_CHECKING:
+    from pec_tracker.app import App
+    from pec_tracker.service.house import Account
     from pec_tracker.service.status import MailboxStatus, Status
 
 ROWS: Final = 10  # of each table: one screen
@@ -39,7 +41,7 @@ def command(cli: Cli, *, acknowledge: bool, as_json: bool) -> Exit:
 
     app = cli.app()
     output = cli.output(as_json=as_json)
-    status = service.status(app.house, app.accounts())
+    status = service.status(app.house, _known_accounts(app))
     if as_json:
         output.record(_facts(status))
     else:
@@ -52,10 +54,27 @@ def command(cli: Cli, *, acknowledge: bool, as_json: bool) -> Exit:
     return Exit.FINDING if status.needs_person else Exit.DONE
 
 
+def _known_accounts(app: "App") -> list["Account"]:
+    """The mailboxes; where nothing may be written, those that the database knows already."""
+    from pec_tracker.db.engine import read_only
+
+    accounts = []
+    for name in app.config.mailboxes:
+        try:
+            accounts.append(app.account(name))
+        except StorageError:
+            if not read_only(app.house.engine):
+                raise
+        except ApartError:
+            continue  # `needs` says it
+    return accounts
+
+
 def _facts(status: "Status") -> dict[str, Any]:
     return {
         "at": status.at,
         "needs_person": status.needs_person,
+        "needs": [{"kind": need.kind, "text": error_text(need.error)} for need in status.needs],
         "mailboxes": [_mailbox_facts(mailbox) for mailbox in status.mailboxes],
         "alerts": list(map(alert_facts, status.alerts)),
         "outbox": [{**entry_facts(entry), "needs_person": entry.key in status.stuck} for entry in status.outbox],
@@ -91,6 +110,9 @@ def _tell(output: Output, status: "Status", keys: dict[str, str]) -> None:
         [_("Mailbox"), _("Last collected"), _("Space used"), _("Quarantine"), _("Login")],
         [_mailbox_row(mailbox) for mailbox in status.mailboxes],
     )
+    for need in status.needs:
+        output.say()
+        output.say(clean(error_text(need.error)))
     _tell_alerts(output, status, keys)
     _tell_outbox(output, status, keys)
     _tell_overdue(output, status, keys)

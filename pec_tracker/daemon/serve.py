@@ -19,6 +19,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from pec_tracker.app import App
 from pec_tracker.errors import Exit
+from pec_tracker.ledger import together
 from pec_tracker.osfiles import ToldToStop
 from pec_tracker.service.house import Account
 from pec_tracker.service.rounds import Thresholds, mailbox_round, seal_round
@@ -33,7 +34,11 @@ MAX_WORKERS = 16
 
 
 def serve(app: App, *, started: Callable[[], None] | None = None) -> None:
-    """Keep the watch over every configured mailbox until the process is told to stop."""
+    """Keep the watch over every configured mailbox until the process is told to stop.
+
+    Raises ApartError where archive and database do not belong together.
+    """
+    together.require(app.house.engine, app.house.archive.root)
     told = ToldToStop()
     running = _Running()
     scheduler = _scheduler(app, told, running)

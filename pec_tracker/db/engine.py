@@ -1,14 +1,16 @@
 """How is the database opened? SQLite (the default) or PostgreSQL, always at the newest schema."""
 
 import importlib.resources
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
 
 from pec_tracker.errors import ConfigurationError, DiskFullError, StorageError
@@ -23,8 +25,20 @@ T = TypeVar("T")
 
 def open_engine(url: str) -> Engine:
     """An engine for *url*, its schema brought up to date. Raises ConfigurationError, StorageError."""
+    engine = open_as_it_is(url)
     try:
-        parsed = make_url(url)
+        with storage_errors():
+            migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def open_as_it_is(url: str) -> Engine:
+    """An engine for *url*, whatever its schema. Raises ConfigurationError, StorageError."""
+    try:
+        parsed = _for_reading_alone(make_url(url))
         sqlite = parsed.get_backend_name() == "sqlite"
         engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS} if sqlite else {})
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
@@ -34,15 +48,34 @@ def open_engine(url: str) -> Engine:
         ) from error
     if sqlite:
         _make_private(parsed.database)
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", _prepare_reading if read_only(engine) else _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    try:
-        with storage_errors():
-            migrate(engine)
-    except BaseException:
-        engine.dispose()
-        raise
     return engine
+
+
+def read_only(engine: Engine) -> bool:
+    """Whether the database lies where nothing can be written, and was opened for reading alone."""
+    return "immutable" in engine.url.query
+
+
+def _for_reading_alone(url: URL) -> URL:
+    """*url*, or the same database as it stands, where its folder can't be written: a copy on a read-only medium.
+
+    Raises StorageError where its last changes still lie beside it (the -wal file): SQLite must write to bring them in.
+    """
+    file = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+    if file is None or not file.is_file() or os.access(file.parent, os.W_OK):
+        return url
+    beside = file.with_name(f"{file.name}-wal")
+    if beside.exists() and beside.stat().st_size:
+        raise StorageError(
+            "{folder} cannot be written, and the newest changes of the database still lie in {file}: "
+            "copy the folder to where it can be written, and look there",
+            folder=file.parent,
+            file=beside.name,
+        )
+    address = f"file:{quote(str(file.resolve()))}"
+    return URL.create("sqlite", database=address, query={"mode": "ro", "immutable": "1", "uri": "true"})
 
 
 def _make_private(database: str | None) -> None:
@@ -70,11 +103,18 @@ def migrate(engine: Engine) -> None:
         current = _revision(connection)
     if current == known[-1]:
         return
+    if read_only(engine):
+        raise ConfigurationError(
+            "the database is of another release and lies where nothing can be written, so it cannot be brought to "
+            "this one: copy the folder to where it can be written, and look there"
+        )
     if current is not None and current not in known:
         raise ConfigurationError(
             "the database was written by a newer release (schema {revision}); install that release or a later one",
             revision=current,
         )
+    if current is None:
+        _require_new(engine)
     try:
         _upgrade(engine, folder)
     except DBAPIError:
@@ -86,6 +126,17 @@ def _revision(connection: Connection) -> str | None:
         return None
     revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return revision
+
+
+def _require_new(engine: Engine) -> None:
+    """A database with our tables and no word of their release is damaged: nothing is known of what it lacks."""
+    with reading(engine) as connection:
+        ours = inspect(connection).has_table("ledger") and _revision(connection) is None
+    if ours:
+        raise StorageError(
+            "the database does not say which release wrote it (the row of the table alembic_version is gone): "
+            "put back a copy of it, or move it aside and run `pec-tracker rebuild`"
+        )
 
 
 def _upgrade(engine: Engine, folder: Path) -> None:
@@ -145,6 +196,11 @@ def storage_errors() -> Iterator[None]:
                 "the database stayed locked for {seconds} s by another process; end it or try later",
                 seconds=BUSY_SECONDS,
             ) from error
+        if "readonly database" in words:
+            raise StorageError(
+                "the database lies where nothing can be written, so it can only be looked at: find, show, check, "
+                "verify and status work; for all else copy the folder to where it can be written"
+            ) from error
         raise StorageError(
             "the database cannot be used ({reason}); check that it runs and that its folder can be written",
             reason=str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__,
@@ -154,6 +210,10 @@ def storage_errors() -> Iterator[None]:
 def _migrations() -> Path:
     packaged = Path(str(importlib.resources.files("pec_tracker.db") / "migrations"))
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "alembic"
+
+
+def _prepare_reading(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -325,6 +325,16 @@ class Seal(Base):
     sealed_at: Mapped[datetime]
 
 
+class ArchiveRow(Base):
+    """Which archive this database is the index of: the identity in its folder. One row, none before they met."""
+
+    __tablename__ = "archive"
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    identity: Mapped[str]
+
+
 class Stamp(Base):
     """What dates a seal from outside: a time-stamp token, or a PEC acceptance that quotes its hash."""
 

@@ -18,6 +18,7 @@ from pec_tracker.archive.local import ledger_folder
 from pec_tracker.db.engine import reading, storage_errors
 from pec_tracker.db.tables import Ledger, Seal
 from pec_tracker.errors import LedgerError
+from pec_tracker.ledger import leftovers, together
 from pec_tracker.ledger.lines import decode
 from pec_tracker.ledger.segments import (
     LINES_PER_SEGMENT,
@@ -28,6 +29,7 @@ from pec_tracker.ledger.segments import (
     segment_path,
     write_segment,
 )
+from pec_tracker.ledger.together import Disagreement
 
 SEALED_WITHIN = timedelta(seconds=60)
 
@@ -46,6 +48,11 @@ def seal_pending(engine: Engine, archive_root: Path, *, now: datetime, force: bo
     Without *force* a segment waits until it is full or its oldest line is 60 s old. Raises LedgerError when archive and
     database do not belong together (one was restored, or a line was changed), StorageError.
     """
+    found = together.meet(engine, archive_root).disagreement
+    if found not in (None, Disagreement.DATABASE_OLDER):  # what is older is refused below, with the line that it lacks
+        raise together.apart(found, archive_root)
+    if found is None:
+        leftovers.take_up(engine, archive_root)
     sealed: list[SealFile] = []
     while True:
         last = _last_seal(engine)  # before the lines are read: whoever seals them meanwhile takes this number

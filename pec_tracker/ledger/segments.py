@@ -10,7 +10,7 @@ Numbers begin at 1. A seal is known by the SHA-256 of its file.
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,25 +176,54 @@ def split_lines(content: bytes) -> list[bytes]:
     return [line + b"\n" for line in whole] + ([rest] if rest else [])
 
 
-def read_segments(root: Path) -> Iterator[Segment]:
+def read_segments(root: Path, lost: Callable[[str], None] | None = None) -> Iterator[Segment]:
     """Every sealed segment in order, verified as it is read: for a rebuild.
 
-    Raises LedgerError that names the segment and the line where the chain from the first seal does not hold. A last
-    segment whose sealing was interrupted is sealed first, so that no act is lost.
+    Raises LedgerError that names the segment and the line where the chain from the first seal does not hold. A segment
+    without a seal is sealed first, so that no act is lost: the seal after it says whether the new one is the lost one.
+    With *lost* a segment that is gone is told to it, by the file's name, and the others follow.
     """
     with osfiles.disk_errors(ledger_folder(root)):
         files = list_files(root)
     previous: str | None = None
     for number in range(1, files.newest + 1):
-        unfinished = number == files.newest and number not in files.seals
-        seal = finish_seal(root, number, previous) if unfinished else read_seal(root, number)
-        if seal.previous != previous:
+        if number not in files.segments and lost is not None:
+            lost(segment_path(root, number).name)
+            if number not in files.seals:
+                lost(seal_path(root, number).name)
+                previous = _expected(root, files, number)
+                continue
+        seal = _seal_of(root, files, number, previous, lost)
+        if seal.previous != previous and (previous is not None or number == 1 or number - 1 in files.seals):
             raise LedgerError(
                 "the seal {seal} does not follow the seal before it; run check to see which changed",
                 seal=seal_path(root, number).name,
             )
-        yield Segment(number, _verified_lines(root, seal), seal.sha256, previous)
+        lines = _verified_lines(root, seal) if number in files.segments or lost is None else ()
+        yield Segment(number, lines, seal.sha256, seal.previous)
         previous = seal.sha256
+
+
+def _expected(root: Path, files: LedgerFiles, number: int) -> str | None:
+    """The SHA-256 of the seal *number* as the seal after it says; None where that is gone too."""
+    return read_seal(root, number + 1).previous if number + 1 in files.seals else None
+
+
+def _seal_of(
+    root: Path, files: LedgerFiles, number: int, previous: str | None, lost: Callable[[str], None] | None
+) -> SealFile:
+    """The seal as it lies there; else made from its segment, where the seal that follows does not contradict it."""
+    if number in files.seals or (lost is None and number != files.newest):
+        return read_seal(root, number)
+    expected = _expected(root, files, number)
+    lines = read_lines(root, number)
+    content = render_seal(previous, [_entry(root, number, place, line) for place, line in enumerate(lines, 1)])
+    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+        raise LedgerError(
+            "the seal {seal} is gone, and its segment is not the one that it sealed, says the seal after it; run check",
+            seal=seal_path(root, number).name,
+        )
+    return finish_seal(root, number, previous)
 
 
 def _entry(root: Path, number: int, position: int, line: bytes) -> Entry:

@@ -16,9 +16,12 @@ IMPORTED = "imported"  # the mailbox of what was imported and belongs to no conf
 
 def known_mailbox(house: House, name: str, address: str | None) -> tuple[int, str]:
     """The row id and key of a mailbox, made when it is met for the first time; a changed address is a new record."""
+    # A rebuild without the mailbox's record knows it by its key alone, which then is its name.
+    called = Mailbox.name.in_((name, _mailbox_key(name)))
     with reading(house.engine) as connection:
-        row = connection.execute(select(Mailbox.id, Mailbox.key, Mailbox.address).where(Mailbox.name == name)).first()
-    if row is not None and row.address == address:
+        columns = select(Mailbox.id, Mailbox.key, Mailbox.name, Mailbox.address)
+        row = connection.execute(columns.where(called)).first()
+    if row is not None and (row.address, row.name) == (address, name):
         return row.id, row.key
     key = row.key if row is not None else _mailbox_key(name)
     record = records.mailbox(key, name, address)
@@ -26,11 +29,11 @@ def known_mailbox(house: House, name: str, address: str | None) -> tuple[int, st
     now = house.clock.now()
 
     def work(connection: Connection) -> int:
-        there = connection.execute(select(Mailbox.id, Mailbox.address).where(Mailbox.name == name)).first()
-        if there is not None and there.address == address:
+        there = connection.execute(select(Mailbox.id, Mailbox.name, Mailbox.address).where(called)).first()
+        if there is not None and (there.address, there.name) == (address, name):
             return int(there.id)
         if there is not None:
-            connection.execute(update(Mailbox).where(Mailbox.id == there.id).values(address=address))
+            connection.execute(update(Mailbox).where(Mailbox.id == there.id).values(address=address, name=name))
             mailbox_id = int(there.id)
         else:
             added = insert(Mailbox).values(key=key, name=name, address=address, known_at=now).returning(Mailbox.id)

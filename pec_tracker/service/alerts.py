@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -12,6 +12,15 @@ from pec_tracker.db.tables import Alert
 from pec_tracker.service.evidence_rows import chunks
 
 log = structlog.get_logger()
+
+
+# What happened so long ago was found, not met: it is shown, and alarms nobody today.
+HISTORY_AFTER = timedelta(days=30)
+
+
+def is_history(origin: str, last_at: datetime, *, now: datetime) -> bool:
+    """Whether a message was found in old mail: we did not compose it, and its newest evidence is long past."""
+    return origin == "found" and now - last_at > HISTORY_AFTER
 
 
 @dataclass(frozen=True, slots=True)

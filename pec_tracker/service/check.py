@@ -15,7 +15,7 @@ from pec_tracker.archive.objects import Suffix
 from pec_tracker.archive.rehash import Rehash, rehash
 from pec_tracker.archive.scan import scan
 from pec_tracker.db.engine import reading, storage_errors
-from pec_tracker.db.tables import Certificate, Mail, Message
+from pec_tracker.db.tables import ArchiveRow, Certificate, Mail, Message, Seal
 from pec_tracker.errors import StorageError
 from pec_tracker.ledger.lines import Line, named_objects
 from pec_tracker.ledger.verify import examine_ledger, unreadable_database
@@ -89,7 +89,7 @@ def check(
     their number. With *anchorage* what dates the ledger from outside is verified too.
     """
     names = _Names()
-    findings = _check_format(archive)
+    findings = [] if _is_new(engine, archive) else _check_format(archive)
     shelves: list[tuple[str, tuple[str, ...]]] = []
     for shelf in scan(archive.root / "objects"):
         findings += shelf.findings
@@ -130,6 +130,20 @@ def _examine_witnesses(
     witnesses, faults = examine_witnesses(asked)
     findings += faults
     return tuple(witnesses)
+
+
+def _is_new(engine: Engine | None, archive: LocalArchive) -> bool:
+    """Whether nothing was ever kept: the database knows no archive, and there is none."""
+    if engine is None or (archive.root.exists() and list(archive.root.iterdir())):
+        return False
+    try:
+        with storage_errors(), reading(engine) as connection:
+            return all(
+                connection.execute(select(column).limit(1)).first() is None
+                for column in (ArchiveRow.id, Seal.number, Mail.id)
+            )
+    except StorageError:
+        return False
 
 
 def _check_format(archive: LocalArchive) -> list[Finding]:

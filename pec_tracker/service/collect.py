@@ -18,7 +18,7 @@ from pec_tracker.db import leases
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Folder, Mailbox, Sighting
 from pec_tracker.errors import PecTrackerError, ServerError
-from pec_tracker.ledger import seals
+from pec_tracker.ledger import seals, together
 from pec_tracker.service import records
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
 from pec_tracker.service.cursors import Known, Look, known_folders, mark_seen
@@ -71,6 +71,7 @@ def collect(house: House, account: Account, *, progress: Progress | None = None,
 
     Raises ServerError, LoginRefusedError, TlsError, StorageError; what was taken in by then is kept and sealed.
     """
+    together.require(house.engine, house.archive.root)
     with leases.held(house.engine, lease_name(account)) as lease:
         if lease is None:
             return Collected(account.name, busy=True)

@@ -18,7 +18,7 @@ from pec_tracker.db import leases
 from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import Attempt, Mailbox, Message, Recipient
 from pec_tracker.errors import LoginRefusedError, ObjectDamagedError, ObjectMissingError, PecTrackerError, ServerError
-from pec_tracker.ledger import lines, seals
+from pec_tracker.ledger import lines, seals, together
 from pec_tracker.service import records
 from pec_tracker.service.alerts import NewAlert, raise_alerts
 from pec_tracker.service.dossier import reconsider
@@ -68,12 +68,13 @@ def dispatch(
 
     Messages queued before this process started stay until a full collect of the mailbox has ended since then.
     `stop` ends the round after the message at hand.
-    Raises FencedError, LoginRefusedError (the mailbox is suspended), TlsError, ServerError.
+    Raises FencedError, ApartError, LoginRefusedError (the mailbox is suspended), TlsError, ServerError.
     """
     if seals.database_is_older(house.engine, house.archive.root):
         raise FencedError(
             "the database is older than the archive (a restored backup?): nothing is sent before `pec-tracker rebuild`"
         )
+    together.require(house.engine, house.archive.root)
     recover(house, account)
     login = login_of(house, account)
     try:

@@ -15,7 +15,7 @@ from pec_tracker.pec.evidence import Verdict, address_key
 from pec_tracker.pec.folding import fold
 from pec_tracker.pec.journey import Journey, State, summary
 from pec_tracker.pec.standard import Kind
-from pec_tracker.service.alerts import NewAlert, mail_topic, raise_alerts, settle_alerts
+from pec_tracker.service.alerts import NewAlert, is_history, mail_topic, raise_alerts, settle_alerts
 from pec_tracker.service.consider import Considered
 from pec_tracker.service.evidence_rows import fingerprint_json, offset_minutes
 from pec_tracker.service.study import reference_key
@@ -26,6 +26,9 @@ RESOLVED_BY_RECEIPT = ("uncertain", "queued", "deferred")
 _UNDELIVERED = (State.FAILED, State.NOT_ACCEPTED)
 # What no provider signs as a receipt, and claims to be one all the same.
 _NEVER_PROOF = frozenset({Kind.ORDINARY, Kind.UNREADABLE})
+
+# Alarms about what was certified: of old mail that was found, nobody is told today.
+_NOT_OF_THE_PAST = frozenset({"not-delivered", "contradiction"})
 
 _Columns = dict[str, Any]
 
@@ -132,19 +135,23 @@ def _journey_columns(page: Page, one: Journey) -> _Columns:
 
 def _message_changes(page: Page) -> _Columns:
     message, considered = page.message, page.considered
-    since = considered.since or message.created_at
-    dates = [item.issued_at for item in considered.counting if item.issued_at]
     values: _Columns = {
         "state": summary(considered.journeys).value if considered.journeys else message.state,
-        "last_at": max([*dates, since]),
+        "last_at": _last_at(page),
     }
     if considered.known is not None:
         values["identifier"] = considered.known.identifier
     if message.origin == "found":
-        values |= {"created_at": since, **_found_columns(page)}
+        values |= {"created_at": considered.since or message.created_at, **_found_columns(page)}
     if considered.counting and message.send_state in RESOLVED_BY_RECEIPT:
         values |= {"send_state": "submitted", "reply": None}
     return {name: value for name, value in values.items() if getattr(message, name) != value}
+
+
+def _last_at(page: Page) -> datetime:
+    """The newest certified time of a message, or when it began."""
+    dates = [item.issued_at for item in page.considered.counting if item.issued_at]
+    return max([*dates, page.considered.since or page.message.created_at])
 
 
 def _found_columns(page: Page) -> _Columns:
@@ -172,7 +179,10 @@ def _tell(connection: Connection, pages: Sequence[Page], *, now: datetime) -> No
     raised: list[NewAlert] = []
     over: dict[str, list[str]] = defaultdict(list)
     for page in pages:
+        past = is_history(page.message.origin, _last_at(page), now=now)
         for alert, holds in (*_about_evidence(page), *_about_journeys(page)):
+            if holds and past and alert.kind in _NOT_OF_THE_PAST:
+                continue
             if holds:
                 raised.append(alert)
             else:

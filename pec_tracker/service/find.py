@@ -10,12 +10,13 @@ from sqlalchemy import ColumnElement, Connection, Exists, Row, Select, exists, f
 
 from pec_tracker.clock import ROME
 from pec_tracker.db import search
-from pec_tracker.db.engine import reading
+from pec_tracker.db.engine import read_only, reading
 from pec_tracker.db.tables import Mail, Mailbox, Message, Recipient
 from pec_tracker.db.types import EARLIEST, LATEST
 from pec_tracker.pec.evidence import address_key, bare_id
 from pec_tracker.pec.fields import storable
 from pec_tracker.pec.folding import fold
+from pec_tracker.service.alerts import HISTORY_AFTER
 from pec_tracker.service.dossier import refresh
 from pec_tracker.service.evidence_rows import chunks, with_offset
 from pec_tracker.service.house import House
@@ -36,6 +37,7 @@ class Query:
     state: tuple[str, ...] = ()
     send_state: tuple[str, ...] = ()
     overdue: bool = False
+    recent: bool = False  # without messages found in old mail whose newest evidence is long past
     limit: int = 100
     offset: int = 0
 
@@ -85,9 +87,13 @@ class Found:
 
 def find(house: House, query: Query) -> Found:
     """The messages that answer to *query*."""
-    refresh(house.engine, now=house.clock.now())
+    if not read_only(house.engine):
+        refresh(house.engine, now=house.clock.now())
     with reading(house.engine) as connection:
         wanted = _conditions(connection, query)
+        if query.recent:
+            begin = house.clock.now() - HISTORY_AFTER
+            wanted = wanted.where(or_(Message.origin != "found", Message.last_at >= begin))
         total = connection.execute(select(func.count()).select_from(wanted.subquery())).scalar_one()
         page = wanted.order_by(Message.created_at.desc(), Message.id.desc()).limit(query.limit).offset(query.offset)
         ids = list(connection.scalars(page))

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from pec_tracker.archive.objects import Object, Suffix
-from pec_tracker.ledger import seals
+from pec_tracker.ledger import seals, together
 from pec_tracker.service.accounts import IMPORTED, known_mailbox
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.intake import Taken, take_in_read
@@ -51,6 +51,7 @@ def bring_in(
 
     Raises StorageError, DiskFullError; what was imported by then is kept, and importing again goes on.
     """
+    together.require(house.engine, house.archive.root)
     place = _place(house, account)
     unread: list[Unread] = []
     taken = Taken()

@@ -12,14 +12,19 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from pec_tracker.archive.objects import Suffix
-from pec_tracker.db.engine import in_one_transaction, reading
+from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import Attempt, Evidence, Folder, Ledger, Mail, Mailbox, Message, Seal
 from pec_tracker.errors import LedgerError, ObjectMissingError, UsageError
-from pec_tracker.ledger import lines, segments
+from pec_tracker.ledger import lines, seals, segments
+from pec_tracker.ledger.leftovers import bring_back
+from pec_tracker.osfiles import disk_errors
 from pec_tracker.pec.compose import Outgoing
+from pec_tracker.pec.read import read
 from pec_tracker.service import notary, recheck, records
+from pec_tracker.service.carry import Left
 from pec_tracker.service.dossier import reconsider
 from pec_tracker.service.evidence_rows import chunks
 from pec_tracker.service.house import House
@@ -42,7 +47,10 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What the archive gave back; `missing` are objects that the ledger names and the archive no longer holds."""
+    """What the archive gave back; `missing` are objects that the ledger names and the archive no longer holds, ledger
+    files that are gone, and acts that could not be replayed without them. `carried`: acts that only the old database
+    knew, sealed now; `mended`: ledger files that were written again from it; `old_unreadable`: it could not be asked.
+    """
 
     segments: int
     lines: int
@@ -50,27 +58,47 @@ class Rebuilt:
     messages: int
     uncertain: int
     missing: tuple[str, ...]
+    carried: int = 0
+    mended: tuple[str, ...] = ()
+    old_unreadable: bool = False
 
 
-def rebuild(house: House, *, progress: Progress | None = None) -> Rebuilt:
-    """Fill the house's database, which must be empty, from its archive.
+def rebuild(house: House, left: Left | None = None, *, progress: Progress | None = None) -> Rebuilt:
+    """Fill the house's database, which must be empty, from its archive, and with what was *left* in the old one.
 
     Raises UsageError for a database with acts in it, LedgerError where the sealed ledger does not hold.
     """
     _require_empty(house.engine)
+    left = left or Left()
     replay = _Replay(house)
     done = 0
-    for segment in segments.read_segments(house.archive.root):
+    for segment in segments.read_segments(house.archive.root, replay.lose):
         replay.segment(segment)
         done += len(segment.lines)
         if progress is not None:
             progress(done)
+    carried = replay.carry(left.lines)
     uncertain = replay.finish()
+    if carried:
+        with writing(house.engine) as connection:
+            lines.append(connection, carried)
+    seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
     with reading(house.engine) as connection:
         mails = connection.execute(select(func.count()).select_from(Mail)).scalar_one()
         messages = connection.execute(select(func.count()).select_from(Message)).scalar_one()
     log.info("database.rebuilt", lines=done, mails=mails, messages=messages, uncertain=uncertain)
-    return Rebuilt(replay.segments, done, mails, messages, uncertain, tuple(replay.missing))
+    missing = (*dict.fromkeys(replay.missing), *left.mended.lost)
+    return Rebuilt(
+        replay.segments,
+        done,
+        mails,
+        messages,
+        uncertain,
+        missing,
+        carried=len(carried),
+        mended=left.mended.written,
+        old_unreadable=left.unreadable or left.damaged > 0,
+    )
 
 
 def _require_empty(engine: Engine) -> None:
@@ -100,14 +128,42 @@ class _Replay:
 
     def segment(self, segment: segments.Segment) -> None:
         """Replay one sealed segment, then note its lines and its seal as sealed."""
-        for (mails, at, mailbox), acts in groupby(segment.lines, key=_batch):
-            if mails:
-                self._mails(str(mailbox), at, list(acts))
-            else:
-                for act in acts:
-                    self._act(act)
-        in_one_transaction(self._engine, lambda connection: _note_sealed(connection, segment))
+        self._replay(segment.lines)
+        in_one_transaction(self._engine, lambda connection: _note_sealed(connection, segment, self._house.clock.now()))
         self.segments += 1
+
+    def carry(self, left: Sequence[lines.Line]) -> list[lines.Line]:
+        """Replay what only the old database knew; those of its acts that no seal lists, to be sealed next."""
+        with reading(self._engine) as connection:
+            sealed = {
+                line_id
+                for some in chunks([line.id for line in left])
+                for line_id in connection.scalars(select(Ledger.line_id).where(Ledger.line_id.in_(some)))
+            }
+        fresh = [line for line in left if line.id not in sealed]
+        root = self._house.archive.root
+        with disk_errors(root):  # another database did not name them, and had them moved
+            bring_back(root, [sha256 + suffix for line in fresh for sha256, suffix in lines.named_objects(line)])
+        self._replay(fresh)
+        return fresh
+
+    def lose(self, name: str) -> None:
+        """The archive no longer has the file *name*: what rests on it may be missing too, and the rest goes on."""
+        self.missing.append(name)
+
+    def _replay(self, acts_of: Sequence[lines.Line]) -> None:
+        for (mails, at, mailbox), batch in groupby(acts_of, key=_batch):
+            acts = list(batch)
+            if mails:
+                self._mails(str(mailbox), at, acts)
+                continue
+            for act in acts:
+                try:
+                    self._act(act)
+                except (LedgerError, IntegrityError, ObjectMissingError) as error:
+                    if not self.missing and not isinstance(error, ObjectMissingError):
+                        raise  # nothing is missing: the ledger itself says what cannot be
+                    self.missing.append(f"{act.act} {act.id}")
 
     def finish(self) -> int:
         """What time and order left open: journeys as of now, waiting mails, and whatever may have left unseen."""
@@ -161,6 +217,13 @@ class _Replay:
             row_id = connection.execute(added).scalar_one()
         self._mailboxes[key] = (row_id, address)
 
+    def _box(self, connection: Connection, key: str, at: datetime) -> tuple[int, str | None]:
+        """The row and address of a mailbox; where the line that made it known is lost, it is known by its key."""
+        if key not in self._mailboxes:
+            added = insert(Mailbox).values(key=key, name=key, address=None, known_at=at).returning(Mailbox.id)
+            self._mailboxes[key] = (connection.execute(added).scalar_one(), None)
+        return self._mailboxes[key]
+
     def _folder(self, connection: Connection, act: lines.Line) -> None:
         record_name = str(act.facts["record"])
         record = self._record(act)
@@ -168,7 +231,7 @@ class _Replay:
             return
         mailbox = str(act.facts["mailbox"])
         added = insert(Folder).values(
-            mailbox_id=self._mailboxes[mailbox][0],
+            mailbox_id=self._box(connection, mailbox, act.at)[0],
             name=record.get("name", record_name),
             uidvalidity=record.get("uidvalidity", 0),
             last_uid=0,
@@ -177,10 +240,10 @@ class _Replay:
         self._folders[record_name] = _FolderRow(row_id, mailbox)
 
     def _queued(self, connection: Connection, act: lines.Line) -> None:
-        record = self._record(act)
         raw = self._bytes(str(act.facts["mail"]))
         if raw is None:
             return
+        record = self._record(act) or _of_bytes(raw)
         mailbox = str(act.facts["mailbox"])
         outgoing = Outgoing(
             tracker_id=str(act.facts["message"]),
@@ -191,7 +254,7 @@ class _Replay:
             composed_at=act.at,
         )
         facts = QueuedFacts(
-            self._mailboxes[mailbox][0],
+            self._box(connection, mailbox, act.at)[0],
             mailbox,
             outgoing,
             str(act.facts["mail"]),
@@ -221,7 +284,7 @@ class _Replay:
 
     def _mails(self, mailbox: str, at: datetime, acts: Sequence[lines.Line]) -> None:
         """A batch of mails as it was taken in, from the same bytes; the verdict at arrival stays as it was."""
-        row_id, address = self._mailboxes[mailbox]
+        row_id, address = in_one_transaction(self._engine, lambda connection: self._box(connection, mailbox, at))
         records_of = {row.id: record for record, row in self._folders.items() if row.mailbox == mailbox}
         place = Place(row_id, mailbox, address, str(acts[0].facts.get("origin", "collected")), records_of, noted=False)
         arrivals = [arrival for act in acts if (arrival := self._arrival(act)) is not None]
@@ -257,12 +320,31 @@ class _Replay:
             return None
 
     def _record(self, act: lines.Line) -> Mapping[str, Any]:
-        return records.read_record(self._house.archive.get(str(act.facts["record"]), Suffix.RECORD))
+        """What the act's record says; nothing where it is gone, which is noted."""
+        name = str(act.facts["record"])
+        try:
+            return records.read_record(self._house.archive.get(name, Suffix.RECORD))
+        except ObjectMissingError:
+            self.missing.append(name + Suffix.RECORD)
+            return {}
 
 
 def _batch(act: lines.Line) -> tuple[bool, datetime, object]:
     """Mails of one transaction have one time and one mailbox."""
     return act.act in MAIL_ACTS, act.at, act.facts.get("mailbox") if act.act in MAIL_ACTS else None
+
+
+def _of_bytes(raw: bytes) -> Mapping[str, Any]:
+    """What a message's record said, as far as its bytes say it too; its case and form of receipt are lost with it."""
+    headers = read(raw).headers
+    assert headers is not None  # compose writes them
+    return {
+        "reference": headers.message_id or "",
+        "mail_from": next(iter(headers.from_addresses), ""),
+        "rcpt_to": [*headers.to_addresses, *headers.cc_addresses],
+        "receipt_form": headers.receipt_form or "completa",
+        "case": None,
+    }
 
 
 def _keep_nothing(_objects: Iterable[object]) -> None:
@@ -313,14 +395,15 @@ def _message(connection: Connection, act: lines.Line) -> int:
     return found
 
 
-def _note_sealed(connection: Connection, segment: segments.Segment) -> None:
+def _note_sealed(connection: Connection, segment: segments.Segment, sealed_at: datetime) -> None:
+    """The seal and its lines; *sealed_at* stands where the lines are lost and only their seal is there."""
     connection.execute(
         insert(Seal).values(
             number=segment.number,
             sha256=segment.seal_sha256,
             previous=segment.previous,
             count=len(segment.lines),
-            sealed_at=max(line.at for line in segment.lines),
+            sealed_at=max((line.at for line in segment.lines), default=sealed_at),
         )
     )
     rows = [
@@ -334,4 +417,5 @@ def _note_sealed(connection: Connection, segment: segments.Segment) -> None:
         }
         for position, line in enumerate(segment.lines, 1)
     ]
-    connection.execute(insert(Ledger), rows)
+    if rows:
+        connection.execute(insert(Ledger), rows)

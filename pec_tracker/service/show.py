@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
-from pec_tracker.db.engine import reading
+from pec_tracker.db.engine import read_only, reading
 from pec_tracker.db.tables import Attempt, Evidence, Mail, Message
 from pec_tracker.errors import NotFoundError, UsageError
 from pec_tracker.pec.evidence import bare_id, time_key
@@ -82,7 +82,8 @@ def show(house: House, name: str) -> Dossier:
 
     Raises NotFoundError; UsageError where a beginning fits several messages.
     """
-    refresh(house.engine, now=house.clock.now())
+    if not read_only(house.engine):
+        refresh(house.engine, now=house.clock.now())
     with reading(house.engine) as connection:
         message_id = message_named(connection, name)
         row = connection.execute(

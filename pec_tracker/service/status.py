@@ -1,6 +1,6 @@
 """How does the house stand? What waits, what failed, what is overdue, and whether a person is needed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,8 @@ from sqlalchemy import Connection, func, select, update
 
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Alert, Folder, Mailbox, Message, QuotaSample, Recipient, Sighting
+from pec_tracker.errors import ConfigurationError, PecTrackerError
+from pec_tracker.ledger import together
 from pec_tracker.service.find import Found, Query, find
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.outbox import OutboxEntry, waiting
@@ -50,6 +52,14 @@ class MailboxStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """One thing of the house itself that needs a person: a stable name, and what to do, as an error says it."""
+
+    kind: str
+    error: PecTrackerError
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The house at a glance. `stuck` are the keys of waiting messages that a person should look at."""
 
@@ -60,18 +70,21 @@ class Status:
     stuck: frozenset[str]
     overdue: Found
     recipients: tuple[tuple[str, int], ...]  # how many stand in which state
+    needs: tuple[Need, ...] = ()
 
     @property
     def needs_person(self) -> bool:
         """Something does not come right by itself."""
         suspended = any(mailbox.suspended_at is not None for mailbox in self.mailboxes)
-        return bool(self.alerts or self.stuck or self.overdue.total or suspended)
+        return bool(self.needs or self.alerts or self.stuck or self.overdue.total or suspended)
 
 
 def status(house: House, accounts: Sequence[Account]) -> Status:
     """How the house and the mailboxes of *accounts* stand now; asks no server."""
     now = house.clock.now()
-    overdue = find(house, Query(overdue=True, limit=OVERDUE_SHOWN))  # first: it looks again at what time has moved
+    overdue = find(
+        house, Query(overdue=True, recent=True, limit=OVERDUE_SHOWN)
+    )  # first: it looks again at what time has moved
     outbox = tuple(entry for entry in waiting(house) if entry.send_state != GIVEN_UP)
     with reading(house.engine) as connection:
         mailboxes = tuple(_mailbox(connection, account) for account in accounts)
@@ -84,7 +97,26 @@ def status(house: House, accounts: Sequence[Account]) -> Status:
         stuck=frozenset(entry.key for entry in outbox if _is_stuck(house, entry, now)),
         overdue=overdue,
         recipients=tuple(sorted((state, count) for state, count in states)),
+        needs=tuple(need for find_out in _NEEDS for need in find_out(house, accounts)),
     )
+
+
+def _apart(house: House, _accounts: Sequence[Account]) -> Iterator[Need]:
+    """Archive and database do not belong together."""
+    found = together.disagreement(house.engine, house.archive.root)
+    if found is not None:
+        yield Need(found.value, together.apart(found, house.archive.root))
+
+
+def _no_mailbox(house: House, accounts: Sequence[Account]) -> Iterator[Need]:
+    """Nothing is watched at all."""
+    if not accounts and together.disagreement(house.engine, house.archive.root) is None:
+        error = ConfigurationError("no mailbox is configured, so nothing is watched; see: pec-tracker mailbox add")
+        yield Need("no-mailbox", error)
+
+
+# Each looks at one thing, and knows nothing of the others.
+_NEEDS: tuple[Callable[[House, Sequence[Account]], Iterator[Need]], ...] = (_apart, _no_mailbox)
 
 
 def open_alerts(house: House, *, since: datetime | None = None, account: Account | None = None) -> list[OpenAlert]:

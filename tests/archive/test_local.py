@@ -202,6 +202,7 @@ def test_really_full_file_system_leaves_nothing_half_written(tmp_path: Path) -> 
             archive.put_many(mails(200, size=4_000))
         assert len(files(archive.root)) == 5
         archive.put_many(mails(10))
+        archive.close()
     finally:
         subprocess.run(["umount", tmp_path], check=True)
 

@@ -134,6 +134,7 @@ def test_the_layout_in_the_document_is_the_archives(archive: Path, document: str
     for file in archive.rglob("*"):
         if file.is_file():
             name = file.relative_to(archive).as_posix()
+            name = re.sub(r"\b[0-9a-f]{16}\b", "<run>", name)
             found.add(re.sub(r"\b[0-9a-f]{64}\b", "<sha256>", re.sub(r"/[0-9a-f]{2}/", "/ab/", name)))
     assert {re.sub(r"\d{8}", "00000001", name) for name in found} <= shown
     assert (archive / "FORMAT").read_text(encoding="ascii").startswith(FORMAT_LINE)

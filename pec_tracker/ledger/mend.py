@@ -1,0 +1,86 @@
+"""Which ledger files did the archive lose that the database still holds? They are written again, byte for byte.
+
+A segment is its lines in their order, a seal is a function of them and of the seal before: what is written again has
+the SHA-256 that was recorded, or it is not written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+
+from pec_tracker import osfiles
+from pec_tracker.archive.local import ledger_folder, prepare
+from pec_tracker.db.engine import reading, storage_errors
+from pec_tracker.ledger.lines import id_at_end
+from pec_tracker.ledger.segments import Entry, render_seal, seal_path, segment_path
+
+# In plain SQL: the tables of every release have these columns, so that a database of another one can be asked too.
+_SEALS = text("SELECT number FROM seal ORDER BY number")
+_LINES = text("SELECT line FROM ledger WHERE seal_number = :number ORDER BY position")
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """The files that were written again, and those that the database cannot give back as they were; by name."""
+
+    written: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+
+
+def write_again(engine: Engine, archive_root: Path) -> Mended:
+    """Write the segments and seals that *archive_root* lacks. Raises StorageError, DiskFullError."""
+    written: list[str] = []
+    lost: list[str] = []
+    with storage_errors(), reading(engine) as connection:
+        previous: str | None = None
+        for number in connection.scalars(_SEALS).all():
+            segment, seal = segment_path(archive_root, number), seal_path(archive_root, number)
+            gone = [path for path in (segment, seal) if not path.exists()]
+            if not gone:
+                previous = digest(seal)
+                continue
+            lines = [line.encode() for line in connection.scalars(_LINES, {"number": number})]
+            recorded = _recorded(engine, number)
+            content = _seal(previous, lines)
+            there = not segment.exists() or segment.read_bytes() == b"".join(lines)
+            if content is None or recorded != sha256(content).hexdigest() or not there:
+                lost += [path.name for path in gone]
+            else:
+                _write(archive_root, {segment: b"".join(lines), seal: content}, gone)
+                written += [path.name for path in gone]
+            previous = recorded
+    return Mended(tuple(written), tuple(lost))
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a ledger file, in hex. Raises StorageError."""
+    with osfiles.disk_errors(path.parent):
+        return sha256(path.read_bytes()).hexdigest()
+
+
+def _recorded(engine: Engine, number: int) -> str | None:
+    """The SHA-256 of a seal as the database has it, in hex."""
+    with reading(engine) as connection:
+        raw = connection.execute(text("SELECT sha256 FROM seal WHERE number = :number"), {"number": number}).scalar()
+    return None if raw is None else bytes(raw).hex()
+
+
+def _seal(previous: str | None, lines: Sequence[bytes]) -> bytes | None:
+    entries = []
+    for line in lines:
+        line_id = id_at_end(line)
+        if line_id is None:
+            return None
+        entries.append(Entry(sha256(line).hexdigest(), line_id))
+    return render_seal(previous, entries) if entries else None
+
+
+def _write(root: Path, contents: dict[Path, bytes], gone: Sequence[Path]) -> None:
+    with osfiles.disk_errors(ledger_folder(root)):
+        if not ledger_folder(root).is_dir():
+            prepare(root)
+        for path in gone:
+            osfiles.create_durably(path, contents[path])

@@ -1,0 +1,95 @@
+"""What does only the old database know, before it is replaced? Acts that were not sealed, and lost ledger files.
+
+The old database is asked in plain SQL and never migrated: it may be older or newer than this release, or than the
+archive. Its tables of acts and seals have been the same in every release.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Engine, text
+
+from pec_tracker.archive.local import format_file, read_identity
+from pec_tracker.db import leases
+from pec_tracker.db.engine import open_as_it_is, reading
+from pec_tracker.errors import ConfigurationError, LedgerError, StorageError, UsageError
+from pec_tracker.ledger import mend, together
+from pec_tracker.ledger.lines import Line, decode
+from pec_tracker.ledger.mend import Mended
+from pec_tracker.ledger.segments import seal_path
+from pec_tracker.ledger.together import Disagreement
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left in the old database: its unsealed acts in the order in which they were written, ledger files that
+    were written again from it, how many of its lines are no ledger lines. `unreadable`: it could not be asked.
+    """
+
+    lines: tuple[Line, ...] = ()
+    mended: Mended = field(default_factory=Mended)
+    damaged: int = 0
+    unreadable: bool = False
+
+
+def what_is_left(url: str, archive_root: Path) -> Left:
+    """Ask the old database at *url*, and write the ledger files that *archive_root* lost.
+
+    Raises UsageError while a process works on it, ApartError where *archive_root* is not its archive.
+    """
+    try:
+        engine = open_as_it_is(url)
+    except (StorageError, ConfigurationError):
+        log.warning("rebuild.old_database_unreadable")
+        return Left(unreadable=True)
+    try:
+        _require_alone(engine)
+        _require_its_archive(engine, archive_root)
+        mended = mend.write_again(engine, archive_root)
+        lines, damaged = _unsealed(engine)
+        return Left(lines, mended, damaged)
+    except StorageError:
+        log.warning("rebuild.old_database_unreadable")
+        return Left(unreadable=True)
+    finally:
+        engine.dispose()
+
+
+def _require_alone(engine: Engine) -> None:
+    if leases.any_held(engine):
+        raise UsageError("another process works on this archive; stop `pec-tracker serve` and try again")
+
+
+def _require_its_archive(engine: Engine, root: Path) -> None:
+    """An empty mount point would make an empty database, and another archive somebody else's."""
+    with reading(engine) as connection:
+        first = connection.execute(text("SELECT sha256 FROM seal WHERE number = 1")).scalar()
+    try:
+        with reading(engine) as connection:
+            known = connection.execute(text("SELECT identity FROM archive")).scalar()
+    except StorageError:
+        known = None  # a release that knew of no identities
+    identity, path = read_identity(root), seal_path(root, 1)
+    if known and identity and known != identity:
+        raise together.apart(Disagreement.ANOTHER_ARCHIVE, root)
+    bare = identity is None and not format_file(root).exists()
+    if (first or known) and bare and not path.exists():
+        raise together.apart(Disagreement.ARCHIVE_EMPTIED, root)
+    if first and not (known and identity) and path.exists() and mend.digest(path) != bytes(first).hex():
+        raise together.apart(Disagreement.ANOTHER_ARCHIVE, root)
+
+
+def _unsealed(engine: Engine) -> tuple[tuple[Line, ...], int]:
+    """The acts that no seal lists yet, and how many rows are not as acts are written."""
+    with reading(engine) as connection:
+        rows = connection.execute(text("SELECT line FROM ledger WHERE seal_number IS NULL ORDER BY id")).scalars().all()
+    lines: list[Line] = []
+    for row in rows:
+        try:
+            lines.append(decode(row))
+        except LedgerError:
+            log.warning("rebuild.line_unreadable")
+    return tuple(lines), len(rows) - len(lines)
