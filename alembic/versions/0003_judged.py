@@ -18,7 +18,7 @@ _EMPTY = (("evidence", "limits"), ("mailbox", "issuers"))
 def upgrade() -> None:
     for table, column in _EMPTY:
         op.add_column(table, sa.Column(column, sa.JSON(), nullable=False, server_default="[]"))
-    op.add_column("message", sa.Column("copy_kind", sa.String(), nullable=True))
+    op.add_column("message", sa.Column("copy_kind", sa.Text(), nullable=True))
     # Earlier releases took a copy from a server's folder of sent mails, or from a file without a folder.
     op.add_column("sent_copy", sa.Column("in_sent", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.execute(

@@ -132,13 +132,23 @@ def _part(raw: bytes, node: _Node) -> Part:
 def _is_clean(raw: bytes, leaf: Entity) -> bool:
     """Whether the encoded content is well-formed to the letter, so that no two programs decode it differently."""
     if leaf.encoding == "base64":
-        compact = raw[leaf.body.start : leaf.body.end].translate(None, b" \t\r\n")
-        content = compact.rstrip(b"=")
-        padding = len(compact) - len(content)
-        return len(compact) % 4 == 0 and padding <= 2 and not content.translate(None, _BASE64)
+        return _is_clean_base64(raw, leaf.body)
     if leaf.encoding == "quoted-printable":
         return _NOT_QUOTED.search(raw, leaf.body.start, leaf.body.end) is None
     return leaf.encoding in ("", "7bit", "8bit", "binary")
+
+
+def _is_clean_base64(raw: bytes, body: Span) -> bool:
+    """Letters of the alphabet alone, padded at the very end to a multiple of four; a piece at a time."""
+    length = padding = 0
+    for at in range(body.start, body.end, _CHUNK):
+        piece = raw[at : min(at + _CHUNK, body.end)].translate(None, b" \t\r\n")
+        content = piece.rstrip(b"=")
+        if (padding and content) or content.translate(None, _BASE64):
+            return False
+        length += len(piece)
+        padding += len(piece) - len(content)
+    return length % 4 == 0 and padding <= 2
 
 
 def _content_hashes(raw: bytes, leaf: Entity) -> tuple[str, str]:

@@ -114,14 +114,16 @@ def _found(evidence: Sequence[Evidence], copies: Sequence[SentMail], *, owner: s
     choice = chosen(ours, receipts, certified, now=now)
     copy = choice.copy
     roles = copy.roles if copy else {}
-    addresses = {address_key(address): address for address, _ in reversed(copy.recipients)} if copy else {}
+    addresses: dict[str, str] = {}
+    for address, _ in copy.recipients if copy else ():
+        addresses.setdefault(address_key(address), address)
     known = certified
     if copy is not None:
         known = consensus(
             receipts,
             mailbox=sender,
             sent_copy=copy.fingerprint,
-            sent_recipients=tuple(reversed(addresses.values())),
+            sent_recipients=tuple(addresses.values()),
             copied=tuple(addresses[key] for key, role in roles.items() if role == "cc"),
             now=now,
         )

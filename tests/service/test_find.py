@@ -184,7 +184,8 @@ def test_term_is_counted_in_days_of_rome() -> None:
 def test_retention_counts_from_the_last_certified_date(house: House, account: Account) -> None:
     later = receipts.ISSUED_AT + timedelta(days=40)
     bring(house, place_of(account), [receipts.receipt("accettazione")])
-    bring(house, place_of(account), [receipts.receipt("errore-consegna", error="no-dest", issued_at=later)])
+    failure = receipts.receipt("errore-consegna", error="no-dest", issued_at=later)
+    bring(house, place_of(account), [failure], at=later)
     (term,) = retention(house, months_of={}, default_months=30).dossiers
     assert (term.last_at, term.expires_at, term.expired) == (later, add_months(later, 30), False)
     other = retention(house, months_of={"office": 0}, default_months=30)
