@@ -5,6 +5,7 @@ Safe: no document type, no entities, no network, at most 2 MB.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
@@ -12,6 +13,7 @@ from typing import Final
 
 from lxml import etree
 
+from pec_tracker.pec import grammar
 from pec_tracker.pec.evidence import CertifiedRecipient, bare_id
 from pec_tracker.pec.standard import Errore, RecipientType
 
@@ -25,7 +27,6 @@ _ERROR_CODE = re.compile(r"\s*([0-9]\.[0-9]{1,3}\.[0-9]{1,3})(?!\.?[0-9])")
 _DAY = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
 _TIME = re.compile(r"([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2}))?")
 _ZONE = re.compile(r"([+-])([0-9]{2})[:,.]?([0-9]{2})")
-_PRETTY_BLANKS = re.compile(r"\A[ \t]*\n\s*|\s*\n[ \t]*\Z")
 _BLANK: Final = b" \t\r\n"
 
 
@@ -94,6 +95,11 @@ def examine(xml: bytes) -> Daticert | Refusal:
         return Refusal.NO_IDENTIFIERS
     detail = facts.text("errore-esteso")
     issued_at, issued_text = _issued(facts.one("data"), warnings)
+    faults = [*grammar.faults(root), *_encoding_faults(xml, root, odd="daticert-encoding" in warnings)]
+    if issued_at is None:
+        faults.append("daticert-without-time")
+    if header.text("mittente") is None:
+        faults.append("daticert-without-sender")
     return Daticert(
         tipo=tipo,
         error=_error(root, warnings),
@@ -112,7 +118,26 @@ def examine(xml: bytes) -> Daticert | Refusal:
         recipient=facts.text("consegna"),
         taken_by=tuple(text for one in facts.all("ricezione") if (text := _text(one)) is not None),
         warnings=tuple(dict.fromkeys(warnings)),
+        faults=tuple(dict.fromkeys(faults)),
     )
+
+
+# What XML parsers read alike, as far as certification data goes. In UTF-7 a sign such as `+` is a letter's beginning.
+_ENCODINGS: Final = frozenset(
+    {"utf-8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16", "utf-16le", "utf-16be"}
+)
+
+
+def _encoding_faults(xml: bytes, root: "etree._Element", *, odd: bool) -> Iterator[str]:
+    """Where another reader could read other letters in what decides: `odd` bytes were read as another encoding than
+    they claim, or a byte order mark and the declaration say different things.
+    """
+    declared = (root.getroottree().docinfo.encoding or "utf-8").lower()
+    if declared not in _ENCODINGS:
+        yield "daticert-unknown-encoding"
+    marked = xml.lstrip(_BLANK + b"\x00").startswith(b"\xef\xbb\xbf") and declared not in ("utf-8", "us-ascii", "ascii")
+    if (odd or marked) and not all(map(str.isascii, grammar.deciding_texts(root))):
+        yield "daticert-encoding"
 
 
 def error_code(detail: str | None) -> str | None:
@@ -145,10 +170,7 @@ def has_doctype(root: "etree._Element") -> bool:
     return root.getroottree().docinfo.internalDTD is not None
 
 
-def local_name(element: "etree._Element") -> str:
-    """The element's name without its namespace."""
-    tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+local_name = grammar.local_name
 
 
 def _root(xml: bytes, warnings: list[str]) -> "etree._Element | Refusal":
@@ -235,7 +257,12 @@ def _attribute(element: "etree._Element | None", name: str) -> str | None:
 
 def _subject(element: "etree._Element | None") -> str | None:
     """`oggetto` as written, less the line breaks of pretty-printing around it; empty is a subject too."""
-    return None if element is None else _PRETTY_BLANKS.sub("", _whole_text(element))
+    if element is None:
+        return None
+    text = _whole_text(element)
+    if text.lstrip(" \t").startswith("\n"):
+        text = text.lstrip()
+    return text.rstrip() if text.rstrip(" \t").endswith("\n") else text
 
 
 def _reference(text: str | None) -> str | None:

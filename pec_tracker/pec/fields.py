@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from itertools import chain, islice
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -22,6 +23,8 @@ MAX_BLOCK: Final = 8 * 1024 * 1024
 # A single value past this is cut: 20,000 addresses fit.
 MAX_VALUE: Final = 1024 * 1024
 MAX_IDS: Final = 1_000
+# Of one list of addresses; no provider takes more than 500 recipients, and nobody reads more.
+MAX_ADDRESSES: Final = 20_000
 # Header blocks up to this size are remembered for a while: a provider's is 2 to 8 kB.
 MAX_REMEMBERED: Final = 16 * 1024
 
@@ -219,14 +222,17 @@ def _codec(charset: str) -> str | None:
 
 
 def addresses(values: Iterable[bytes]) -> tuple[str, ...]:
-    """The addresses of address lists (From, To, Cc), as written, without names, comments and groups."""
-    return tuple(address for value in values for address in _addresses(_eight_bit(value)))
+    """The addresses of address lists (From, To, Cc), as written, without names, comments and groups; the first
+    MAX_ADDRESSES of them.
+    """
+    return tuple(islice((address for value in values for address in _addresses(_eight_bit(value))), MAX_ADDRESSES))
 
 
 def _addresses(text: str) -> Iterator[str]:
     angle: str | None = None
     words: list[str] = []
-    for token in (*_ADDRESS_TOKEN.findall(text), ","):
+    tokens = (found[0] for found in _ADDRESS_TOKEN.finditer(text))
+    for token in chain(tokens, ","):
         if token in (",", ";", ":"):
             address = angle if angle is not None else "".join(words).strip()
             # A group's name and a list of nobody have no @; what has blanks inside is a name without its address.

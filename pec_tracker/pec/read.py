@@ -43,6 +43,9 @@ X_REBUILT: Final = "X-PEC-Tracker-Rebuilt"
 
 _XML_TYPES: Final = frozenset({"application/xml", "text/xml"})
 _DATICERT_NAMES: Final = frozenset({DATICERT_NAME, "certdata.xml"})  # RFC 6109 4.3.3 has the second; never seen
+# Where another reader would find other parts, or other bytes in them.
+_LAYOUT_FAULTS: Final = frozenset({"two-originals", "part-field-repeated", "daticert-odd-base64", "original-encoded"})
+_PART_FIELDS: Final = (b"content-type", b"content-transfer-encoding", b"content-disposition")
 _OPAQUE_TYPES: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 
 
@@ -80,6 +83,12 @@ class Mail:
     signed: SignedParts | None
     original: bytes | None
     warnings: tuple[str, ...]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What forbids that the mail certifies: of its certification data, and of how its parts are laid out."""
+        own = tuple(warning for warning in self.warnings if warning in _LAYOUT_FAULTS)
+        return own if self.daticert is None else (*self.daticert.faults, *own)
 
     @property
     def subject(self) -> str | None:
@@ -159,7 +168,7 @@ def evidence_of(
         enclosed=enclosed,
         signer=signer,
         arrived_at=arrived_at,
-        faults=certified.faults,
+        faults=mail.faults,
     )
 
 
@@ -181,6 +190,8 @@ def _read(raw: bytes) -> Mail:
     daticert = _daticert(raw, parts, warnings)
     evidence = _rem(raw, parts or (content,)) if daticert is None else _rem(raw, parts)
     original = _original(raw, parts, warnings)
+    if any(len(part.fields.all(name)) > 1 for part in (outer, content, *parts) for name in _PART_FIELDS):
+        warnings.append("part-field-repeated")
     kind = _kind(headers, daticert, evidence, warnings)
     _note_claims(kind, headers, daticert, original, warnings)
     if daticert is not None:
@@ -270,6 +281,8 @@ def _daticert(raw: bytes, parts: tuple[Entity, ...], warnings: list[str]) -> Dat
     if len(found) != 1:
         return None
     read = _examined(raw, found[0])
+    if found[0].encoding == "base64" and not mime.is_plain_base64(raw, found[0]):
+        warnings.append("daticert-odd-base64")
     if isinstance(read, Refusal):
         warnings.append(read.value)
         return None
@@ -317,7 +330,10 @@ def _original(raw: bytes, parts: tuple[Entity, ...], warnings: list[str]) -> byt
         return None
     if len(attached) > 1:
         warnings.append("two-originals")
-    original = mime.decoded(raw, next(filter(_is_postacert, attached), attached[0]))
+    chosen = next(filter(_is_postacert, attached), attached[0])
+    if chosen.encoding in ("base64", "quoted-printable"):
+        warnings.append("original-encoded")  # RFC 2046 5.2.1 forbids it, and readers differ in taking it off
+    original = mime.decoded(raw, chosen)
     if original is None:
         warnings.append("original-undecodable")
     return original

@@ -15,6 +15,8 @@ from tests.factory import receipts
 from tests.factory.mime import b64, entity, multipart
 
 EVIL = "altri@pec.example"
+FORGED = f"<dati><consegna>{EVIL}</consegna></dati>"
+EXTERNAL = f'<destinatari tipo="esterno">{receipts.RECIPIENT}</destinatari>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,10 +224,10 @@ EDITS: dict[str, Edit] = {
     "stray text": _xml(lambda xml: xml.replace("</risposte>", "</risposte>a")),
     "stray text before": _xml(lambda xml: xml.replace("<dati>", "<dati>a")),
     "unknown element": _xml(lambda xml: xml.replace("<dati>", "<dati><nuovo>x</nuovo>")),
-    "postacert within": _xml(lambda xml: xml.replace("<dati>", f"<postacert tipo='x'><dati><consegna>{EVIL}</consegna></dati></postacert><dati>")),
-    "commented section": _xml(lambda xml: xml.replace("<dati>", f"<!-- <dati><consegna>{EVIL}</consegna></dati> --><dati>")),
+    "postacert within": _xml(lambda xml: xml.replace("<dati>", f"<postacert tipo='x'>{FORGED}</postacert><dati>")),
+    "commented section": _xml(lambda xml: xml.replace("<dati>", f"<!-- {FORGED} --><dati>")),
     "document type": _xml(lambda xml: xml.replace("<postacert", "<!DOCTYPE postacert [<!ENTITY a 'x'>]><postacert", 1)),
-    "recipient of two types": _xml(lambda xml: xml.replace("<risposte>", f'<destinatari tipo="esterno">{receipts.RECIPIENT}</destinatari><risposte>')),
+    "recipient of two types": _xml(lambda xml: xml.replace("<risposte>", f"{EXTERNAL}<risposte>")),
     "UTF-16": _encoded("UTF-16", "utf-16"),
     "UTF-16 declared, UTF-8 in fact": _encoded("UTF-16", "utf-8"),
     "Latin-9": _encoded("ISO-8859-15", "iso-8859-15"),
@@ -265,7 +267,7 @@ EDITS: dict[str, Edit] = {
     "subject twice": _inside(lambda raw: raw.replace(b"Subject: ", b"Subject: Altro\r\nSubject: ", 1)),
     "sender twice": _inside(lambda raw: b"From: altri@pec.example\r\n" + raw),
     "another charset": _inside(lambda raw: re.sub(rb'charset="?utf-8"?', b"charset=iso-8859-1", raw, count=1)),
-    "another boundary": _inside(lambda raw: raw + b"\r\n--altro\r\nContent-Type: text/plain\r\n\r\nAltro\r\n--altro--\r\n"),
+    "an epilogue": _inside(lambda raw: raw + b"\r\n--altro\r\nContent-Type: text/plain\r\n\r\nAltro\r\n--altro--"),
     "type first": _inside(lambda raw: b"Content-Type: text/plain\r\n" + raw),
     "encoding first": _inside(lambda raw: b"Content-Transfer-Encoding: base64\r\n" + raw),
     "another attachment's name": _inside(lambda raw: raw.replace(b"atto.pdf", b"resa.pdf")),
@@ -278,7 +280,9 @@ EDITS: dict[str, Edit] = {
     ),
     "two senders": lambda form: replace(form, outer=(*form.outer, f"From: {EVIL}")),
     "other kind in the header": lambda form: replace(form, outer=(*form.outer, "X-Ricevuta: errore-consegna")),
-    "another reference in the header": lambda form: replace(form, outer=(*form.outer, "X-Riferimento-Message-ID: <altro@x>")),
+    "another reference in the header": lambda form: replace(
+        form, outer=(*form.outer, "X-Riferimento-Message-ID: <altro@x>")
+    ),
 }  # fmt: skip
 
 
