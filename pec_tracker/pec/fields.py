@@ -70,12 +70,15 @@ _NOT_CHARSETS: Final = frozenset({"unicode_escape", "raw_unicode_escape", "punyc
 class Fields:
     """The wanted fields of one header block: lower-case name to values, unfolded, in order.
 
-    `any` says whether there is a header field at all, wanted or not; `cut` that the block was longer than is read.
+    `any` says whether there is a header field at all, wanted or not; `cut` that the block was longer than is read;
+    `malformed` that a line is no field (RFC 5322 2.2), `bare_cr` that a CR stands without its LF.
     """
 
     values: Mapping[bytes, list[bytes]]
     any: bool
     cut: bool = False
+    malformed: bool = False
+    bare_cr: bool = False
 
     def first(self, name: bytes) -> bytes | None:
         """The first value of the field; None without one."""
@@ -120,23 +123,28 @@ def cut_fields(block: bytes) -> Fields:
 def _cut_fields(block: bytes) -> Fields:
     kept: dict[bytes, list[list[bytes]]] = {}
     current: list[bytes] | None = None
-    seen = False
+    seen = malformed = False
     for line in block[:MAX_BLOCK].split(b"\n"):
         if line.startswith((b" ", b"\t")):
             if current is not None:
                 current.append(line)
+            malformed = malformed or not seen
             continue
         current = None
         name, colon, value = line.partition(b":")
         if not colon:
+            malformed = malformed or line not in (b"", b"\r")
             continue
-        seen = seen or _NAME.fullmatch(name) is not None
+        is_name = _NAME.fullmatch(name) is not None
+        seen = seen or is_name
+        malformed = malformed or not is_name or name[-1:] in (b" ", b"\t")  # obsolete (RFC 5322 4.5.3)
         name = name.rstrip().lower()
         if name in WANTED:
             current = [value]
             kept.setdefault(name, []).append(current)
     values = {name: [_unfolded(lines) for lines in found] for name, found in kept.items()}
-    return Fields(values, seen, len(block) > MAX_BLOCK)
+    bare_cr = block.count(b"\r") != block.count(b"\r\n")
+    return Fields(values, seen, len(block) > MAX_BLOCK, malformed, bare_cr)
 
 
 _recently_cut = lru_cache(maxsize=64)(_cut_fields)

@@ -5,14 +5,16 @@ of two elements and another the last, where one looks at namespaces and another 
 Each such departure is a fault: the mail is kept and shown, and it does not count.
 """
 
-from collections import Counter
+import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
 from lxml import etree
 
-# Where each element stands: the path of local names from the root.
-_PLACES: Final = {
+from pec_tracker.pec.standard import TIPO_ALIASES, Errore, ReceiptForm, RecipientType, Tipo
+
+# Where each element stands: the local names from the root, which is left out, down to what holds it.
+_PLACES: Final[dict[str, tuple[str, ...] | None]] = {
     "intestazione": (),
     "dati": (),
     "mittente": ("intestazione",),
@@ -32,21 +34,20 @@ _PLACES: Final = {
     "postacert": None,  # the root alone
 }
 _REPEATED: Final = frozenset({"destinatari", "ricezione"})
-# Who, to whom, when, about what: text alone. A subject may hold an element that a provider forgot to escape.
-_DECIDING: Final = frozenset(
-    {
-        "mittente",
-        "destinatari",
-        "gestore-emittente",
-        "giorno",
-        "ora",
-        "identificativo",
-        "msgid",
-        "consegna",
-        "ricezione",
-    }
-)
+_HOLDERS: Final = frozenset({"intestazione", "dati", "data", "postacert"})  # all others hold text alone
+_ADDRESSES: Final = frozenset({"mittente", "destinatari", "consegna"})
+_IDS: Final = frozenset({"identificativo", "msgid"})
+# Who, to whom, when, about which message.
+_DECIDING: Final = frozenset({*_ADDRESSES, *_IDS, "gestore-emittente", "giorno", "ora", "ricezione"})
 _ATTRIBUTES: Final = frozenset({"tipo", "errore", "zona"})
+_TOKENS: Final[dict[tuple[str, str], frozenset[str]]] = {
+    ("postacert", "tipo"): frozenset({*Tipo, *TIPO_ALIASES}),
+    ("postacert", "errore"): frozenset(Errore),
+    ("destinatari", "tipo"): frozenset(RecipientType),
+    ("ricevuta", "tipo"): frozenset(ReceiptForm),
+}
+BLANKS: Final = " \t\r\n"  # what is white space to XML (XML 1.0 2.3); other blanks are letters
+_SEPARATORS: Final = frozenset(" \t\r\n,;<>")
 
 
 def local_name(element: "etree._Element") -> str:
@@ -56,33 +57,54 @@ def local_name(element: "etree._Element") -> str:
 
 
 def faults(root: "etree._Element") -> Iterator[str]:
-    """Stable names of what makes the certification data ambiguous."""
-    if _is_named_apart(root):
-        yield "daticert-namespace"
-    seen: Counter[str] = Counter()
+    """Stable names of what makes the certification data ambiguous, some of them more than once."""
+    yield from _of_names(root, "postacert")
+    seen: set[str] = set()
+    types: dict[str, str] = {}
     for element, path in _elements(root):
-        name = local_name(element)
+        written = local_name(element)
+        name = written.lower()
         if name not in _PLACES:
-            continue
-        if _is_named_apart(element):
-            yield "daticert-namespace"
-        if _PLACES[name] != path:
+            continue  # an extension, which no reader of the grammar looks at
+        if written != name or _PLACES[name] != path:
             yield "daticert-misplaced-element"
-        elif len(element) and name in _DECIDING:
-            yield "daticert-nested-element"
-        seen[name] += 1
-    if any(count > 1 and name not in _REPEATED for name, count in seen.items()):
-        yield "daticert-duplicate-element"
-    if _types_differ(root):
-        yield "daticert-recipient-of-two-types"
+        yield from _of_names(element, name)
+        if name in seen and name not in _REPEATED:
+            yield "daticert-duplicate-element"
+        seen.add(name)
+        if name not in _HOLDERS:
+            yield from _of_text(element, name)
+        if name == "destinatari":
+            address = text_of(element).strip(BLANKS).lower()
+            kind = element.get("tipo") or RecipientType.CERTIFIED.value
+            if types.setdefault(address, kind) != kind:
+                yield "daticert-recipient-of-two-types"
 
 
 def deciding_texts(root: "etree._Element") -> Iterator[str]:
-    """The texts that say who, to whom, when and about what."""
+    """The texts that say who, to whom, when and about which message."""
     yield root.get("tipo") or ""
     for element, _path in _elements(root):
         if local_name(element) in _DECIDING:
-            yield "".join(map(str, element.itertext()))
+            yield text_of(element)
+
+
+def text_of(element: "etree._Element") -> str:
+    """All text inside, that of elements inside too: an unescaped `<b>` in a subject loses no word."""
+    return (element.text or "") if len(element) == 0 else "".join(map(str, element.itertext()))
+
+
+def is_split(root: "etree._Element") -> bool:
+    """Whether a comment or an instruction cuts a text in two, of a document that was read with both kept.
+
+    Some readers take the text before it for the whole.
+    """
+    for element in root.iter():
+        if len(element) and local_name(element) not in _HOLDERS:
+            pieces = [element.text, *(child.tail for child in element)]
+            if sum(1 for piece in pieces if (piece or "").strip()) > 1:
+                return True
+    return False
 
 
 def _elements(root: "etree._Element") -> Iterator[tuple["etree._Element", tuple[str, ...]]]:
@@ -97,20 +119,40 @@ def _elements(root: "etree._Element") -> Iterator[tuple["etree._Element", tuple[
                 waiting.append((child, (*path, local_name(child))[:4]))
 
 
-def _is_named_apart(element: "etree._Element") -> bool:
-    """In a namespace itself, or with one of the grammar's attributes in one."""
-    tag = element.tag
-    qualified = isinstance(tag, str) and tag.startswith("{")
-    return qualified or any(
-        str(name).startswith("{") and str(name).rpartition("}")[2] in _ATTRIBUTES for name in element.attrib
+def _of_names(element: "etree._Element", name: str) -> Iterator[str]:
+    """The element in a namespace, or an attribute of the grammar in one; a token written almost as it should be."""
+    if isinstance(element.tag, str) and element.tag.startswith("{"):
+        yield "daticert-namespace"
+    for attribute, value in element.attrib.items():
+        space, _, bare = str(attribute).rpartition("}")
+        if space and bare in _ATTRIBUTES:
+            yield "daticert-namespace"
+        allowed = _TOKENS.get((name, bare))
+        if allowed is not None and value not in allowed and str(value).strip().lower() in allowed:
+            yield "daticert-odd-token"  # to a reader that compares exactly it is another kind
+
+
+def _of_text(element: "etree._Element", name: str) -> Iterator[str]:
+    if len(element):
+        yield "daticert-nested-element"
+    if name in _ADDRESSES:
+        address = text_of(element).strip(BLANKS)
+        if not address and name == "destinatari":
+            yield "daticert-empty-recipient"
+        if not _SEPARATORS.isdisjoint(address) or _is_blurred(address):
+            yield "daticert-odd-address"
+    elif name in _IDS and _is_blurred(text_of(element)):
+        yield "daticert-odd-identifier"
+
+
+def _is_blurred(text: str) -> bool:
+    """Whether it holds what nobody sees (a control, another blank, zero width), or what some take for an ASCII letter.
+
+    Readers strip different blanks, and K (U+212A) is k once it is lower-case.
+    """
+    if text.isascii():
+        return "\x7f" in text  # the other controls are not XML
+    return any(
+        not letter.isascii() and (not letter.isprintable() or unicodedata.normalize("NFKC", letter).isascii())
+        for letter in text
     )
-
-
-def _types_differ(root: "etree._Element") -> bool:
-    """Whether one address is listed as certified and as external: which of them it is would be a guess."""
-    types: dict[str, set[str]] = {}
-    for element, _path in _elements(root):
-        if local_name(element) == "destinatari":
-            address = "".join(map(str, element.itertext())).strip().lower()
-            types.setdefault(address, set()).add((element.get("tipo") or "certificato").strip())
-    return any(len(found) > 1 for found in types.values())

@@ -9,12 +9,12 @@ Structure decides, never a header, a subject or a file's name elsewhere in the t
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from pec_tracker.pec import daticert as certification
-from pec_tracker.pec import fields, mime, rem
+from pec_tracker.pec import fields, layout, mime, rem
 from pec_tracker.pec.daticert import Daticert, Refusal
 from pec_tracker.pec.evidence import Evidence, Signer, Verdict, bare_id
 from pec_tracker.pec.fields import Fields
@@ -22,7 +22,6 @@ from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.mime import Entity, SignedParts, Span
 from pec_tracker.pec.rem import RemEvidence
 from pec_tracker.pec.standard import (
-    DATICERT_NAME,
     KIND_OF_TIPO,
     PKCS7_PROTOCOLS,
     POSTACERT_NAME,
@@ -34,6 +33,9 @@ from pec_tracker.pec.standard import (
 
 # Encoded, the largest daticert that is read (2 MB) takes less than this; more is not even decoded.
 MAX_ENCODED_XML: Final = 4 * certification.MAX_SIZE
+# A mail with more addresses is not read further: no provider takes more than 500 recipients, and each costs rows.
+MAX_ADDRESSES: Final = 2_000
+MAX_SHOWN: Final = 100  # of those, for the list of what could not be read
 # How far down an ordinary mail is searched for a wrapped PEC, and how many of its parts are looked at.
 MAX_WRAPPED_DEPTH: Final = 4
 MAX_WRAPPED_PARTS: Final = 100
@@ -42,10 +44,7 @@ MAX_WRAPPED_PARTS: Final = 100
 X_REBUILT: Final = "X-PEC-Tracker-Rebuilt"
 
 _XML_TYPES: Final = frozenset({"application/xml", "text/xml"})
-_DATICERT_NAMES: Final = frozenset({DATICERT_NAME, "certdata.xml"})  # RFC 6109 4.3.3 has the second; never seen
-# Where another reader would find other parts, or other bytes in them.
-_LAYOUT_FAULTS: Final = frozenset({"two-originals", "part-field-repeated", "daticert-odd-base64", "original-encoded"})
-_PART_FIELDS: Final = (b"content-type", b"content-transfer-encoding", b"content-disposition")
+_FAULTS: Final = frozenset({"header-cut", "two-originals", "original-undecodable", "too-many-parts"})
 _OPAQUE_TYPES: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 
 
@@ -73,6 +72,7 @@ class Headers:
 class Mail:
     """One mail, read. `warnings` are stable names (`two-daticert`), each explained where it is raised.
 
+    `faults` are those of them that forbid that the mail certifies: in its certification data, or in how it is laid out.
     `original` is the enclosed postacert.eml, decoded, where there is one. `headers` is None for a mail without any.
     """
 
@@ -83,12 +83,7 @@ class Mail:
     signed: SignedParts | None
     original: bytes | None
     warnings: tuple[str, ...]
-
-    @property
-    def faults(self) -> tuple[str, ...]:
-        """What forbids that the mail certifies: of its certification data, and of how its parts are laid out."""
-        own = tuple(warning for warning in self.warnings if warning in _LAYOUT_FAULTS)
-        return own if self.daticert is None else (*self.daticert.faults, *own)
+    faults: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str | None:
@@ -177,6 +172,8 @@ def _read(raw: bytes) -> Mail:
     if not outer.fields.any:
         return _without_content(None, "no-header" if raw else "empty")
     headers = _headers(outer.fields)
+    if _recipients(headers) > MAX_ADDRESSES:
+        return _without_content(_within_budget(headers), "too-many-addresses")
     warnings = ["header-cut"] if outer.fields.cut else []
     if outer.fields.first(X_REBUILT.lower().encode()) is not None:
         warnings.append("rebuilt-from-msg")
@@ -187,20 +184,35 @@ def _read(raw: bytes) -> Mail:
         warnings.append("signed-without-parts")  # it says so, but there is no boundary, or nothing after it
     content = mime.entity(raw, signed.content if signed else Span(len(raw), len(raw)))
     parts = _parts(raw, content) if content.type == "multipart/mixed" else ()
+    if len(parts) >= mime.MAX_CHILDREN:
+        warnings.append("too-many-parts")  # what follows is not looked at
     daticert = _daticert(raw, parts, warnings)
     evidence = _rem(raw, parts or (content,)) if daticert is None else _rem(raw, parts)
     original = _original(raw, parts, warnings)
-    if any(len(part.fields.all(name)) > 1 for part in (outer, content, *parts) for name in _PART_FIELDS):
-        warnings.append("part-field-repeated")
     kind = _kind(headers, daticert, evidence, warnings)
     _note_claims(kind, headers, daticert, original, warnings)
+    faults = () if daticert is None else _faults(raw, outer, content, parts, daticert, warnings)
     if daticert is not None:
-        warnings.extend(daticert.warnings)
-    return Mail(kind, headers, daticert, evidence, signed, original, tuple(dict.fromkeys(warnings)))
+        warnings.extend((*daticert.warnings, *faults))
+    return Mail(kind, headers, daticert, evidence, signed, original, tuple(dict.fromkeys(warnings)), faults)
 
 
 def _without_content(headers: Headers | None, *warnings: str) -> Mail:
     return Mail(Kind.UNREADABLE, headers, None, (), None, None, warnings)
+
+
+def _recipients(headers: Headers) -> int:
+    return len(headers.from_addresses) + len(headers.to_addresses) + len(headers.cc_addresses)
+
+
+def _within_budget(headers: Headers) -> Headers:
+    """Without the addresses that nobody will read."""
+    return replace(
+        headers,
+        from_addresses=headers.from_addresses[:MAX_SHOWN],
+        to_addresses=headers.to_addresses[:MAX_SHOWN],
+        cc_addresses=headers.cc_addresses[:MAX_SHOWN],
+    )
 
 
 def _headers(found: Fields) -> Headers:
@@ -281,8 +293,6 @@ def _daticert(raw: bytes, parts: tuple[Entity, ...], warnings: list[str]) -> Dat
     if len(found) != 1:
         return None
     read = _examined(raw, found[0])
-    if found[0].encoding == "base64" and not mime.is_plain_base64(raw, found[0]):
-        warnings.append("daticert-odd-base64")
     if isinstance(read, Refusal):
         warnings.append(read.value)
         return None
@@ -293,7 +303,7 @@ def _is_daticert(raw: bytes, part: Entity) -> bool:
     """By its name, whatever its type (seen: octet-stream); nameless or otherwise named, by an XML type and its root."""
     if part.type.startswith("multipart/") or part.type == "message/rfc822":
         return False
-    if (part.filename or "").lower() in _DATICERT_NAMES:
+    if (part.filename or "").lower() in layout.DATICERT_NAMES:
         return True
     if part.type not in _XML_TYPES:
         return False
@@ -330,10 +340,7 @@ def _original(raw: bytes, parts: tuple[Entity, ...], warnings: list[str]) -> byt
         return None
     if len(attached) > 1:
         warnings.append("two-originals")
-    chosen = next(filter(_is_postacert, attached), attached[0])
-    if chosen.encoding in ("base64", "quoted-printable"):
-        warnings.append("original-encoded")  # RFC 2046 5.2.1 forbids it, and readers differ in taking it off
-    original = mime.decoded(raw, chosen)
+    original = mime.decoded(raw, next(filter(_is_postacert, attached), attached[0]))
     if original is None:
         warnings.append("original-undecodable")
     return original
@@ -341,6 +348,22 @@ def _original(raw: bytes, parts: tuple[Entity, ...], warnings: list[str]) -> byt
 
 def _is_postacert(part: Entity) -> bool:
     return not part.type.startswith("multipart/") and (part.filename or "").lower() == POSTACERT_NAME
+
+
+def _faults(
+    raw: bytes,
+    outer: Entity,
+    content: Entity,
+    parts: tuple[Entity, ...],
+    daticert: Daticert,
+    warnings: list[str],
+) -> tuple[str, ...]:
+    """What forbids that the certification data counts, each name once."""
+    told = [warning for warning in warnings if warning in _FAULTS]
+    laid_out = [*layout.faults(raw, outer, content, parts, lambda part: _is_daticert(raw, part))]
+    if "original-undecodable" in told:
+        laid_out = [fault for fault in laid_out if fault != "original-encoded"]  # said already, and more
+    return tuple(dict.fromkeys((*daticert.faults, *told, *laid_out)))
 
 
 # --- which kind ---

@@ -50,8 +50,10 @@ KNOWN = Known(
 KINDS = ("accettazione", "avvenuta-consegna", "errore-consegna", "preavviso-errore-consegna")
 
 # Seen in real mail, or named by those who know it.
-SEEN_OR_HARMLESS = ("nothing", "original before", "quoted-printable", "8bit", "received", "new ids", "stray text",
-                    "capitals", "octets", "as text", "no disposition", "zone with colon", "CDATA", "UTF-16")  # fmt: skip
+SEEN_OR_HARMLESS = (
+    *("nothing", "original before", "quoted-printable", "8bit", "received", "new ids", "stray text"),
+    *("capitals", "octets", "as text", "no disposition", "zone with colon", "CDATA", "UTF-16"),
+)
 
 _seen: Counter[str] = Counter()
 
