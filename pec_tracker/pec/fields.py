@@ -54,6 +54,8 @@ WANTED: Final = frozenset(
 )
 
 _NAME = re.compile(rb"[!-9;-~]+[ \t]*")  # RFC 5322 3.6.8, and the blanks before the colon of 4.5
+# A line that is neither a field, nor the continuation of one, nor blank; the blanks before a colon are obsolete.
+_MALFORMED = re.compile(rb"\n(?![\r\n \t])(?![!-9;-~]++:)(?=.)", re.DOTALL)
 _WORD = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]*)\?=")  # RFC 2047 2
 _PARAMETER = re.compile(r';\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.?)*(?:"|\Z)|[^;\s]*)', re.DOTALL)  # RFC 2045 5.1
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -123,26 +125,23 @@ def cut_fields(block: bytes) -> Fields:
 def _cut_fields(block: bytes) -> Fields:
     kept: dict[bytes, list[list[bytes]]] = {}
     current: list[bytes] | None = None
-    seen = malformed = False
+    seen = False
     for line in block[:MAX_BLOCK].split(b"\n"):
         if line.startswith((b" ", b"\t")):
             if current is not None:
                 current.append(line)
-            malformed = malformed or not seen
             continue
         current = None
         name, colon, value = line.partition(b":")
         if not colon:
-            malformed = malformed or line not in (b"", b"\r")
             continue
-        is_name = _NAME.fullmatch(name) is not None
-        seen = seen or is_name
-        malformed = malformed or not is_name or name[-1:] in (b" ", b"\t")  # obsolete (RFC 5322 4.5.3)
+        seen = seen or _NAME.fullmatch(name) is not None
         name = name.rstrip().lower()
         if name in WANTED:
             current = [value]
             kept.setdefault(name, []).append(current)
     values = {name: [_unfolded(lines) for lines in found] for name, found in kept.items()}
+    malformed = block.startswith((b" ", b"\t")) or _MALFORMED.search(b"\n" + block) is not None
     bare_cr = block.count(b"\r") != block.count(b"\r\n")
     return Fields(values, seen, len(block) > MAX_BLOCK, malformed, bare_cr)
 

@@ -56,29 +56,34 @@ def local_name(element: "etree._Element") -> str:
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
-def faults(root: "etree._Element") -> Iterator[str]:
+def faults(root: "etree._Element") -> list[str]:
     """Stable names of what makes the certification data ambiguous, some of them more than once."""
-    yield from _of_names(root, "postacert")
+    found = [*_of_attributes(root, "postacert")]
+    if root.tag != "postacert":
+        found.append("daticert-namespace")
     seen: set[str] = set()
     types: dict[str, str] = {}
     for element, path in _elements(root):
-        written = local_name(element)
-        name = written.lower()
-        if name not in _PLACES:
-            continue  # an extension, which no reader of the grammar looks at
-        if written != name or _PLACES[name] != path:
-            yield "daticert-misplaced-element"
-        yield from _of_names(element, name)
-        if name in seen and name not in _REPEATED:
-            yield "daticert-duplicate-element"
+        name = str(element.tag)
+        if _PLACES.get(name) != path:
+            name = local_name(element).lower()
+            if name not in _PLACES:
+                continue  # an extension, which no reader of the grammar looks at
+            if str(element.tag).startswith("{"):
+                found.append("daticert-namespace")
+            if name != local_name(element) or _PLACES[name] != path:
+                found.append("daticert-misplaced-element")
+        if name in _REPEATED:
+            kind = element.get("tipo", RecipientType.CERTIFIED.value)
+            if types.setdefault(text_of(element).strip(BLANKS).lower(), kind) != kind:
+                found.append("daticert-recipient-of-two-types")
+        elif name in seen:
+            found.append("daticert-duplicate-element")
         seen.add(name)
+        found.extend(_of_attributes(element, name))
         if name not in _HOLDERS:
-            yield from _of_text(element, name)
-        if name == "destinatari":
-            address = text_of(element).strip(BLANKS).lower()
-            kind = element.get("tipo") or RecipientType.CERTIFIED.value
-            if types.setdefault(address, kind) != kind:
-                yield "daticert-recipient-of-two-types"
+            found.extend(_of_text(element, name))
+    return found
 
 
 def deciding_texts(root: "etree._Element") -> Iterator[str]:
@@ -119,11 +124,9 @@ def _elements(root: "etree._Element") -> Iterator[tuple["etree._Element", tuple[
                 waiting.append((child, (*path, local_name(child))[:4]))
 
 
-def _of_names(element: "etree._Element", name: str) -> Iterator[str]:
-    """The element in a namespace, or an attribute of the grammar in one; a token written almost as it should be."""
-    if isinstance(element.tag, str) and element.tag.startswith("{"):
-        yield "daticert-namespace"
-    for attribute, value in element.attrib.items():
+def _of_attributes(element: "etree._Element", name: str) -> Iterator[str]:
+    """An attribute of the grammar in a namespace; a token written almost as it should be."""
+    for attribute, value in element.items():
         space, _, bare = str(attribute).rpartition("}")
         if space and bare in _ATTRIBUTES:
             yield "daticert-namespace"

@@ -7,10 +7,11 @@ Looked at are the mail itself, the signed multipart and its direct parts; what a
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Final
 
-from pec_tracker.pec import fields, mime
-from pec_tracker.pec.fields import Parametrised, parametrised
+from pec_tracker.pec import mime
+from pec_tracker.pec.fields import Parametrised, filename, parametrised
 from pec_tracker.pec.mime import Entity
 from pec_tracker.pec.standard import DATICERT_NAME, POSTACERT_NAME
 
@@ -31,17 +32,25 @@ _PLAIN: Final = re.compile(
 )
 _PARAMETER_NAME: Final = re.compile(rb';\s*+([^\s=;"()*]++)(\*?)[^\s=;"()]*+\s*+=\s*+(?:"[^"]*+")?+')
 _LONGEST: Final = 4096
+_LONGEST_TEXT: Final = 64 * 1024
+_NOTHING: Final = Parametrised("", {})
 _LIBERAL_END: Final = re.compile(rb"(?:--)?[ \t]*+(?:[\r\n]|\Z)")
 _END: Final = re.compile(rb"(?:--)?[ \t]*+(?:\r?\n|\r?\Z)")
 _BAD_QUOTED: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|[ \t]\r?\n")
 
 
 def faults(
-    raw: bytes, outer: Entity, content: Entity, parts: tuple[Entity, ...], is_daticert: Callable[[Entity], bool]
+    raw: bytes,
+    outer: Entity,
+    content: Entity,
+    parts: tuple[Entity, ...],
+    certification: Entity,
+    is_daticert: Callable[[Entity], bool],
 ) -> Iterator[str]:
     """Stable names of what another reader may read otherwise, some of them more than once.
 
-    `outer` is the mail, `content` its signed multipart, `parts` the direct parts of that.
+    `outer` is the mail, `content` its signed multipart, `parts` the direct parts of that, `certification` the one of
+    them that was taken for the certification data.
     """
     for multipart in (outer, content):
         if _encoding(multipart) not in _AS_IS:
@@ -53,24 +62,43 @@ def faults(
     for part in parts:
         if part.fields.malformed:
             yield "part-field-malformed"  # elsewhere the header ends there
-        yield from _of_part(raw, part, is_daticert)
+        yield from _of_names(part)
+        if part.type.startswith("multipart/"):
+            if _may_hold_certification(raw, part) and _holds_certification(raw, part, is_daticert):
+                yield "nested-certification"
+        elif part is certification:
+            if not _is_encoded_plainly(raw, part):
+                yield "daticert-odd-encoding"
+            if POSTACERT_NAME in _names(part):
+                yield "part-names-differ"
+        elif _encoding(part) not in _AS_IS and (part.type == "message/rfc822" or POSTACERT_NAME in _names(part)):
+            yield "original-encoded"  # RFC 2046 5.2.1 forbids it, and readers differ in taking it off
     if content.fields.malformed:
         yield "part-field-malformed"
 
 
 def _of_fields(entity: Entity) -> Iterator[str]:
-    if any(len(entity.fields.all(name)) > 1 for name in _ONCE):
-        yield "part-field-repeated"
     if entity.fields.bare_cr:
         yield "part-field-malformed"
-    values = [value for name in _STRUCTURED if (value := entity.fields.first(name)) is not None]
-    if not all(map(_is_plain, values)):
-        yield "part-parameter-unclear"
+    for name in _ONCE:
+        values = entity.fields.values.get(name)
+        if values is None:
+            continue
+        if len(values) > 1:
+            yield "part-field-repeated"
+        if name in _STRUCTURED and not _is_plain(values[0]):
+            yield "part-parameter-unclear"
 
 
 def _is_plain(value: bytes) -> bool:
-    """Whether every reader cuts this field alike, and no parameter stands twice, in whichever form."""
-    if len(value) > _LONGEST or _PLAIN.fullmatch(value) is None:
+    """Whether every reader cuts this field alike."""
+    return len(value) <= _LONGEST and _is_cut_alike(value)
+
+
+@lru_cache(maxsize=1024)  # receipts repeat the same few values
+def _is_cut_alike(value: bytes) -> bool:
+    """Whether it follows the grammar, and no parameter stands twice, in whichever form."""
+    if _PLAIN.fullmatch(value) is None:
         return False
     plain: set[bytes] = set()
     extended: set[bytes] = set()
@@ -82,32 +110,29 @@ def _is_plain(value: bytes) -> bool:
     return plain.isdisjoint(extended)
 
 
-def _of_part(raw: bytes, part: Entity, is_daticert: Callable[[Entity], bool]) -> Iterator[str]:
-    composite = part.type.startswith("multipart/")
+def _of_names(part: Entity) -> Iterator[str]:
+    """Two names of one part, or one of them on what can't be what it says."""
     names = _names(part)
-    if len(names) > 1 and not names.isdisjoint(_NAMES):
+    if names.isdisjoint(_NAMES):
+        return
+    composite = part.type.startswith("multipart/")
+    is_text = not composite and not part.type.startswith("message/")
+    if len(names) > 1 or composite or (not is_text and POSTACERT_NAME not in names):
         yield "part-names-differ"
-    holds_text = composite or part.type.startswith("message/")
-    if (holds_text and not names.isdisjoint(DATICERT_NAMES)) or (composite and POSTACERT_NAME in names):
-        yield "part-names-differ"
-    if composite:
-        if _holds_certification(raw, part, is_daticert):
-            yield "nested-certification"
-    elif is_daticert(part):
-        if POSTACERT_NAME in names:
-            yield "part-names-differ"
-        if not _is_encoded_plainly(raw, part):
-            yield "daticert-odd-encoding"
-    elif (part.type == "message/rfc822" or POSTACERT_NAME in names) and _encoding(part) not in _AS_IS:
-        yield "original-encoded"  # RFC 2046 5.2.1 forbids it, and readers differ in taking it off
 
 
-def _names(part: Entity) -> set[str]:
+def _names(part: Entity) -> frozenset[str]:
     """The names of both fields, lower-case."""
-    nothing = Parametrised("", {})
-    disposition = parametrised(part.fields.first(b"content-disposition"))
-    both = (fields.filename(disposition, nothing), fields.filename(nothing, part.content_type))
-    return {name.lower() for name in both if name is not None}
+    disposition, content_type = part.fields.first(b"content-disposition"), part.fields.first(b"content-type")
+    if len(disposition or b"") + len(content_type or b"") > _LONGEST:
+        return _names_in.__wrapped__(disposition, content_type)  # hostile, and not worth the memory
+    return _names_in(disposition, content_type)
+
+
+@lru_cache(maxsize=512)
+def _names_in(disposition: bytes | None, content_type: bytes | None) -> frozenset[str]:
+    both = (filename(parametrised(disposition), _NOTHING), filename(_NOTHING, parametrised(content_type)))
+    return frozenset(name.lower() for name in both if name is not None)
 
 
 def _encoding(entity: Entity) -> bytes:
@@ -140,6 +165,14 @@ def _is_cut_plainly(raw: bytes, multipart: Entity) -> bool:
             return False
         at = raw.find(delimiter, after, body.end)
     return False
+
+
+def _may_hold_certification(raw: bytes, multipart: Entity) -> bool:
+    """False for the texts that a provider writes for people: there no part has a name, or a type that matters."""
+    if multipart.body.end - multipart.body.start > _LONGEST_TEXT or multipart.type == "multipart/digest":
+        return True
+    within = multipart.body.of(raw).lower()
+    return b"name" in within or b"xml" in within or b"message" in within or b"digest" in within
 
 
 def _holds_certification(raw: bytes, multipart: Entity, is_daticert: Callable[[Entity], bool]) -> bool:

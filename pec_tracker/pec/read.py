@@ -8,7 +8,7 @@ Structure decides, never a header, a subject or a file's name elsewhere in the t
 4. What the (unsigned) headers say otherwise than the daticert is a warning.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -186,13 +186,16 @@ def _read(raw: bytes) -> Mail:
     parts = _parts(raw, content) if content.type == "multipart/mixed" else ()
     if len(parts) >= mime.MAX_CHILDREN:
         warnings.append("too-many-parts")  # what follows is not looked at
-    daticert = _daticert(raw, parts, warnings)
+    holder = _certification(raw, parts, warnings)
+    daticert = None if holder is None else _daticert(raw, holder, warnings)
     evidence = _rem(raw, parts or (content,)) if daticert is None else _rem(raw, parts)
     original = _original(raw, parts, warnings)
     kind = _kind(headers, daticert, evidence, warnings)
     _note_claims(kind, headers, daticert, original, warnings)
-    faults = () if daticert is None else _faults(raw, outer, content, parts, daticert, warnings)
-    if daticert is not None:
+    faults: tuple[str, ...] = ()
+    if daticert is not None and holder is not None:
+        departures = layout.faults(raw, outer, content, parts, holder, lambda part: _is_daticert(raw, part))
+        faults = _faults(daticert, warnings, departures)
         warnings.extend((*daticert.warnings, *faults))
     return Mail(kind, headers, daticert, evidence, signed, original, tuple(dict.fromkeys(warnings)), faults)
 
@@ -285,14 +288,16 @@ def _inside(raw: bytes, found: Entity) -> Iterator[Entity]:
 # --- what a signed multipart/mixed holds ---
 
 
-def _daticert(raw: bytes, parts: tuple[Entity, ...], warnings: list[str]) -> Daticert | None:
-    """The certification data among the direct parts; two of them are none, because which one counts is a guess."""
+def _certification(raw: bytes, parts: tuple[Entity, ...], warnings: list[str]) -> Entity | None:
+    """The part that holds the certification data; two of them are none, because which one counts is a guess."""
     found = [part for part in parts if _is_daticert(raw, part)]
     if len(found) > 1:
         warnings.append("two-daticert")
-    if len(found) != 1:
-        return None
-    read = _examined(raw, found[0])
+    return found[0] if len(found) == 1 else None
+
+
+def _daticert(raw: bytes, part: Entity, warnings: list[str]) -> Daticert | None:
+    read = _examined(raw, part)
     if isinstance(read, Refusal):
         warnings.append(read.value)
         return None
@@ -350,20 +355,12 @@ def _is_postacert(part: Entity) -> bool:
     return not part.type.startswith("multipart/") and (part.filename or "").lower() == POSTACERT_NAME
 
 
-def _faults(
-    raw: bytes,
-    outer: Entity,
-    content: Entity,
-    parts: tuple[Entity, ...],
-    daticert: Daticert,
-    warnings: list[str],
-) -> tuple[str, ...]:
-    """What forbids that the certification data counts, each name once."""
+def _faults(daticert: Daticert, warnings: list[str], departures: Iterable[str]) -> tuple[str, ...]:
+    """What forbids that the certification data counts, each name once; `departures` are those of the mail's layout."""
     told = [warning for warning in warnings if warning in _FAULTS]
-    laid_out = [*layout.faults(raw, outer, content, parts, lambda part: _is_daticert(raw, part))]
     if "original-undecodable" in told:
-        laid_out = [fault for fault in laid_out if fault != "original-encoded"]  # said already, and more
-    return tuple(dict.fromkeys((*daticert.faults, *told, *laid_out)))
+        departures = [name for name in departures if name != "original-encoded"]  # said already, and more
+    return tuple(dict.fromkeys((*daticert.faults, *told, *departures)))
 
 
 # --- which kind ---
