@@ -40,7 +40,7 @@ _BUNDLES: Final = (
 )
 # Reading every root of a store in full takes longer than verifying: the names are looked for in the bytes first.
 _ROOT_NAMES: Final = tuple(authority.root_common_name.encode() for authority in PEC_AUTHORITIES)
-_PEM: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_PEM_EDGE: Final = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]{1,64})-----")
 # Attributes of the provider directory (RFC 6109 4.5) and of directories in general that hold a certificate.
 _LDIF_CERTIFICATES: Final = frozenset({b"providercertificate", b"usercertificate", b"cacertificate"})
 _LARGEST: Final = 32 * 1024 * 1024
@@ -221,12 +221,17 @@ def _sum(parts: Iterable[_Found]) -> _Found:
 
 def _pem_blocks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Each PEM block's label with its bytes; blocks that are not base64 are passed over, keys are never looked at."""
-    for block in _PEM.finditer(content):
-        if not block[1].endswith(b"KEY"):
+    begun: re.Match[bytes] | None = None
+    for edge in _PEM_EDGE.finditer(content):  # each byte is looked at once, however many blocks are never closed
+        if edge[1] == b"BEGIN":
+            begun = edge
+        elif begun is not None and begun[2] == edge[2] and not edge[2].endswith(b"KEY"):
             try:
-                yield block[1], base64.b64decode(block[2])
+                yield edge[2], base64.b64decode(content[begun.end() : edge.start()])
             except binascii.Error:
                 continue
+            finally:
+                begun = None
 
 
 def _ldif_certificates(content: bytes) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ Safe: no document type, no entities, no network, at most 2 MB.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
@@ -12,11 +13,12 @@ from typing import Final
 
 from lxml import etree
 
+from pec_tracker.pec import grammar
 from pec_tracker.pec.evidence import CertifiedRecipient, bare_id
 from pec_tracker.pec.standard import Errore, RecipientType
 
 MAX_SIZE: Final = 2 * 1024 * 1024
-MAX_RECIPIENTS: Final = 10_000
+MAX_RECIPIENTS: Final = 1_000  # twice as many as any provider takes
 
 ROOT: Final = "postacert"
 
@@ -25,8 +27,10 @@ _ERROR_CODE = re.compile(r"\s*([0-9]\.[0-9]{1,3}\.[0-9]{1,3})(?!\.?[0-9])")
 _DAY = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
 _TIME = re.compile(r"([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2}))?")
 _ZONE = re.compile(r"([+-])([0-9]{2})[:,.]?([0-9]{2})")
-_PRETTY_BLANKS = re.compile(r"\A[ \t]*\n\s*|\s*\n[ \t]*\Z")
-_BLANK: Final = b" \t\r\n"
+_PADDING: Final = b" \t\r\n\x00"
+_DECLARED: Final = re.compile(rb"encoding\s*=\s*[\"']([A-Za-z0-9._-]+)")
+_DECLARATION: Final = 6  # it begins before, behind a byte order mark
+_COMMENT: Final = re.compile(rb"<\x00?(?:!\x00?-|\?)")  # or an instruction; in UTF-16 too
 
 
 class Refusal(StrEnum):
@@ -94,12 +98,20 @@ def examine(xml: bytes) -> Daticert | Refusal:
         return Refusal.NO_IDENTIFIERS
     detail = facts.text("errore-esteso")
     issued_at, issued_text = _issued(facts.one("data"), warnings)
+    sender = header.text("mittente")
+    faults = [*grammar.faults(root), *_document_faults(xml, root, odd="daticert-encoding" in warnings)]
+    if issued_at is None:
+        faults.append("daticert-without-time")
+    if sender is None:
+        faults.append("daticert-without-sender")
+    if len(header.all("destinatari")) > MAX_RECIPIENTS:
+        faults.append("daticert-too-many-recipients")
     return Daticert(
         tipo=tipo,
         error=_error(root, warnings),
         error_code=error_code(detail),
         error_detail=detail,
-        sender=header.text("mittente"),
+        sender=sender,
         recipients=_recipients(header),
         replies=header.text("risposte"),
         subject=_subject(header.one("oggetto")),
@@ -112,7 +124,40 @@ def examine(xml: bytes) -> Daticert | Refusal:
         recipient=facts.text("consegna"),
         taken_by=tuple(text for one in facts.all("ricezione") if (text := _text(one)) is not None),
         warnings=tuple(dict.fromkeys(warnings)),
+        faults=tuple(dict.fromkeys(faults)),
     )
+
+
+# What XML parsers read alike, as far as certification data goes. In UTF-7 a sign such as `+` is a letter's beginning.
+_ENCODINGS: Final = frozenset(
+    {"utf-8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16", "utf-16le", "utf-16be"}
+)
+
+
+def _document_faults(xml: bytes, root: "etree._Element", *, odd: bool) -> Iterator[str]:
+    """Where another reader could read other letters in what decides: `odd` bytes were read as another encoding than
+    they claim, or a byte order mark and the declaration say different things, or a comment cuts a text in two.
+    """
+    document = root.getroottree().docinfo
+    declared = (document.encoding or "utf-8").lower()
+    if declared not in _ENCODINGS:
+        yield "daticert-unknown-encoding"
+    if (odd or _mark_differs(xml.lstrip(_PADDING))) and not all(map(str.isascii, grammar.deciding_texts(root))):
+        yield "daticert-encoding"
+    if document.xml_version not in (None, "1.0"):
+        yield "daticert-xml-version"  # XML 1.1 has other line ends, and letters that 1.0 forbids
+    if _COMMENT.search(xml, _DECLARATION) is not None:
+        whole = xml_root(_stripped(xml), "iso-8859-15" if odd else None, whole=True)
+        if whole is None or grammar.is_split(whole):
+            yield "daticert-split-text"
+
+
+def _mark_differs(xml: bytes) -> bool:
+    """Whether a byte order mark says UTF-8 and the declaration another encoding: some parsers follow the one."""
+    if not xml.startswith(b"\xef\xbb\xbf"):
+        return False
+    declared = _DECLARED.search(xml, 3, 200)
+    return declared is not None and declared[1].lower() not in (b"utf-8", b"us-ascii", b"ascii")
 
 
 def error_code(detail: str | None) -> str | None:
@@ -121,8 +166,11 @@ def error_code(detail: str | None) -> str | None:
     return found[1] if found else None
 
 
-def xml_root(xml: bytes, encoding: str | None = None) -> "etree._Element | None":
-    """The root element of untrusted XML; None where it is not well-formed. `encoding` overrides what it declares."""
+def xml_root(xml: bytes, encoding: str | None = None, *, whole: bool = False) -> "etree._Element | None":
+    """The root element of untrusted XML; None where it is not well-formed. `encoding` overrides what it declares.
+
+    Comments and processing instructions are left out, but for a `whole` document.
+    """
     # One parser each: lxml makes threads that share one wait for each other.
     parser = etree.XMLParser(
         resolve_entities=False,
@@ -130,8 +178,8 @@ def xml_root(xml: bytes, encoding: str | None = None) -> "etree._Element | None"
         load_dtd=False,
         dtd_validation=False,
         huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
+        remove_comments=not whole,
+        remove_pis=not whole,
         encoding=encoding,
     )
     try:
@@ -143,12 +191,6 @@ def xml_root(xml: bytes, encoding: str | None = None) -> "etree._Element | None"
 def has_doctype(root: "etree._Element") -> bool:
     """Whether the document has a document type: entities and default attributes may come from it."""
     return root.getroottree().docinfo.internalDTD is not None
-
-
-def local_name(element: "etree._Element") -> str:
-    """The element's name without its namespace."""
-    tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
 def _root(xml: bytes, warnings: list[str]) -> "etree._Element | Refusal":
@@ -163,14 +205,14 @@ def _root(xml: bytes, warnings: list[str]) -> "etree._Element | Refusal":
         return Refusal.NOT_XML
     if has_doctype(root):
         return Refusal.DOCTYPE
-    return root if local_name(root) == ROOT else Refusal.NOT_POSTACERT
+    return root if grammar.local_name(root) == ROOT else Refusal.NOT_POSTACERT
 
 
 def _stripped(xml: bytes) -> bytes:
     """Without blanks and NUL around, which a decoder of base64 may leave; UTF-16, where NUL is half a letter, as is."""
     if xml[:2] in (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<"):
         return xml
-    return xml.strip(_BLANK + b"\x00")
+    return xml.strip(_PADDING)
 
 
 def _is_utf8(xml: bytes) -> bool:
@@ -189,14 +231,14 @@ class _Section:
     def __init__(self, root: "etree._Element", name: str, warnings: list[str]) -> None:
         self._warnings = warnings
         self._children: dict[str, list[etree._Element]] = {}
-        sections = [child for child in root if local_name(child) == name]
+        sections = [child for child in root if grammar.local_name(child) == name]
         if not sections:
             warnings.append(f"daticert-without-{name}")
             return
         if len(sections) > 1:
             warnings.append("daticert-duplicate-element")
         for child in sections[0]:
-            self._children.setdefault(local_name(child), []).append(child)
+            self._children.setdefault(grammar.local_name(child), []).append(child)
 
     def all(self, name: str) -> "list[etree._Element]":
         return self._children.get(name, [])
@@ -217,16 +259,11 @@ class _Section:
 def _text(element: "etree._Element | None") -> str | None:
     if element is None:
         return None
-    return _blank_is_none(_whole_text(element))
-
-
-def _whole_text(element: "etree._Element") -> str:
-    """All text inside, that of elements inside too: an unescaped `<b>` in a subject loses no word."""
-    return (element.text or "") if len(element) == 0 else "".join(map(str, element.itertext()))
+    return _blank_is_none(grammar.text_of(element))
 
 
 def _blank_is_none(text: str | None) -> str | None:
-    return (text.strip() or None) if text else None
+    return (text.strip(grammar.BLANKS) or None) if text else None
 
 
 def _attribute(element: "etree._Element | None", name: str) -> str | None:
@@ -235,7 +272,12 @@ def _attribute(element: "etree._Element | None", name: str) -> str | None:
 
 def _subject(element: "etree._Element | None") -> str | None:
     """`oggetto` as written, less the line breaks of pretty-printing around it; empty is a subject too."""
-    return None if element is None else _PRETTY_BLANKS.sub("", _whole_text(element))
+    if element is None:
+        return None
+    text = grammar.text_of(element)
+    if text.lstrip(" \t").startswith("\n"):
+        text = text.lstrip()
+    return text.rstrip() if text.rstrip(" \t").endswith("\n") else text
 
 
 def _reference(text: str | None) -> str | None:
@@ -269,7 +311,7 @@ def _issued(moment: "etree._Element | None", warnings: list[str]) -> tuple[datet
     if moment is None:
         warnings.append("date-missing")
         return None, None
-    parts = {local_name(child): _text(child) or "" for child in reversed(moment)}
+    parts = {grammar.local_name(child): _text(child) or "" for child in reversed(moment)}
     day, time = parts.get("giorno", ""), parts.get("ora", "")
     zone = _attribute(moment, "zona")
     words = " ".join(filter(None, (day, time, zone))) or None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from itertools import chain, islice
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -22,6 +23,8 @@ MAX_BLOCK: Final = 8 * 1024 * 1024
 # A single value past this is cut: 20,000 addresses fit.
 MAX_VALUE: Final = 1024 * 1024
 MAX_IDS: Final = 1_000
+# Of one list of addresses; no provider takes more than 500 recipients, and nobody reads more.
+MAX_ADDRESSES: Final = 20_000
 # Header blocks up to this size are remembered for a while: a provider's is 2 to 8 kB.
 MAX_REMEMBERED: Final = 16 * 1024
 
@@ -51,6 +54,8 @@ WANTED: Final = frozenset(
 )
 
 _NAME = re.compile(rb"[!-9;-~]+[ \t]*")  # RFC 5322 3.6.8, and the blanks before the colon of 4.5
+# A line that is neither a field, nor the continuation of one, nor blank; the blanks before a colon are obsolete.
+_MALFORMED = re.compile(rb"\n(?![\r\n \t])(?![!-9;-~]++:)(?=.)", re.DOTALL)
 _WORD = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]*)\?=")  # RFC 2047 2
 _PARAMETER = re.compile(r';\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.?)*(?:"|\Z)|[^;\s]*)', re.DOTALL)  # RFC 2045 5.1
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -67,12 +72,15 @@ _NOT_CHARSETS: Final = frozenset({"unicode_escape", "raw_unicode_escape", "punyc
 class Fields:
     """The wanted fields of one header block: lower-case name to values, unfolded, in order.
 
-    `any` says whether there is a header field at all, wanted or not; `cut` that the block was longer than is read.
+    `any` says whether there is a header field at all, wanted or not; `cut` that the block was longer than is read;
+    `malformed` that a line is no field (RFC 5322 2.2), `bare_cr` that a CR stands without its LF.
     """
 
     values: Mapping[bytes, list[bytes]]
     any: bool
     cut: bool = False
+    malformed: bool = False
+    bare_cr: bool = False
 
     def first(self, name: bytes) -> bytes | None:
         """The first value of the field; None without one."""
@@ -133,7 +141,9 @@ def _cut_fields(block: bytes) -> Fields:
             current = [value]
             kept.setdefault(name, []).append(current)
     values = {name: [_unfolded(lines) for lines in found] for name, found in kept.items()}
-    return Fields(values, seen, len(block) > MAX_BLOCK)
+    malformed = block.startswith((b" ", b"\t")) or _MALFORMED.search(b"\n" + block) is not None
+    bare_cr = block.count(b"\r") != block.count(b"\r\n")
+    return Fields(values, seen, len(block) > MAX_BLOCK, malformed, bare_cr)
 
 
 _recently_cut = lru_cache(maxsize=64)(_cut_fields)
@@ -219,14 +229,17 @@ def _codec(charset: str) -> str | None:
 
 
 def addresses(values: Iterable[bytes]) -> tuple[str, ...]:
-    """The addresses of address lists (From, To, Cc), as written, without names, comments and groups."""
-    return tuple(address for value in values for address in _addresses(_eight_bit(value)))
+    """The addresses of address lists (From, To, Cc), as written, without names, comments and groups; the first
+    MAX_ADDRESSES of them.
+    """
+    return tuple(islice((address for value in values for address in _addresses(_eight_bit(value))), MAX_ADDRESSES))
 
 
 def _addresses(text: str) -> Iterator[str]:
     angle: str | None = None
     words: list[str] = []
-    for token in (*_ADDRESS_TOKEN.findall(text), ","):
+    tokens = (found[0] for found in _ADDRESS_TOKEN.finditer(text))
+    for token in chain(tokens, ","):
         if token in (",", ";", ":"):
             address = angle if angle is not None else "".join(words).strip()
             # A group's name and a list of nobody have no @; what has blanks inside is a name without its address.

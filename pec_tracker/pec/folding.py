@@ -7,6 +7,7 @@ from itertools import chain, islice
 
 MAX_WORDS = 20_000  # of one mail; beyond, a text is no longer something that a person looks for
 MAX_WORD = 100
+MAX_FOLDED = 20_000  # letters: one may decompose into 18 (U+FDFA), and a subject may be of a megabyte
 MAX_LETTERS = 200_000  # of all words together: a tsvector holds 1 MB (PostgreSQL 12.11)
 
 _WORD = re.compile(r"[\w@.+\-]+")
@@ -17,10 +18,13 @@ _SEPARATED = bytes(code if code > 127 or chr(code).isalnum() or chr(code) in _ED
 
 
 def fold(words: str) -> str:
-    """*words* without case and accents: `Però` and `PERO` become `pero`."""
+    """*words* without case and accents: `Però` and `PERO` become `pero`.
+
+    Beyond ASCII, of the first MAX_FOLDED letters.
+    """
     if words.isascii():
         return words.lower()
-    decomposed = unicodedata.normalize("NFKD", words)
+    decomposed = unicodedata.normalize("NFKD", words[:MAX_FOLDED])
     return "".join(character for character in decomposed if not unicodedata.combining(character)).casefold()
 
 
@@ -32,8 +36,13 @@ def cut(texts: Iterable[str | None]) -> list[str]:
         if written.isascii():
             _add(words, written.lower().decode("ascii"))
         else:
-            for folded in _WORD.findall(fold(written.decode("utf-8"))):
-                _add(words, folded)
+            # Scripts without blanks between words make long runs: each is folded a piece at a time.
+            text = written.decode("utf-8")
+            for at in range(0, len(text), MAX_FOLDED):
+                for folded in _WORD.findall(fold(text[at : at + MAX_FOLDED])):
+                    _add(words, folded)
+                if len(words) >= MAX_WORDS:
+                    break
         if len(words) >= MAX_WORDS:
             break
     return list(_within_letters(islice(words, MAX_WORDS)))

@@ -22,7 +22,8 @@ MAX_NEAR_DELIMITERS: Final = 100_000
 _CHUNK: Final = 1024 * 1024
 _BLANK_LINE = re.compile(rb"\n\r?\n")  # stops at the end of the headers, so it never runs over a body
 _AFTER_DELIMITER = re.compile(rb"(--)?[ \t]*(?:\r?\n|\r?\Z)")  # RFC 2046 5.1.1: transport padding
-_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_NOT_BASE64 = bytes(set(range(256)) - set(_BASE64 + b"="))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,15 @@ def decoded(raw: bytes, part: Entity) -> bytes | None:
     if part.encoding == "quoted-printable":
         return binascii.a2b_qp(view)
     return bytes(view)
+
+
+def is_plain_base64(raw: bytes, part: Entity) -> bool:
+    """Whether the body is base64 to the letter: blanks between lines, padding at the end alone. What else stands there
+    some decoders pass over, and others stop at.
+    """
+    text = part.body.of(raw).translate(None, b" \t\r\n")
+    kept = text.rstrip(b"=")
+    return len(text) % 4 == 0 and len(text) - len(kept) <= 2 and not kept.translate(None, _BASE64)
 
 
 def decoded_chunks(raw: bytes, part: Entity) -> Iterator[bytes]:

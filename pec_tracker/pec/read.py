@@ -8,13 +8,13 @@ Structure decides, never a header, a subject or a file's name elsewhere in the t
 4. What the (unsigned) headers say otherwise than the daticert is a warning.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from pec_tracker.pec import daticert as certification
-from pec_tracker.pec import fields, mime, rem
+from pec_tracker.pec import fields, layout, mime, rem
 from pec_tracker.pec.daticert import Daticert, Refusal
 from pec_tracker.pec.evidence import Evidence, Signer, Verdict, bare_id
 from pec_tracker.pec.fields import Fields
@@ -22,7 +22,6 @@ from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.mime import Entity, SignedParts, Span
 from pec_tracker.pec.rem import RemEvidence
 from pec_tracker.pec.standard import (
-    DATICERT_NAME,
     KIND_OF_TIPO,
     PKCS7_PROTOCOLS,
     POSTACERT_NAME,
@@ -34,6 +33,9 @@ from pec_tracker.pec.standard import (
 
 # Encoded, the largest daticert that is read (2 MB) takes less than this; more is not even decoded.
 MAX_ENCODED_XML: Final = 4 * certification.MAX_SIZE
+# A mail with more addresses is not read further: no provider takes more than 500 recipients, and each costs rows.
+MAX_ADDRESSES: Final = 2_000
+MAX_SHOWN: Final = 100  # of those, for the list of what could not be read
 # How far down an ordinary mail is searched for a wrapped PEC, and how many of its parts are looked at.
 MAX_WRAPPED_DEPTH: Final = 4
 MAX_WRAPPED_PARTS: Final = 100
@@ -42,7 +44,7 @@ MAX_WRAPPED_PARTS: Final = 100
 X_REBUILT: Final = "X-PEC-Tracker-Rebuilt"
 
 _XML_TYPES: Final = frozenset({"application/xml", "text/xml"})
-_DATICERT_NAMES: Final = frozenset({DATICERT_NAME, "certdata.xml"})  # RFC 6109 4.3.3 has the second; never seen
+_FAULTS: Final = frozenset({"header-cut", "two-originals", "original-undecodable", "too-many-parts"})
 _OPAQUE_TYPES: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 
 
@@ -70,6 +72,7 @@ class Headers:
 class Mail:
     """One mail, read. `warnings` are stable names (`two-daticert`), each explained where it is raised.
 
+    `faults` are those of them that forbid that the mail certifies: in its certification data, or in how it is laid out.
     `original` is the enclosed postacert.eml, decoded, where there is one. `headers` is None for a mail without any.
     """
 
@@ -80,6 +83,7 @@ class Mail:
     signed: SignedParts | None
     original: bytes | None
     warnings: tuple[str, ...]
+    faults: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str | None:
@@ -159,7 +163,7 @@ def evidence_of(
         enclosed=enclosed,
         signer=signer,
         arrived_at=arrived_at,
-        faults=certified.faults,
+        faults=mail.faults,
     )
 
 
@@ -168,6 +172,8 @@ def _read(raw: bytes) -> Mail:
     if not outer.fields.any:
         return _without_content(None, "no-header" if raw else "empty")
     headers = _headers(outer.fields)
+    if _recipients(headers) > MAX_ADDRESSES:
+        return _without_content(_within_budget(headers), "too-many-addresses")
     warnings = ["header-cut"] if outer.fields.cut else []
     if outer.fields.first(X_REBUILT.lower().encode()) is not None:
         warnings.append("rebuilt-from-msg")
@@ -178,18 +184,38 @@ def _read(raw: bytes) -> Mail:
         warnings.append("signed-without-parts")  # it says so, but there is no boundary, or nothing after it
     content = mime.entity(raw, signed.content if signed else Span(len(raw), len(raw)))
     parts = _parts(raw, content) if content.type == "multipart/mixed" else ()
-    daticert = _daticert(raw, parts, warnings)
+    if len(parts) >= mime.MAX_CHILDREN:
+        warnings.append("too-many-parts")  # what follows is not looked at
+    holder = _certification(raw, parts, warnings)
+    daticert = None if holder is None else _daticert(raw, holder, warnings)
     evidence = _rem(raw, parts or (content,)) if daticert is None else _rem(raw, parts)
     original = _original(raw, parts, warnings)
     kind = _kind(headers, daticert, evidence, warnings)
     _note_claims(kind, headers, daticert, original, warnings)
-    if daticert is not None:
-        warnings.extend(daticert.warnings)
-    return Mail(kind, headers, daticert, evidence, signed, original, tuple(dict.fromkeys(warnings)))
+    faults: tuple[str, ...] = ()
+    if daticert is not None and holder is not None:
+        departures = layout.faults(raw, outer, content, parts, holder, lambda part: _is_daticert(raw, part))
+        faults = _faults(daticert, warnings, departures)
+        warnings.extend((*daticert.warnings, *faults))
+    return Mail(kind, headers, daticert, evidence, signed, original, tuple(dict.fromkeys(warnings)), faults)
 
 
 def _without_content(headers: Headers | None, *warnings: str) -> Mail:
     return Mail(Kind.UNREADABLE, headers, None, (), None, None, warnings)
+
+
+def _recipients(headers: Headers) -> int:
+    return len(headers.from_addresses) + len(headers.to_addresses) + len(headers.cc_addresses)
+
+
+def _within_budget(headers: Headers) -> Headers:
+    """Without the addresses that nobody will read."""
+    return replace(
+        headers,
+        from_addresses=headers.from_addresses[:MAX_SHOWN],
+        to_addresses=headers.to_addresses[:MAX_SHOWN],
+        cc_addresses=headers.cc_addresses[:MAX_SHOWN],
+    )
 
 
 def _headers(found: Fields) -> Headers:
@@ -262,14 +288,16 @@ def _inside(raw: bytes, found: Entity) -> Iterator[Entity]:
 # --- what a signed multipart/mixed holds ---
 
 
-def _daticert(raw: bytes, parts: tuple[Entity, ...], warnings: list[str]) -> Daticert | None:
-    """The certification data among the direct parts; two of them are none, because which one counts is a guess."""
+def _certification(raw: bytes, parts: tuple[Entity, ...], warnings: list[str]) -> Entity | None:
+    """The part that holds the certification data; two of them are none, because which one counts is a guess."""
     found = [part for part in parts if _is_daticert(raw, part)]
     if len(found) > 1:
         warnings.append("two-daticert")
-    if len(found) != 1:
-        return None
-    read = _examined(raw, found[0])
+    return found[0] if len(found) == 1 else None
+
+
+def _daticert(raw: bytes, part: Entity, warnings: list[str]) -> Daticert | None:
+    read = _examined(raw, part)
     if isinstance(read, Refusal):
         warnings.append(read.value)
         return None
@@ -280,7 +308,7 @@ def _is_daticert(raw: bytes, part: Entity) -> bool:
     """By its name, whatever its type (seen: octet-stream); nameless or otherwise named, by an XML type and its root."""
     if part.type.startswith("multipart/") or part.type == "message/rfc822":
         return False
-    if (part.filename or "").lower() in _DATICERT_NAMES:
+    if (part.filename or "").lower() in layout.DATICERT_NAMES:
         return True
     if part.type not in _XML_TYPES:
         return False
@@ -325,6 +353,14 @@ def _original(raw: bytes, parts: tuple[Entity, ...], warnings: list[str]) -> byt
 
 def _is_postacert(part: Entity) -> bool:
     return not part.type.startswith("multipart/") and (part.filename or "").lower() == POSTACERT_NAME
+
+
+def _faults(daticert: Daticert, warnings: list[str], departures: Iterable[str]) -> tuple[str, ...]:
+    """What forbids that the certification data counts, each name once; `departures` are those of the mail's layout."""
+    told = [warning for warning in warnings if warning in _FAULTS]
+    if "original-undecodable" in told:
+        departures = [name for name in departures if name != "original-encoded"]  # said already, and more
+    return tuple(dict.fromkeys((*daticert.faults, *told, *departures)))
 
 
 # --- which kind ---

@@ -9,7 +9,8 @@ from typing import Final
 
 from lxml import etree
 
-from pec_tracker.pec.daticert import has_doctype, local_name, xml_root
+from pec_tracker.pec.daticert import has_doctype, xml_root
+from pec_tracker.pec.grammar import local_name
 
 MAX_SIZE: Final = 2 * 1024 * 1024
 

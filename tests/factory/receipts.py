@@ -226,7 +226,7 @@ def receipt(
     return wrapped(
         [*outer, *headers],
         content,
-        signers=_default_signers(issued_at) if signers is None else signers,
+        signers=default_signers(issued_at) if signers is None else signers,
         signature=signature,
         certificates=certificates,
         indefinite=indefinite,
@@ -253,7 +253,7 @@ def anomaly_envelope(
         "X-Trasporto: errore",
     ]
     content = signed_content("Attenzione: si è verificata un'anomalia.", daticert=None, original=received)
-    return wrapped(outer, content, signers=_default_signers(issued_at) if signers is None else signers)
+    return wrapped(outer, content, signers=default_signers(issued_at) if signers is None else signers)
 
 
 def signed_content(text: str, *, daticert: bytes | None, original: bytes | None) -> bytes:
@@ -331,7 +331,7 @@ def wrapped(
     return top + joined(opening) + b"\r\nThis is an S/MIME signed message\r\n" + between(boundary, [content, part])
 
 
-def _default_signers(issued_at: datetime) -> tuple[cms.Signer, ...]:
+def default_signers(issued_at: datetime) -> tuple[cms.Signer, ...]:
     return (cms.Signer(provider_identity(), signed_at=issued_at + timedelta(seconds=1)),)
 
 

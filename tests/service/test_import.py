@@ -165,7 +165,7 @@ def signed_with(line: bytes) -> bytes:
     content = receipts.signed_content("Ricevuta.", daticert=receipts.daticert_xml("accettazione"), original=None)
     content = content.replace(b"Ricevuta.", b"Ricevuta.\r\n" + line + b"Roma", 1)
     headers = ["From: posta-certificata@pec.example", f"To: {OWNER}", "X-Ricevuta: accettazione", "Subject: x"]
-    return receipts.wrapped(headers, content, signers=receipts._default_signers(receipts.ISSUED_AT))
+    return receipts.wrapped(headers, content, signers=receipts.default_signers(receipts.ISSUED_AT))
 
 
 @pytest.mark.parametrize("line", [b"From ", b">From ", b">>From "])

@@ -1,0 +1,161 @@
+"""Could two readers of a daticert.xml understand it differently? What RFC 6109 4.4 allows once must stand once.
+
+The reader is tolerant: stray text, unknown elements and missing ones stop nothing. But where one reader takes the first
+of two elements and another the last, where one looks at namespaces and another does not, what is certified is a guess.
+Each such departure is a fault: the mail is kept and shown, and it does not count.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+from lxml import etree
+
+from pec_tracker.pec.standard import TIPO_ALIASES, Errore, ReceiptForm, RecipientType, Tipo
+
+# Where each element stands: the local names from the root, which is left out, down to what holds it.
+_PLACES: Final[dict[str, tuple[str, ...] | None]] = {
+    "intestazione": (),
+    "dati": (),
+    "mittente": ("intestazione",),
+    "destinatari": ("intestazione",),
+    "risposte": ("intestazione",),
+    "oggetto": ("intestazione",),
+    "gestore-emittente": ("dati",),
+    "data": ("dati",),
+    "giorno": ("dati", "data"),
+    "ora": ("dati", "data"),
+    "identificativo": ("dati",),
+    "msgid": ("dati",),
+    "ricevuta": ("dati",),
+    "consegna": ("dati",),
+    "ricezione": ("dati",),
+    "errore-esteso": ("dati",),
+    "postacert": None,  # the root alone
+}
+_REPEATED: Final = frozenset({"destinatari", "ricezione"})
+_HOLDERS: Final = frozenset({"intestazione", "dati", "data", "postacert"})  # all others hold text alone
+_ADDRESSES: Final = frozenset({"mittente", "destinatari", "consegna"})
+_IDS: Final = frozenset({"identificativo", "msgid"})
+# Who, to whom, when, about which message.
+_DECIDING: Final = frozenset({*_ADDRESSES, *_IDS, "gestore-emittente", "giorno", "ora", "ricezione"})
+_ATTRIBUTES: Final = frozenset({"tipo", "errore", "zona"})
+_TOKENS: Final[dict[tuple[str, str], frozenset[str]]] = {
+    ("postacert", "tipo"): frozenset({*Tipo, *TIPO_ALIASES}),
+    ("postacert", "errore"): frozenset(Errore),
+    ("destinatari", "tipo"): frozenset(RecipientType),
+    ("ricevuta", "tipo"): frozenset(ReceiptForm),
+}
+BLANKS: Final = " \t\r\n"  # what is white space to XML (XML 1.0 2.3); other blanks are letters
+_SEPARATORS: Final = frozenset(" \t\r\n,;<>")
+
+
+def local_name(element: "etree._Element") -> str:
+    """The element's name without its namespace."""
+    tag = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def faults(root: "etree._Element") -> list[str]:
+    """Stable names of what makes the certification data ambiguous, some of them more than once."""
+    found = [*_of_attributes(root, "postacert")]
+    if root.tag != "postacert":
+        found.append("daticert-namespace")
+    seen: set[str] = set()
+    types: dict[str, str] = {}
+    for element, path in _elements(root):
+        name = str(element.tag)
+        if _PLACES.get(name) != path:
+            name = local_name(element).lower()
+            if name not in _PLACES:
+                continue  # an extension, which no reader of the grammar looks at
+            if str(element.tag).startswith("{"):
+                found.append("daticert-namespace")
+            if name != local_name(element) or _PLACES[name] != path:
+                found.append("daticert-misplaced-element")
+        if name in _REPEATED:
+            kind = element.get("tipo", RecipientType.CERTIFIED.value)
+            if types.setdefault(text_of(element).strip(BLANKS).lower(), kind) != kind:
+                found.append("daticert-recipient-of-two-types")
+        elif name in seen:
+            found.append("daticert-duplicate-element")
+        seen.add(name)
+        found.extend(_of_attributes(element, name))
+        if name not in _HOLDERS:
+            found.extend(_of_text(element, name))
+    return found
+
+
+def deciding_texts(root: "etree._Element") -> Iterator[str]:
+    """The texts that say who, to whom, when and about which message."""
+    yield root.get("tipo") or ""
+    for element, _path in _elements(root):
+        if local_name(element) in _DECIDING:
+            yield text_of(element)
+
+
+def text_of(element: "etree._Element") -> str:
+    """All text inside, that of elements inside too: an unescaped `<b>` in a subject loses no word."""
+    return (element.text or "") if len(element) == 0 else "".join(map(str, element.itertext()))
+
+
+def is_split(root: "etree._Element") -> bool:
+    """Whether a comment or an instruction cuts a text in two, of a document that was read with both kept.
+
+    Some readers take the text before it for the whole.
+    """
+    for element in root.iter():
+        if len(element) and local_name(element) not in _HOLDERS:
+            pieces = [element.text, *(child.tail for child in element)]
+            if sum(1 for piece in pieces if (piece or "").strip()) > 1:
+                return True
+    return False
+
+
+def _elements(root: "etree._Element") -> Iterator[tuple["etree._Element", tuple[str, ...]]]:
+    """Every element below the root, with the local names above it, root left out."""
+    waiting: list[tuple[etree._Element, tuple[str, ...]]] = [(root, ())]
+    while waiting:
+        parent, path = waiting.pop()
+        for child in parent:
+            yield child, path
+            if len(child):
+                # Deeper than any element stands, where it is exactly no longer matters.
+                waiting.append((child, (*path, local_name(child))[:4]))
+
+
+def _of_attributes(element: "etree._Element", name: str) -> Iterator[str]:
+    """An attribute of the grammar in a namespace; a token written almost as it should be."""
+    for attribute, value in element.items():
+        space, _, bare = str(attribute).rpartition("}")
+        if space and bare in _ATTRIBUTES:
+            yield "daticert-namespace"
+        allowed = _TOKENS.get((name, bare))
+        if allowed is not None and value not in allowed and str(value).strip().lower() in allowed:
+            yield "daticert-odd-token"  # to a reader that compares exactly it is another kind
+
+
+def _of_text(element: "etree._Element", name: str) -> Iterator[str]:
+    if len(element):
+        yield "daticert-nested-element"
+    if name in _ADDRESSES:
+        address = text_of(element).strip(BLANKS)
+        if not address and name == "destinatari":
+            yield "daticert-empty-recipient"
+        if not _SEPARATORS.isdisjoint(address) or _is_blurred(address):
+            yield "daticert-odd-address"
+    elif name in _IDS and _is_blurred(text_of(element)):
+        yield "daticert-odd-identifier"
+
+
+def _is_blurred(text: str) -> bool:
+    """Whether it holds what nobody sees (a control, another blank, zero width), or what some take for an ASCII letter.
+
+    Readers strip different blanks, and K (U+212A) is k once it is lower-case.
+    """
+    if text.isascii():
+        return "\x7f" in text  # the other controls are not XML
+    return any(
+        not letter.isascii() and (not letter.isprintable() or unicodedata.normalize("NFKC", letter).isascii())
+        for letter in text
+    )

@@ -1,0 +1,195 @@
+"""A mail in which two programs find different parts says two things: what a user shows a judge must say one."""
+
+import pytest
+
+from pec_tracker.pec.evidence import Verdict
+from pec_tracker.pec.read import evidence_of, read
+from tests.factory.mime import b64, entity, joined, multipart
+from tests.factory.receipts import daticert_xml, original
+from tests.pec.mails import TEXT, attached, certification, dummy, signed
+
+DELIVERY = daticert_xml("avvenuta-consegna", recipient="destinatario@pec.example", receipt_form="completa")
+OTHER = DELIVERY.replace(b"destinatario@", b"altri@")
+NAMED = 'Content-Type: application/xml; name="daticert.xml"'
+BASE64 = "Content-Transfer-Encoding: base64"
+
+
+def faults(raw: bytes) -> tuple[str, ...]:
+    mail = read(raw)
+    assert mail.daticert is not None
+    assert set(mail.faults) <= set(mail.warnings), "what takes the proof away is told"
+    return evidence_of("0" * 64, mail, Verdict.TRUSTED).faults
+
+
+def around(*lines: str, body: bytes | None = None) -> bytes:
+    """A receipt whose certification data has these header lines."""
+    return signed(TEXT, entity(lines, b64(DELIVERY) if body is None else body), attached(original()))
+
+
+def test_a_receipt_as_providers_write_it_has_no_fault() -> None:
+    assert faults(dummy("avvenuta-consegna", original=original())) == ()
+    assert faults(around(NAMED, BASE64)) == ()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (NAMED, BASE64, 'Content-Disposition: inline; filename="daticert.xml"'),
+        (NAMED + ";", BASE64),
+        ("Content-Type: application/xml;\r\n\tname=daticert.xml", BASE64),
+        ("Content-Type: application/octet-stream; name=DATICERT.XML; charset=UTF-8", BASE64.upper()),
+        ("content-type: text/xml", BASE64, 'Content-Disposition: attachment;filename="daticert.xml"'),
+        ("Content-Type: application/xml; name*=utf-8''daticert.xml", BASE64),
+        (NAMED, BASE64, "Content-Description: dati di certificazione: xml", "X-Altro:"),
+    ],
+)
+def test_header_fields_of_every_honest_writing_are_no_fault(lines: tuple[str, ...]) -> None:
+    assert faults(around(*lines)) == ()
+
+
+@pytest.mark.parametrize(
+    "second",
+    ["Content-Type: text/plain", "Content-Transfer-Encoding: 7bit", BASE64],
+)
+def test_a_repeated_field_of_a_part_takes_the_proof_away(second: str) -> None:
+    assert "part-field-repeated" in faults(around(NAMED, BASE64, second))
+
+
+def test_a_repeated_field_of_the_mail_itself_takes_the_proof_away() -> None:
+    raw = signed(TEXT, certification(DELIVERY))
+
+    assert "part-field-repeated" in faults(raw.replace(b"\r\n\r\n", b"\r\nContent-Type: text/plain\r\n\r\n", 1))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        NAMED + '; name="altro.xml"',
+        NAMED + "; name*=utf-8''altro.xml",
+        NAMED + "; name*0=altro.xml",
+        "Content-Type: application/xml; name=daticert.xml altro",
+        'Content-Type: application/xml; name="dati\\cert.xml"; x=y',
+        "Content-Type: application/xml (commento); name=daticert.xml",
+        "Content-Type: application/xml; name=daticert.xml;" + " " * 5000 + "x=y",
+    ],
+)
+def test_a_parameter_that_readers_cut_differently_takes_the_proof_away(line: str) -> None:
+    raw = around(line, BASE64, 'Content-Disposition: inline; filename="daticert.xml"')
+
+    assert "part-parameter-unclear" in faults(raw)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("rotta", NAMED, BASE64),
+        (" continua", NAMED, BASE64),
+        (NAMED, BASE64, "Content-Description : x"),
+        (NAMED, BASE64, "From daticert: x"),
+        (NAMED, BASE64, "X-A: b\rContent-Transfer-Encoding: 7bit"),
+        (NAMED, BASE64, "X-A: b\r\r\nX-B: c"),
+    ],
+)
+def test_a_header_that_ends_elsewhere_for_others_takes_the_proof_away(lines: tuple[str, ...]) -> None:
+    assert "part-field-malformed" in faults(around(*lines))
+
+
+def test_a_broken_line_that_a_relay_put_on_top_does_not() -> None:
+    assert faults(b"Questa riga non e' un campo\r\n" + around(NAMED, BASE64)) == ()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (NAMED, BASE64, 'Content-Disposition: inline; filename="altro.xml"'),
+        ('Content-Type: application/xml; name="altro.xml"', BASE64, "Content-Disposition: x; filename=daticert.xml"),
+        (NAMED, BASE64, "Content-Disposition: inline; filename=postacert.eml"),
+        ('Content-Type: application/xml; name="postacert.eml"', BASE64),
+    ],
+)
+def test_a_part_of_two_names_takes_the_proof_away(lines: tuple[str, ...]) -> None:
+    assert "part-names-differ" in faults(around(*lines))
+
+
+def test_a_multipart_called_daticert_takes_the_proof_away() -> None:
+    inner = multipart("mixed", [TEXT], "=_in").replace(b"mixed;", b"mixed; name=daticert.xml;", 1)
+
+    assert "part-names-differ" in faults(signed(inner, certification(DELIVERY)))
+
+
+@pytest.mark.parametrize("inside", [certification(OTHER), certification(OTHER, name=None), attached(original())])
+def test_certification_data_deeper_down_takes_the_proof_away(inside: bytes) -> None:
+    once = multipart("mixed", [TEXT, inside], "=_in")
+    twice = multipart("related", [once], "=_out")
+
+    assert "nested-certification" in faults(signed(once, certification(DELIVERY)))
+    assert "nested-certification" in faults(signed(twice, certification(DELIVERY)))
+
+
+def test_certification_data_within_the_enclosed_mail_does_not() -> None:
+    forwarded = dummy("avvenuta-consegna", original=original())
+
+    assert faults(signed(TEXT, certification(DELIVERY), attached(forwarded))) == ()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("base64", b64(DELIVERY).replace(b"\r\n", b"\r\n!", 1)),
+        ("base64", b64(DELIVERY[:100]) + b64(DELIVERY[100:])),
+        ("base64", b64(DELIVERY) + b64(OTHER)),
+        ("base64", b64(DELIVERY).replace(b"\r\n", b"\x00\r\n", 1)),
+        ("quoted-printable", DELIVERY.replace(b"=", b"=3D").replace(b"mittente@", b"mit= \r\ntente@", 1)),
+        ("quoted-printable", DELIVERY.replace(b"=", b"=3D").replace(b"Prova", b"Pr=XXova")),
+        ("x-uuencode", DELIVERY),
+        ("base64 (commento)", DELIVERY),
+        ("=?us-ascii?q?base64?=", b64(DELIVERY)),
+    ],
+)
+def test_an_encoding_that_decoders_take_off_differently_takes_the_proof_away(encoding: str, body: bytes) -> None:
+    mail = read(around(NAMED, f"Content-Transfer-Encoding: {encoding}", body=body))
+
+    # Or it cannot be read at all, and then it certifies nothing either.
+    assert mail.daticert is None or "daticert-odd-encoding" in mail.faults
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "x-altro"])
+def test_an_encoded_original_takes_the_proof_away(encoding: str) -> None:
+    enclosed = attached(original(), encoding="base64").replace(b"Encoding: base64", f"Encoding: {encoding}".encode())
+
+    assert {"original-encoded", "original-undecodable"} & set(faults(signed(certification(DELIVERY), enclosed)))
+
+
+def test_an_encoded_multipart_takes_the_proof_away() -> None:
+    content = multipart("mixed", [certification(DELIVERY)], "=_odd")
+    raw = signed(certification(DELIVERY)).replace(content, joined(["Content-Transfer-Encoding: base64"]) + content)
+
+    assert "multipart-encoded" in faults(raw)
+
+
+def test_two_originals_take_the_proof_away() -> None:
+    raw = signed(certification(DELIVERY), attached(original()), attached(original(subject="Altro"), name="altro.eml"))
+
+    assert faults(raw) == ("two-originals",)
+
+
+@pytest.mark.parametrize("line", [b"\r--%s\r\n", b"\r\n--%s\r", b"\r--%s\r", b"\r--%s--\r\n", b"\r\n--%s--\rx"])
+def test_a_boundary_behind_a_lone_cr_takes_the_proof_away(line: bytes) -> None:
+    raw = signed(TEXT, certification(DELIVERY))
+    boundary = raw.split(b'boundary="=_odd', 1)[1].split(b'"', 1)[0]
+    hidden = line % (b"=_odd" + boundary) + entity([NAMED, BASE64], b64(OTHER))
+
+    assert "boundary-unclear" in faults(raw.replace(b"-- Ricevuta --", b"-- Ricevuta --" + hidden, 1))
+
+
+def test_an_inner_boundary_that_begins_like_the_outer_one_does_not() -> None:
+    raw = signed(TEXT, certification(DELIVERY))
+    boundary = b"=_odd" + raw.split(b'boundary="=_odd', 1)[1].split(b'"', 1)[0]
+
+    assert faults(raw.replace(b"-- Ricevuta --", b"Testo\r\n--%s_in\r\nx\r\n--%s-- x" % (boundary, boundary), 1)) == ()
+
+
+def test_more_parts_than_are_looked_at_take_the_proof_away() -> None:
+    raw = signed(certification(DELIVERY), *([TEXT] * 1_100))
+
+    assert "too-many-parts" in faults(raw)
