@@ -43,6 +43,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -90,6 +91,7 @@ BY_SENDERS_PROVIDER = {"acceptance", "non-acceptance", "delay-notice"}
 
 CLOCKS_DIFFER = timedelta(minutes=5)  # between two providers' clocks
 A_DAY, TWO_DAYS = timedelta(days=1), timedelta(days=2)
+SHORT_KEYS_UNTIL = datetime(2019, 1, 1, tzinfo=timezone.utc)  # the last PEC keys of 1,024 bits ended in 2018
 NEVER = datetime.max.replace(tzinfo=timezone.utc)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -896,6 +898,7 @@ class Message:
     reference: str | None = None
     identifier: str | None = None
     original: bytes | None = None
+    made: datetime | None = None  # when it was queued, or the Date of its copy
     queued: datetime | None = None
     submitted: datetime | None = None
     owner: str | None = None
@@ -911,6 +914,7 @@ def message_of(members: Members, lines: dict[str, Entry], key: str) -> Message:
     by_server = [act for act in acts if act["act"] == "message.submitted" and act["facts"].get("by") == "server"]
     message = Message(original=raw, owner=known[-1].get("address") if known else None)
     message.queued = utc(queued["at"]) if queued else None
+    message.made = message.queued
     message.submitted = max((utc(act["at"]) for act in by_server), default=None)
     if queued is not None and made and raw is not None:
         message.held_to = "composed"
@@ -928,11 +932,23 @@ def take_copy(message: Message, copies: list[bytes]) -> None:
     senders = field_addresses(first, "from")
     message.held_to, message.sender = "copy", (senders or [message.owner or ""])[0]
     message.subject, message.reference = first.text("subject"), bare(first.text("message-id"))
+    message.made = mail_date(first.first("date"))
     found: dict[str, str] = {}
     for one in map(part_of, copies):
         for address in (*field_addresses(one, "to"), *field_addresses(one, "cc")):
             found.setdefault(address_key(address), address)
     message.recipients = list(found.values())
+
+
+def mail_date(value: bytes) -> datetime | None:
+    """The Date of a mail with its zone; None where it cannot be read."""
+    try:
+        read = parsedate_to_datetime(value[:200].decode("ascii"))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    if read.tzinfo is None:
+        return read.replace(tzinfo=timezone.utc) if b"-0000" in value else None
+    return read
 
 
 def take_receipts(message: Message, receipts: list[Receipt]) -> None:
@@ -999,13 +1015,31 @@ def chosen_acceptance(receipts: list[Receipt]) -> Receipt | None:
     return max(accepted, key=agreeing, default=None)
 
 
+LEGAL_FORMS = {
+    *("spa", "srl", "srls", "sapa", "snc", "sas", "scarl", "scpa", "spasu"),
+    *("socio", "unico", "societa", "per", "azioni"),
+}
+
+
 def same_provider(one: Receipt, other: Receipt) -> bool:
     """Whether two receipts were signed by one provider: the same organization, or the same domain."""
-    if one.signer is None or other.signer is None:
-        return True
-    left, right = (name_part(each.signer.subject, ORGANIZATION) for each in (one, other) if each.signer)
-    domains = [field_addresses(part_of(each.raw), "from")[0].rpartition("@")[2].lower() for each in (one, other)]
-    return (left != "" and left.casefold() == right.casefold()) or domains[0] == domains[1]
+    pairs = list(zip(provider_of(one), provider_of(other)))  # noqa: B905 - Python 3.9
+    pairs = [pair for pair in pairs if "" not in pair]
+    return not pairs or any(left == right for left, right in pairs)
+
+
+def provider_of(one: Receipt) -> tuple[str, str]:
+    """The domain of the signer's address, and the organization of its certificate without its legal form."""
+    senders = field_addresses(part_of(one.raw), "from")
+    name = name_part(one.signer.subject, ORGANIZATION) if one.signer else ""
+    return (senders[0] if senders else "").rpartition("@")[2].lower(), organization(name)
+
+
+def organization(name: str) -> str:
+    """Letters and digits of a name, without case, accents, punctuation and legal form."""
+    plain = unicodedata.normalize("NFKD", name[:1_000]).casefold()
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return "".join(word for word in re.sub(r"[^\w\s]|_", "", plain).split() if word not in LEGAL_FORMS)
 
 
 def points(one: Receipt, message: Message, now: datetime) -> Iterator[str]:
@@ -1024,8 +1058,10 @@ def points(one: Receipt, message: Message, now: datetime) -> Iterator[str]:
         yield "reference"
     if message.reference and one.reference is None and one.identifier is None:
         yield "reference"
-    if message.held_to == "composed" and not right_time(one, message, now):
-        yield "order of times"
+    if not right_time(one, message, now):
+        yield "the clocks"
+    if not could_sign(one, message):
+        yield "the end of its certificate"
     if one.original is not None and message.original is not None and message.held_to != "receipts":
         yield from original_points(one, message)
 
@@ -1033,12 +1069,22 @@ def points(one: Receipt, message: Message, now: datetime) -> Iterator[str]:
 def right_time(one: Receipt, message: Message, now: datetime) -> bool:
     """Two of three clocks agree: the certified time lies between the message's making and the newest line, or the
     server's time of arrival stands beside it. Both of these are the sender's own word."""
-    if one.issued is None or message.queued is None:
-        return one.issued is not None
+    if one.issued is None:
+        return False
+    early = message.made is not None and one.issued < message.made - A_DAY
     beside = one.arrived is not None and abs(one.arrived - one.issued) <= TWO_DAYS
-    inside = message.queued - A_DAY <= one.issued <= now + A_DAY
-    expired = one.signer is not None and one.signer.until < message.queued - A_DAY
-    return beside or (inside and not expired)
+    return beside or not (early or one.issued > now + A_DAY)
+
+
+def could_sign(one: Receipt, message: Message) -> bool:
+    """Whether the signer's key could still sign for this message: its certificate, and its length of before 2019."""
+    if one.signer is None:
+        return False
+    on_time = one.arrived is not None and one.arrived <= one.signer.until
+    holds = message.made is None or message.made <= one.signer.until or on_time
+    if one.signer.bits < 2048:
+        return holds and message.held_to != "composed" and (one.arrived is None or one.arrived < SHORT_KEYS_UNTIL)
+    return holds
 
 
 def same_subject(certified: str, sent: str) -> bool:
@@ -1061,84 +1107,210 @@ def skeleton(text: str) -> str:
     return re.sub("[^\x00-\x7f]+", "\ufffd", text)
 
 
-# What a provider changes in the message that it encloses (RFC 6109 2.2.1, 3.1.5; seen in real originals).
-PROVIDERS_OWN = {"received", "message-id", "x-riferimento-message-id", "x-tiporicevuta", "return-path", "delivered-to"}
-ONLY_SAID = {"date", "reply-to"}  # where these differ, pec-tracker says so as a limit
-READS_AS = ("content-type", "content-transfer-encoding", "content-disposition")
+# What a provider changes in the message that it encloses (RFC 5321 4.4, RFC 6109 2.2.1; seen in real originals).
+PROVIDERS_OWN = {"received", "return-path", "message-id", "x-riferimento-message-id", "x-tiporicevuta"}
+ONLY_SAID = {"date", "reply-to"}  # where these alone differ, pec-tracker says so as a limit
+# Of a message that left by other means: what a mail program shows or obeys, beside content-, resent- and list- fields.
+SHOWN = {
+    *("", "from", "sender", "to", "cc", "bcc", "reply-to", "subject", "date", "mime-version", "in-reply-to"),
+    *("references", "comments", "keywords", "organization", "importance", "priority", "x-priority", "sensitivity"),
+    *("x-msmail-priority", "disposition-notification-to", "return-receipt-to", "mail-followup-to", "followup-to"),
+    *("newsgroups", "expires", "supersedes", "archived-at", "autocrypt", "face", "x-face"),
+}
+CHARSETS = {"utf-8": "utf-8", "us-ascii": "ascii", "iso-8859-1": "latin-1", "iso-8859-15": "iso8859-15",
+            "windows-1252": "cp1252"}  # fmt: skip
+TOKEN, QUOTED = r"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+", r'"(?:[^"\\]|\\.)*"'
+TYPED = re.compile(rf"({TOKEN}(?:/{TOKEN})?) ?((?:; ?{TOKEN}=(?:{TOKEN}|{QUOTED}) ?)*);?")
+TYPED_PARAMETER = re.compile(rf"; ?({TOKEN})=({TOKEN}|{QUOTED})")
+WHOLE_WORD = re.compile(r"(?<!\S)=\?([A-Za-z0-9-]{1,40})(?:\*[A-Za-z0-9-]*)?\?([bBqQ])\?([!->@-~]*)\?=(?!\S)")
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+SPECIAL = re.compile(r'[()<>\[\]:;@\\,."\x00-\x1f\x7f]')
+Fields = list[tuple[str, str]]
+
+
+def compared_fields(raw: bytes) -> Fields:
+    """The header fields in the form in which two copies are compared: equal only where every mail program reads the
+    same. A line that is none has no name."""
+    blank = re.search(rb"\A\r?\n|\n\r?\n", raw)
+    head = raw[: blank.start() + 1] if blank and blank.end() > 2 else raw if blank is None else b""
+    head = head[3 if head.startswith(b"\xef\xbb\xbf") else 0 :]
+    text = head.decode("utf-8", "surrogateescape").replace("\x00", "\udc00")
+    fields: list[tuple[str, list[str]]] = []
+    for number, written in enumerate(text.split("\n")):
+        line = written[:-1] if written.endswith("\r") else written
+        if not line or (number == 0 and line.startswith(("From ", ">From "))):
+            continue
+        if line.startswith((" ", "\t")) and fields:
+            fields[-1][1].append(line if line.strip(" \t") else "\n")
+            continue
+        before, colon, after = line.partition(":")
+        fields.append((before.lower(), [after]) if colon else ("", [line]))
+    found = [(name, compared_value(name, re.sub(r"[ \t]+", " ", "".join(lines)).strip(" "))) for name, lines in fields]
+    return [(name, value) for name, value in found if name not in PROVIDERS_OWN or CONTROL.search(value)]
+
+
+def compared_value(name: str, text: str) -> str:
+    """A field's value: decoded, or taken apart, where it follows the grammar to the letter; else as it stands."""
+    if name in ("subject", "from", "to", "cc", "reply-to"):
+        return words_decoded(text, SPECIAL if name != "subject" else CONTROL)
+    if name in ("content-type", "content-disposition"):
+        found = TYPED.fullmatch(text[:16384])
+        pairs = [(key.lower(), unquoted(value)) for key, value in TYPED_PARAMETER.findall(found[2] if found else "")]
+        if found is None or len(text) > 16384 or len(dict(pairs)) != len(pairs):
+            return text
+        written = sorted((key, value.lower() if key == "charset" else value) for key, value in pairs)
+        return found[1].lower() + "".join(f"\0{key}={value}" for key, value in written)
+    return text.lower() if name == "content-transfer-encoding" else text
+
+
+def words_decoded(text: str, forbidden: re.Pattern[str]) -> str:
+    """Text with its encoded words decoded; as it stands where a mail program could read it otherwise."""
+    if not text.isascii() or "=?" not in text:
+        return text if text.isascii() else "\0" + text
+    pieces: list[str] = []
+    at, words = 0, list(WHOLE_WORD.finditer(text))
+    while words:
+        run = [words.pop(0)]
+        while words and not text[run[-1].end() : words[0].start()].strip() and words[0][1].lower() == run[0][1].lower():
+            run.append(words.pop(0))
+        between = text[at : run[0].start()]
+        try:
+            decoded = b"".join(map(strict_word, run)).decode(CHARSETS[run[0][1].lower()])
+        except (KeyError, ValueError):
+            return text
+        if forbidden.search(decoded):
+            return text
+        pieces += ["" if pieces and not between.strip() else between, decoded]
+        at = run[-1].end()
+    whole = "".join([*pieces, text[at:]])
+    return text if "=?" in whole else unicodedata.normalize("NFC", re.sub(r"[ \t]+", " ", whole).strip(" "))
+
+
+def strict_word(word: re.Match[str]) -> bytes:
+    """The bytes of an encoded word that is well-formed to the letter. Raises ValueError."""
+    content = word[3].encode("ascii")
+    if word[2] in "bB":
+        found = base64.b64decode(content, validate=True)
+        if base64.b64encode(found) != content:
+            raise ValueError("not to the letter")
+        return found
+    if not re.fullmatch(rb"(?:=[0-9A-Fa-f]{2}|[!-<>-~])*", content):
+        raise ValueError("not to the letter")
+    return binascii.a2b_qp(content, header=True)
 
 
 def original_points(one: Receipt, message: Message) -> Iterator[str]:
-    """The enclosed original against the message as sent: body byte for byte, header field by field, decoded."""
-    theirs, ours = part_of(one.original or b""), part_of(message.original or b"")
+    """The enclosed original against the message as sent: it must read the same. The point of every difference that
+    takes the proof away."""
+    theirs, ours = one.original or b"", message.original or b""
     brief = one.kind == "delivery" and one.receipt_form == "breve"
-    if body_of(theirs) != body_of(ours) and not (
-        (brief or message.held_to != "composed") and same_parts(one.original or b"", message.original or b"")
-    ):
-        yield "original"
-    said, sent = headers_of(theirs, brief), headers_of(ours, brief)
-    for name in sorted(said.keys() | sent.keys()):
-        if said.get(name) != sent.get(name):
-            yield f"original's {name}"
+    composed = message.held_to == "composed"
+    left, right = compared_fields(theirs), compared_fields(ours)
+    for name in differing(left, right, every=composed):
+        if name not in ONLY_SAID and not name.startswith("content-"):
+            yield f"original's {name or 'header'}"
+    top = list(differing(contents(left), contents(right), every=True))
+    if body_of(part_of(theirs)) == body_of(part_of(ours)) and not top:
+        return
+    if composed and not brief:
+        yield from (f"original's {name}" for name in top)
+        if body_of(part_of(theirs)) != body_of(part_of(ours)):
+            yield "original's body"
+    elif not same_parts(theirs, ours, brief=brief):
+        yield "original's parts"
 
 
-def headers_of(part: Part, brief: bool) -> dict[str, list[Any]]:
-    """The header fields that a provider has no business to change, decoded."""
-    found: dict[str, list[Any]] = {}
-    for name, value in part.fields:
-        if name in READS_AS:
-            found.setdefault(name, []).append(reads_as(Part([(name, value)], b""), name))
-        elif name not in PROVIDERS_OWN | ONLY_SAID:
-            found.setdefault(name, []).append(" ".join(decoded_text(value).split()))
-    return found if not brief else {name: found[name] for name in found if name not in READS_AS}
+def contents(fields: Fields) -> Fields:
+    """The fields that say how a body reads."""
+    return [one for one in fields if one[0].startswith("content-")]
 
 
-def reads_as(part: Part, name: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """A Content- field as a mail program takes it: its value, and its parameters."""
-    value, parameters = part.parameters(name)
-    lowered = {key: one.lower() if key in ("charset", "format", "delsp") else one for key, one in parameters.items()}
-    return value, tuple(sorted(lowered.items()))
+def differing(theirs: Fields, ours: Fields, *, every: bool) -> Iterator[str]:
+    """The names of fields that differ, or that one of both lacks."""
+    for name in sorted({name for name, _ in (*theirs, *ours)}):
+        told = every or name in SHOWN or name.startswith(("content-", "resent-", "list-"))
+        if told and [value for key, value in theirs if key == name] != [value for key, value in ours if key == name]:
+            yield name
 
 
 def body_of(part: Part) -> str:
     """The SHA-256 of a mail's body, with line ends as on the wire and none at its end."""
-    return sha256(part.body.rstrip(b"\r\n").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+    return sha256(wire(part.body))
 
 
-def leaves(raw: bytes) -> Iterator[tuple[str, Part]]:
-    """The leaves of a mail's tree with their places; ("", ...) at last where the tree is larger than is looked at."""
-    waiting: list[tuple[tuple[int, ...], bytes]] = [((1,), raw)]
-    given = 0
+def wire(body: bytes) -> bytes:
+    """A body with line ends as on the wire, and none at its end."""
+    return body.rstrip(b"\r\n").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+Node = tuple[Part, Fields, bytes]  # a part, its fields as compared, and of a multipart what stands outside its parts
+
+
+def nodes(raw: bytes) -> dict[str, Node]:
+    """Every node of a mail's tree by its place; with one named `cut` where the tree is larger than is looked at."""
+    found: dict[str, Node] = {}
+    waiting: list[tuple[str, bytes]] = [("1", raw)]
     while waiting:
-        path, entity = waiting.pop()
+        place, entity = waiting.pop()
         part = part_of(entity)
-        inner = parts_of(part) if len(path) < 20 else []
-        waiting += [((*path, number), one) for number, one in enumerate(inner)][::-1]
-        given += not inner
-        if given > MOST_PARTS or len(inner) >= MOST_PARTS:
-            yield "", part
-            return
-        if not inner:
-            yield ".".join(map(str, path)), part
+        inner = parts_of(part) if place.count(".") < 20 else []
+        fields = [one for one in compared_fields(entity) if place != "1" or one[0].startswith("content-")]
+        around = b""
+        if inner:
+            fields = [(name, re.sub("\0boundary=[^\0]*", "", value)) for name, value in fields]
+            around = outside(part)
+        found[place] = (part, fields, around)
+        waiting += [(f"{place}.{number}", one) for number, one in enumerate(inner)]
+        if len(found) + len(waiting) > MOST_PARTS:
+            found["cut"] = found[place]
+            return found
+    return found
 
 
-def same_parts(theirs: bytes, ours: bytes) -> bool:
-    """The same tree, each leaf the same content read the same, or the SHA-1 of ours under its name with `.hash`."""
-    left, right = dict(leaves(theirs)), dict(leaves(ours))
-    if left.keys() != right.keys() or "" in left:
+def outside(part: Part) -> bytes:
+    """What stands before the first and after the last boundary of a multipart."""
+    mark = b"--" + part.parameters("content-type")[1].get("boundary", "").rstrip().encode("utf-8", "replace")
+    before = part.body.partition(mark)[0]
+    closed = part.body.rpartition(mark + b"--")
+    return before.strip(b"\r\n") + b"\0" + (closed[2].strip(b" \t\r\n") if closed[1] else b"")
+
+
+def same_parts(theirs: bytes, ours: bytes, *, brief: bool) -> bool:
+    """The same tree, node for node: the same fields, the same content, or its SHA-1 where a brief receipt puts that."""
+    left, right = nodes(theirs), nodes(ours)
+    if left.keys() != right.keys() or "cut" in left:
         return False
-    return all(same_leaf(left[place], right[place]) for place in left)
+    return all(same_node(left[place], right[place], brief=brief) for place in left)
 
 
-def same_leaf(theirs: Part, ours: Part) -> bool:
-    """One leaf against ours; the hash of a brief receipt is over the encoded or (seen) the decoded content."""
-    content, mine = theirs.decoded or b"", ours.decoded or b""
+def same_node(theirs: Node, ours: Node, *, brief: bool) -> bool:
+    """One node against ours; a hash stands for the encoded or (seen) the decoded content."""
+    part, fields, around = theirs
+    mine, own_fields, own_around = ours
+    content = part.decoded or b""
     digits = content.strip().lower().decode("latin-1") if len(content) <= 200 else ""
-    if theirs.filename.lower().endswith(".hash") and re.fullmatch("[0-9a-f]{40}", digits):
-        encoded = ours.body.rstrip(b"\r\n").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-        hashes = {hashlib.sha1(mine).hexdigest(), hashlib.sha1(encoded).hexdigest()}
-        return theirs.filename in (f"{ours.filename}.hash", ours.filename) and digits in hashes
-    same = all(reads_as(theirs, name) == reads_as(ours, name) for name in READS_AS)
-    return same and theirs.decoded is not None and content == mine
+    if brief and part.filename.lower().endswith(".hash") and re.fullmatch("[0-9a-f]{40}", digits):
+        hashes = {hashlib.sha1(one).hexdigest() for one in (mine.decoded or mine.body, wire(mine.body))}
+        named = mine.filename in ("", part.filename) or part.filename == f"{mine.filename}.hash"
+        return named and digits in hashes
+    names = set(differing(fields, own_fields, every=True))
+    same = part.decoded is not None and part.decoded == mine.decoded and around == own_around
+    if part.type.startswith("multipart/") and part.decoded != mine.decoded:
+        same = around == own_around  # its parts are nodes of their own
+    recoded = {"content-transfer-encoding"} if part.decoded is not None and is_clean(part) and is_clean(mine) else set()
+    return same and not names - recoded
+
+
+def is_clean(part: Part) -> bool:
+    """Whether a transfer encoding is well-formed to the letter, so that no reader decodes it otherwise."""
+    encoding = part.first("content-transfer-encoding").strip().lower()
+    body = wire(part.body).replace(b"\r\n", b"\n")
+    if encoding == b"base64":
+        joined = body.replace(b"\n", b"")
+        return base64.b64encode(part.decoded or b"") == joined
+    if encoding == b"quoted-printable":
+        return re.fullmatch(rb"(?:=[0-9A-F]{2}|=\n|[\t\n -<>-~])*", body) is not None
+    return encoding in (b"", b"7bit", b"8bit", b"binary")
 
 
 # --- where each recipient's journey stands ---

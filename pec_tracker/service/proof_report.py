@@ -5,7 +5,7 @@ The time at which certificates are said to be valid "now" is that of the newest 
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final, cast
@@ -17,12 +17,14 @@ from pec_tracker.ledger.segments import SealFile
 from pec_tracker.pec.certificate import certificate
 from pec_tracker.pec.evidence import CHECKS, Evidence, address_key
 from pec_tracker.pec.fingerprint import fingerprint
+from pec_tracker.pec.issuers import names_another_provider
 from pec_tracker.pec.journey import Journey
 from pec_tracker.pec.read import Mail, evidence_of, headers_of, read
 from pec_tracker.pec.signature import Verification, verify
 from pec_tracker.pec.trust import Anchor, Trust
 from pec_tracker.service.consider import Considered, SentMail, consider
 from pec_tracker.service.evidence_rows import fingerprint_json
+from pec_tracker.service.proof_limits import limits
 from pec_tracker.service.proof_sources import CERTIFICATES, ORIGINAL, REVOCATION, Frame, Sources, sealed_until
 from pec_tracker.service.proof_stamps import stamps
 
@@ -66,8 +68,11 @@ class Examined:
     copy: str | None
 
 
-def examine(sources: Sources, trust: Trust) -> Examined:
-    """Verify and judge everything. What the package itself carries adds no anchor: see `trust_with`."""
+def examine(sources: Sources, trust: Trust, stamp_roots: Sequence[bytes] = ()) -> Examined:
+    """Verify and judge everything. What the package itself carries adds no anchor: see `trust_with`.
+
+    *stamp_roots* (certificates, DER) are where the chain of a time-stamp may end.
+    """
     trust = trust_with(sources, trust)
     lines, seals = sources.lines(), sources.seals()
     as_of = max(seals.values(), key=lambda seal: seal.number, default=None)
@@ -95,9 +100,9 @@ def examine(sources: Sources, trust: Trust) -> Examined:
         "not_proof": [entry for entry in entries if not entry["counts"]],
         "anchors": _anchor_entries(found, trust),
         "ledger": _ledger_entry(lines, seals),
-        "stamps": list(stamps(sources, seals, trust=trust, now=now)),
+        "stamps": list(stamps(sources, seals, trust=trust, stamp_roots=stamp_roots, now=now)),
     }
-    report["limits"] = list(_limits(report, sources))
+    report["limits"] = list(limits(report, sources, recipients=[one.recipient for one in considered.journeys]))
     ders = {sha256_of(der): der for one in found for der in one.verification.certificates}
     return Examined(report, found, dict(sorted(ders.items())), considered.copy.sha256 if considered.copy else None)
 
@@ -257,6 +262,7 @@ def _evidence_entry(one: Read, considered: Considered, acts: Sequence[Line], tru
         "tipo": evidence.tipo,
         "issued_at": _iso(evidence.issued_at),
         "provider": evidence.provider,
+        "provider_named_otherwise": names_another_provider(evidence),
         "sender": evidence.sender,
         "recipients": [asdict(recipient) for recipient in evidence.recipients],
         "recipient": evidence.recipient,
@@ -272,6 +278,7 @@ def _evidence_entry(one: Read, considered: Considered, acts: Sequence[Line], tru
         "verification": _verification_entry(one.verification, trust),
         "agreement": dict(agreement.points) if agreement else None,
         "disagrees": list(agreement.failed) if agreement else [],
+        "arrived_at": archived.facts.get("internal_at") if archived else None,
         "line": archived.id if archived else None,
         "archived_at": archived.at.isoformat() if archived else None,
         "verdict_at_arrival": archived.facts.get("verdict") if archived else None,
@@ -288,6 +295,8 @@ def _verification_entry(done: Verification, trust: Trust) -> dict[str, Any]:
         "digest_algorithm": done.digest_algorithm,
         "signer": done.signer,
         "signer_address": done.signer_address,
+        "organization": done.organization,
+        "expires_at": _iso(done.expires_at),
         "issuer": done.issuer,
         "signed_at": _iso(done.signed_at),
         "form": done.form,
@@ -334,31 +343,6 @@ def _ledger_entry(lines: Mapping[str, Line], seals: Mapping[str, SealFile]) -> d
             for seal in sorted(seals.values(), key=lambda seal: seal.number)
         ],
     }
-
-
-def _limits(report: Mapping[str, Any], sources: Sources) -> Iterator[str]:
-    """Stable names of what this package does not show, for a reader to weigh."""
-    if not any(stamp["holds"] for stamp in report["stamps"]):
-        yield "ledger-times-self-asserted"
-    if any(not anchor["public_root"] for anchor in report["anchors"]):
-        yield "anchor-named-by-user"
-    counting = report["proof"]
-    if any("revocation" in entry["verification"]["not_checked"] for entry in counting):
-        yield "revocation-not-checked"
-    if any(entry["verification"]["weak"] for entry in counting):
-        yield "weak-algorithms"
-    if report["message"]["held_to"] == "copy":
-        yield "held-to-copy"
-    if report["message"]["held_to"] in ("receipts", None):
-        yield "held-to-receipts"
-    if any(entry["kind"] == "delivery" and entry["receipt_form"] != "completa" for entry in counting):
-        yield "delivery-not-complete"
-    if any(not journey["delivered_at"] for journey in report["journeys"]):
-        yield "delivery-missing"
-    if report["recipient"] is not None:
-        yield "one-recipient-only"
-    if not sources.frame.pdf:
-        yield "no-summary-pdf"
 
 
 def _concerns(address: str, wanted: str | None) -> bool:
