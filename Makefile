@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint types imports unit bench texts constraints clean
+.PHONY: help demo test lint types imports unit bench mutants texts constraints clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -50,6 +50,10 @@ unit: $(VENV)/installed-dev ## Every test, without the rest
 bench: $(VENV)/installed-dev ## Measure collect beside mbsync and notmuch, and the rest of what must be fast
 	sh tools/test-servers.sh
 	$(BIN)/python -m bench
+
+mutants: $(VENV)/installed-dev ## Change deciding expressions one by one: do the tests notice? (half an hour)
+	sh tools/test-servers.sh
+	$(BIN)/python tools/mutants.py
 
 texts: $(VENV)/installed-dev ## Update and compile the translations
 	$(BIN)/python tools/texts.py

@@ -24,7 +24,7 @@ from pec_tracker.errors import UsageError
 from pec_tracker.pec import cms
 from pec_tracker.pec.ber import BerError
 from pec_tracker.pec.certificate import UNREADABLE, certificate
-from pec_tracker.pec.trust import PEC_AUTHORITIES, Anchor, Trust, is_pec_root
+from pec_tracker.pec.trust import PEC_AUTHORITIES, Anchor, Trust, is_pec_root, key_sha256
 
 _Item = TypeVar("_Item")
 
@@ -87,6 +87,15 @@ def from_paths(paths: Sequence[Path]) -> Trust:
                 anchors.setdefault(der, Anchor(der, str(file), NAMED_BY_USER, since, pec_cas_only=False))
             others += found
     return Trust(anchors=tuple(anchors.values()), crls=_distinct(others.crls), ocsp=_distinct(others.ocsp))
+
+
+def public_among(given: Trust) -> tuple[Anchor, ...]:
+    """The anchors of *given* whose key a public root of this machine or of certifi has: such a root certifies the
+    mail of anybody, not of PEC providers alone.
+    """
+    keys = {key_sha256(one) for _, der in _public_roots() if (one := certificate(der)) is not None} - {None}
+    found = ((anchor, certificate(anchor.der)) for anchor in given.anchors)
+    return tuple(anchor for anchor, one in found if one is not None and key_sha256(one) in keys)
 
 
 def stamp_roots(ca_file: Path | None) -> tuple[bytes, ...]:

@@ -3,15 +3,18 @@
 import base64
 import textwrap
 import time
+from dataclasses import replace
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from asn1crypto import cms as asn1_cms
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, pkcs7
 
 from pec_tracker import anchors
 from pec_tracker.errors import UsageError
+from pec_tracker.pec import trust as pec_trust
 from pec_tracker.pec.certificate import certificate
 from pec_tracker.pec.trust import is_pec_root
 from tests.factory import ca, cms, receipts
@@ -130,9 +133,34 @@ def test_default_anchors_are_read_from_the_systems_store(monkeypatch: pytest.Mon
     actalis = ca.root(ca.ACTALIS_ROOT, key="actalis")
     (tmp_path / "bundle.pem").write_bytes(ROOT.pem + actalis.pem)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "bundle.pem"))
+    pinned = tuple(replace(one, root_key=_key_sha256(actalis)) for one in pec_trust.PEC_AUTHORITIES)
+    monkeypatch.setattr(pec_trust, "PEC_AUTHORITIES", pinned)
     sources = {anchor.der: anchor.source for anchor in anchors.default(TODAY).anchors}
     assert sources[actalis.der] == str(tmp_path / "bundle.pem")
     assert ROOT.der not in sources
+
+
+def test_a_root_under_a_public_name_in_the_machines_store_is_no_anchor(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    namesake = ca.root(ca.ACTALIS_ROOT, key="namesake")
+    (tmp_path / "bundle.pem").write_bytes(namesake.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "bundle.pem"))
+    found = {anchor.der for anchor in anchors.default(TODAY).anchors}
+    assert found  # those of certifi
+    assert namesake.der not in found
+
+
+def test_public_roots_among_the_users_own_are_told_apart(tmp_path: Path) -> None:
+    (public,) = [one for one in anchors.default(TODAY).anchors if b"Actalis" in one.der][:1]
+    (tmp_path / "both.der").write_bytes(public.der)
+    (tmp_path / "own.pem").write_bytes(ROOT.pem)
+    assert [one.der for one in anchors.public_among(anchors.from_paths([tmp_path]))] == [public.der]
+
+
+def _key_sha256(identity: ca.Identity) -> str:
+    key = identity.key.public_key()
+    return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def test_default_anchors_are_there_at_once() -> None:

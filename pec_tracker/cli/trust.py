@@ -9,10 +9,11 @@ import click
 from pec_tracker.cli.options import Group, argument, json_option, option
 from pec_tracker.cli.output import Output, clean
 from pec_tracker.cli.root import Cli, pass_cli
-from pec_tracker.errors import Exit
+from pec_tracker.errors import Exit, UsageError
 from pec_tracker.texts import N_, _, ngettext, words
 
 if TYPE_CHECKING:
+    from pec_tracker.pec.trust import Trust
     from pec_tracker.service.recheck import Rechecked
     from pec_tracker.service.trust import AnchorShown, Changed
 
@@ -89,6 +90,33 @@ def show(cli: Cli, *, name: str, as_json: bool) -> None:
         output.say()
 
 
+_public_root_option = option(
+    "--public-root",
+    is_flag=True,
+    help=N_(
+        "Add it even if it is a public root of this machine: whoever has from it, or from any authority below it, a "
+        "certificate for an address posta-certificata@ could then sign what counts as proof."
+    ),
+)
+
+
+def _refuse_public(path: Path, given: "Trust") -> None:
+    """A root that certifies anybody's mail is taken only from who knows what that opens."""
+    from pec_tracker import anchors
+    from pec_tracker.pec.certificate import certificate
+
+    found = [one for anchor in anchors.public_among(given) if (one := certificate(anchor.der)) is not None]
+    if found:
+        raise UsageError(
+            "{file} holds a public root of this machine ({name}). It certifies mail addresses for anybody, not for PEC "
+            "providers alone: whoever has from it, or from any authority below it, a certificate for an address "
+            "posta-certificata@ could then sign what counts as proof. The roots of Italian PEC are trusted already, "
+            "and only through the authorities of PEC. If you want this one without that limit, say --public-root",
+            file=path.name,
+            name=found[0].common_name or found[0].organization or "-",
+        )
+
+
 @command.command(
     "add",
     help=N_(
@@ -104,14 +132,17 @@ def show(cli: Cli, *, name: str, as_json: bool) -> None:
 )
 @argument("path", metavar="FILE|FOLDER", type=click.Path(exists=True, path_type=Path), help=N_("The certificates."))
 @option("--reason", metavar="TEXT", required=True, help=N_("Why they are trusted: shown beside them for years."))
+@_public_root_option
 @json_option
 @pass_cli
-def add(cli: Cli, *, path: Path, reason: str, as_json: bool) -> None:
+def add(cli: Cli, *, path: Path, reason: str, public_root: bool, as_json: bool) -> None:
     """Add, and say what is new."""
     from pec_tracker import anchors
     from pec_tracker.service import trust
 
     given = anchors.from_paths([path])
+    if not public_root:
+        _refuse_public(path, given)
     _tell_changes(cli.output(as_json=as_json), trust.add(cli.app().house, given, reason=reason))
 
 
@@ -129,14 +160,17 @@ def add(cli: Cli, *, path: Path, reason: str, as_json: bool) -> None:
 @argument("path", metavar="FILE", type=click.Path(exists=True, path_type=Path), help=N_("The new list."))
 @option("--reason", metavar="TEXT", default="", help=N_("Why it is trusted (default: that the list says so)."))
 @option("--replace", "replacing", is_flag=True, help=N_("Withdraw what the list no longer holds."))
+@_public_root_option
 @json_option
 @pass_cli
-def update(cli: Cli, *, path: Path, reason: str, replacing: bool, as_json: bool) -> None:
+def update(cli: Cli, *, path: Path, reason: str, replacing: bool, public_root: bool, as_json: bool) -> None:
     """Extend or replace, and say what changed."""
     from pec_tracker import anchors
     from pec_tracker.service import trust
 
     given = anchors.from_paths([path])
+    if not public_root:
+        _refuse_public(path, given)
     why = reason or _("in the list {file}").format(file=path.name)
     changed = trust.update(cli.app().house, given, reason=why, replacing=replacing)
     _tell_changes(cli.output(as_json=as_json), changed)

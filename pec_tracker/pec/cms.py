@@ -110,10 +110,11 @@ def parse(encoded: bytes) -> SignedData:
     if part.end != body.stop:
         raise BerError("something follows the signers")
     content_type, content = _enclosed(encoded, enclosed)
+    announced = frozenset(_oid_in(encoded, one) for one in ber.children(encoded, digests))
     infos = tuple(ber.children(encoded, part))
     if len(infos) > MAX_SIGNERS:
         raise BerError("too many signers")
-    return SignedData(certificates, tuple(_signer(encoded, info, content_type) for info in infos), content)
+    return SignedData(certificates, tuple(_signer(encoded, info, content_type, announced) for info in infos), content)
 
 
 def in_der(signed: bytes) -> bytes:
@@ -141,7 +142,7 @@ def _enclosed(encoded: bytes, field: Value) -> tuple[bytes, bytes | None]:
     return encoded[parts[0].start : parts[0].stop], content
 
 
-def _signer(encoded: bytes, info: Value, content_type: bytes) -> SignerInfo:
+def _signer(encoded: bytes, info: Value, content_type: bytes, announced: frozenset[bytes]) -> SignerInfo:
     if info.tag != ber.SEQUENCE:
         raise BerError("no signer")
     version = ber.expect(encoded, info.start, info.stop, ber.INTEGER)
@@ -157,6 +158,8 @@ def _signer(encoded: bytes, info: Value, content_type: bytes) -> SignerInfo:
     digest = _DIGESTS.get(_oid_in(encoded, digest_field))
     scheme = _scheme(encoded, algorithm)
     faults: list[str] = []
+    if _oid_in(encoded, digest_field) not in announced:
+        faults.append("digest-not-announced")  # RFC 5652 5.1: each signer's is listed; OpenSSL refuses it otherwise
     if scheme is not None and scheme.digest not in (None, digest):
         faults.append("algorithms-differ")
     attributes = None

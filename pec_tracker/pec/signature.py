@@ -2,8 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,6 +19,7 @@ from pec_tracker.pec.evidence import CHECKS, Checks, Signer, Verdict, address_ke
 from pec_tracker.pec.mime import SignedParts
 from pec_tracker.pec.read import Mail
 from pec_tracker.pec.signers import Signers
+from pec_tracker.pec.standard import SYSTEM_LOCAL_PART, Kind
 from pec_tracker.pec.trust import Trust
 
 
@@ -66,6 +67,8 @@ _DIGESTS: Final[dict[str, hashes.HashAlgorithm]] = {
     "sha512": hashes.SHA512(),
 }
 _PKCS1: Final = padding.PKCS1v15()
+# Envelopes need no daticert to be a provider's; receipts are known by theirs.
+_PROVIDERS_OWN: Final = frozenset({Kind.TRANSPORT_ENVELOPE, Kind.ANOMALY_ENVELOPE})
 _LINE_END: Final = re.compile(rb"\r?\n")
 
 
@@ -88,7 +91,7 @@ def verify(raw: bytes, mail: Mail, trust: Trust, *, at: datetime | None = None, 
         return _without_signer(Verdict.BROKEN, case, mail.signed.sound, "signature-unreadable")
     if not signed.signers:
         return _without_signer(Verdict.BROKEN, case, mail.signed.sound, "no-signer")
-    return min((_judged(case, mail.signed, signed, info) for info in signed.signers), key=_preference)
+    return _agreed([_judged(case, mail.signed, signed, info) for info in signed.signers])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,11 @@ class _Case:
         addresses = self.mail.headers.from_addresses if self.mail.headers is not None else ()
         return address_key(addresses[0]) if len(addresses) == 1 else None
 
+    @property
+    def is_providers_own(self) -> bool:
+        """Whether the mail is of a kind that only providers issue, by its structure."""
+        return self.mail.daticert is not None or self.mail.kind in _PROVIDERS_OWN
+
 
 @dataclass(frozen=True, slots=True)
 class _Signer:
@@ -120,6 +128,20 @@ class _Signer:
         """The path that held at `time`; where none did, the one that came nearest."""
         held = (path for path in self.paths if time is not None and path.holds_at(time))
         return next(held, self.paths[0] if self.paths else None)
+
+
+def _agreed(judged: Sequence[Verification]) -> Verification:
+    """The sender's verification; with others beside it that do not all hold it is at most `intact`: OpenSSL, and so
+    whoever verifies by hand, asks that every signer hold, and what is called proof must hold for both.
+    """
+    chosen = min(judged, key=_preference)
+    if chosen.verdict is Verdict.TRUSTED and not all(_vouched(one.checks) for one in judged):
+        return replace(chosen, verdict=Verdict.INTACT, reasons=(*chosen.reasons, "other-signer"))
+    return chosen
+
+
+def _vouched(checks: Checks) -> bool:
+    return all(checks[name] is True for name in ("structure", "digest", "signature", "chain"))
 
 
 def _judged(case: _Case, parts: SignedParts, data: SignedData, info: SignerInfo) -> Verification:
@@ -138,7 +160,10 @@ def _judged(case: _Case, parts: SignedParts, data: SignedData, info: SignerInfo)
     else:
         form, signer = _covered(content, named, info, time)
         digest = signature = None if signer is None or _key_scheme(info) is None else signer.signed
-    return _concluded(case, parts, info, signer, time, form, digest=digest, signature=signature)
+    found = _concluded(case, parts, info, signer, time, form, digest=digest, signature=signature)
+    # OpenSSL holds the part and not this to the signature; a provider attaches none (RFC 8551 3.5.3).
+    attached = data.content is not None and data.content != content
+    return replace(found, weak=(*found.weak, "attached-content")) if attached else found
 
 
 def _concluded(
@@ -159,7 +184,7 @@ def _concluded(
         "signature": signature,
         "chain": None if signer is None or time is None else path is not None and path.holds_at(time),
         "valid_now": None if signer is None else any(one.holds_at(case.now) for one in signer.paths),
-        "signer_address": _addressed(signer, case.sender),
+        "signer_address": _addressed(signer, case),
         "provider_domain": path.provider_domain if path is not None else None,
         "revocation": None if path is None or time is None else case.signers.revocation(path, time),
     }
@@ -207,7 +232,7 @@ def _reasons(
         yield "signature-differs" if checks["signature"] is False else "algorithm-unknown"
     yield from _chain_reasons(path, time)
     if checks["signer_address"] is not True:
-        yield "no-single-sender" if case.sender is None else "sender-is-not-signer"
+        yield _address_reason(signer, case)
     if checks["provider_domain"] is False:
         yield "provider-domain"
     if checks["revocation"] is False:
@@ -286,10 +311,22 @@ def _key_scheme(info: SignerInfo) -> tuple[padding.PKCS1v15 | padding.PSS, hashe
     return padding.PSS(mgf=padding.MGF1(_DIGESTS[info.scheme.mask_digest]), salt_length=info.scheme.salt_length), digest
 
 
-def _addressed(signer: _Signer | None, sender: str | None) -> bool | None:
-    if signer is None or sender is None:
+def _addressed(signer: _Signer | None, case: _Case) -> bool | None:
+    """The certificate's address is the one in From; and a provider's, where the mail is what only providers issue."""
+    if signer is None or case.sender is None:
         return None
+    by_provider = case.sender.rpartition("@")[0] == SYSTEM_LOCAL_PART  # seen: every real mail
+    return _signs_for_sender(signer, case.sender) and (by_provider or not case.is_providers_own)
+
+
+def _signs_for_sender(signer: _Signer, sender: str) -> bool:
     return sender in map(address_key, signer.certificate.addresses)
+
+
+def _address_reason(signer: _Signer, case: _Case) -> str:
+    if case.sender is None:
+        return "no-single-sender"
+    return "signer-is-not-a-provider" if _signs_for_sender(signer, case.sender) else "sender-is-not-signer"
 
 
 def _address(own: Certificate | None, sender: str | None) -> str | None:

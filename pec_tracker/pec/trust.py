@@ -1,10 +1,13 @@
 """Whom do we trust, and for what? Anchors as a value, and which chains are PEC's."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from pec_tracker.pec.certificate import Certificate
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from pec_tracker.pec.certificate import UNREADABLE, Certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +39,22 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class PecAuthority:
-    """A certification authority of Italian PEC under a public root; each known by common name and organisation.
+    """A certification authority of Italian PEC under a public root.
 
-    Reissues keep both, and their key may change: the root's signature vouches for them. `legacy_leaves`: its leaves
-    may have 1,024-bit keys (genuine before about 2018).
+    The authority is known by common name and organisation: reissues keep both, their key may change, and the root's
+    signature vouches for them. The root is known by `root_key`, the SHA-256 (hex) of its SubjectPublicKeyInfo: anybody
+    can make a root of its name. `legacy_leaves`: its leaves may have 1,024-bit keys (genuine before about 2018).
     """
 
     common_name: str
     organization: str
     root_common_name: str
-    root_organization: str
+    root_key: str
     legacy_leaves: bool = False
 
     def is_root(self, certificate: Certificate) -> bool:
         """Whether this is the public root above the authority."""
-        return _named(certificate, self.root_common_name, self.root_organization)
+        return key_sha256(certificate) == self.root_key
 
     def is_authority(self, certificate: Certificate) -> bool:
         """Whether this is the authority by its name; the chain must show that the root issued it."""
@@ -63,16 +67,25 @@ PEC_AUTHORITIES: Final = (
         common_name="AgID CA1",
         organization="Agenzia per l'Italia Digitale",
         root_common_name="Actalis Authentication Root CA",
-        root_organization="Actalis S.p.A./03358520967",
+        root_key="25d4913cf587097414d29d26f6c1b1942cd6d64eaf45d0fcf81526adba96d324",
     ),
     PecAuthority(
         common_name="DigitPA CA1",
         organization="DigitPA",
         root_common_name="Baltimore CyberTrust Root",
-        root_organization="Baltimore",
+        root_key="63d9af9b47b1064d49a10e7b7fd566dbc8caa399459bfc2829c571ad8c6ef34a",
         legacy_leaves=True,
     ),
 )
+
+
+def key_sha256(certificate: Certificate) -> str | None:
+    """The SHA-256 (hex) of the certificate's SubjectPublicKeyInfo, DER; None where the key cannot be read."""
+    try:
+        key = certificate.parsed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except UNREADABLE:
+        return None
+    return hashlib.sha256(key).hexdigest()
 
 
 def is_pec_root(certificate: Certificate) -> bool:

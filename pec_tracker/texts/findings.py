@@ -104,6 +104,9 @@ WARNINGS: Final[Mapping[str, str]] = {
     "no-time": N_("no time at which to judge the certificates"),
     "no-single-sender": N_("From does not hold exactly one address"),
     "sender-is-not-signer": N_("the sender is not the address in the certificate"),
+    "signer-is-not-a-provider": N_("the signer's address is not a provider's (posta-certificata@)"),
+    "other-signer": N_("another signature in the same mail does not hold"),
+    "digest-not-announced": N_("the signature does not announce its own digest algorithm"),
     "provider-domain": N_("this provider may not sign for this domain"),
     "revoked": N_("the certificate was revoked"),
     "certificate-expired": N_("a certificate had expired"),
@@ -121,6 +124,7 @@ WARNINGS: Final[Mapping[str, str]] = {
     "sha1-certificate": N_("certificate signed by SHA-1, old"),
     "rsa-1024": N_("key of 1,024 bits, old"),
     "no-signed-attributes": N_("a signature without signed attributes"),
+    "attached-content": N_("the signature carries another content, which it does not cover"),
 }
 
 CONTRADICTIONS: Final[Mapping[str, str]] = {

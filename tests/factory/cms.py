@@ -37,6 +37,8 @@ class Signer:
     signed_at: datetime | None = SIGNED_AT
     claimed_digest: bytes | None = None
     content_type: str = "data"
+    with_digest: bool = True
+    algorithm: str = "rsassa_pkcs1v15"  # as it is named; the value is made with PKCS#1 v1.5 all the same
 
 
 def sign(
@@ -44,25 +46,33 @@ def sign(
     *signers: Signer,
     certificates: tuple[bytes, ...] | None = None,
     indefinite: bool = False,
+    loose_attributes: bool = False,
+    announced: tuple[str, ...] | None = None,
+    enclosed: bytes | None = None,
 ) -> bytes:
     """A detached CMS signature over `content` exactly as given.
 
     `certificates` (DER, in this order) replaces the set that is carried: by default each signer's own.
-    `indefinite` writes the constructed values around with BER indefinite lengths, as BouncyCastle does.
+    `indefinite` writes the constructed values around with BER indefinite lengths, as BouncyCastle does;
+    `loose_attributes` those on the way to the signed attributes, and these too.
+    `announced` replaces the digest algorithms listed before the content; `enclosed` is a content put inside.
     """
     carried = certificates if certificates is not None else tuple(signer.identity.der for signer in signers)
-    algorithms = [algos.DigestAlgorithm({"algorithm": digest}) for digest in {signer.digest for signer in signers}]
+    named = announced if announced is not None else tuple({signer.digest for signer in signers})
+    algorithms = [algos.DigestAlgorithm({"algorithm": digest}) for digest in named]
     body = cms.SignedData(
         {
             "version": "v1",
             "digest_algorithms": algorithms,
-            "encap_content_info": {"content_type": "data"},
+            "encap_content_info": {"content_type": "data", **({"content": enclosed} if enclosed is not None else {})},
             "certificates": [cms.CertificateChoices("certificate", asn1_x509.Certificate.load(der)) for der in carried],
             "signer_infos": [_signer_info(content, signer) for signer in signers],
         }
     )
     whole = bytes(cms.ContentInfo({"content_type": "signed_data", "content": body}).dump())
-    return _indefinite(whole, depth=3) if indefinite else whole
+    if loose_attributes:
+        return _along(whole, _TO_ATTRIBUTES)
+    return _indefinite(whole, 3) if indefinite else whole
 
 
 def _signer_info(content: bytes, signer: Signer) -> cms.SignerInfo:
@@ -90,10 +100,9 @@ def _signer_info(content: bytes, signer: Signer) -> cms.SignerInfo:
 
 def _attributes(content: bytes, signer: Signer) -> cms.CMSAttributes:
     digest = signer.claimed_digest or hashlib.new(signer.digest, content).digest()
-    attributes = [
-        cms.CMSAttribute({"type": "content_type", "values": [signer.content_type]}),
-        cms.CMSAttribute({"type": "message_digest", "values": [digest]}),
-    ]
+    attributes = [cms.CMSAttribute({"type": "content_type", "values": [signer.content_type]})]
+    if signer.with_digest:
+        attributes.append(cms.CMSAttribute({"type": "message_digest", "values": [digest]}))
     if signer.signed_at is not None:
         time = cms.Time("utc_time", core.UTCTime(signer.signed_at.astimezone(UTC)))
         attributes.append(cms.CMSAttribute({"type": "signing_time", "values": [time]}))
@@ -102,7 +111,7 @@ def _attributes(content: bytes, signer: Signer) -> cms.CMSAttributes:
 
 def _algorithm(signer: Signer) -> algos.SignedDigestAlgorithm:
     if not signer.pss:
-        return algos.SignedDigestAlgorithm({"algorithm": "rsassa_pkcs1v15"})
+        return algos.SignedDigestAlgorithm({"algorithm": signer.algorithm})
     parameters = {
         "hash_algorithm": {"algorithm": signer.digest},
         "mask_gen_algorithm": {"algorithm": "mgf1", "parameters": {"algorithm": signer.digest}},
@@ -130,6 +139,22 @@ def _indefinite(der: bytes, depth: int) -> bytes:
         children += _indefinite(der[inside : inside + child_header + child_length], depth - 1)
         inside += child_header + child_length
     return bytes([tag, 0x80]) + children + b"\x00\x00"
+
+
+# ContentInfo: [0], SignedData, signerInfos, SignerInfo, [0].
+_TO_ATTRIBUTES = (0xA0, 0x30, 0x31, 0x30, 0xA0)
+
+
+def _along(der: bytes, path: tuple[int, ...]) -> bytes:
+    """`der` in indefinite length, and so every child along the *path* of tags."""
+    header, length = _length(der)
+    inside, children = header, b""
+    while inside < header + length:
+        child_header, child_length = _length(der[inside:])
+        child = der[inside : inside + child_header + child_length]
+        children += _along(child, path[1:]) if path and child[0] == path[0] else child
+        inside += len(child)
+    return bytes([der[0], 0x80]) + children + b"\x00\x00"
 
 
 def _length(der: bytes) -> tuple[int, int]:

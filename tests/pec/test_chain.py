@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pec_tracker.pec import ber, names
@@ -166,6 +167,67 @@ def test_signer_named_like_its_authority_is_still_constrained() -> None:
     authority = ca.pec_ca(ROOT, key="chain-ca", domains=("altrove.example",))
     leaf = ca.provider(authority, key="chain-leaf", subject=ca.AGID_CA1)
     assert [path.problems for path in paths(leaf, authority)] == [("name-constraints",)]
+
+
+def test_self_issued_authority_is_exempt_from_constraints_and_the_signer_is_not() -> None:
+    """RFC 5280 6.1.3 (b): an authority that changes its key certifies its new one under its own name."""
+    allowed = (ca.name(country="IT", organization="Gestore di Prova S.p.A."),)
+    old = ca.pec_ca(ROOT, key="chain-ca", directories=allowed)
+    new = ca.pec_ca(old, key="chain-new-key")
+    assert [path.problems for path in paths(ca.provider(new, key="chain-leaf"), new, old)] == [()]
+    stranger = ca.provider(new, key="chain-leaf", subject={"country": "IT", "organization": "Altro"})
+    assert [path.problems for path in paths(stranger, new, old)] == [("name-constraints",)]
+
+
+def test_every_authority_below_a_constrained_one_is_held_to_its_names() -> None:
+    allowed = (ca.name(country="IT", organization="Gestore di Prova S.p.A."),)
+    limited = ca.pec_ca(ROOT, key="chain-ca", directories=allowed)
+    below = ca.pec_ca(limited, {"organization": "Altrove", "common_name": "Altrove"}, key="chain-below")
+    assert [path.problems for path in paths(ca.provider(below, key="chain-leaf"), below, limited)] == [
+        ("name-constraints",)
+    ]
+
+
+def test_an_anchor_must_be_an_authority_to_vouch_for_another() -> None:
+    no_authority = ca.pec_ca(ROOT, key="chain-no-ca", is_ca=False)
+    leaf = ca.provider(no_authority, key="chain-leaf")
+    assert [path.problems for path in paths(leaf, anchors=(no_authority,))] == [("ca-constraints",)]
+
+
+def test_the_purposes_of_an_anchor_are_its_owners_business() -> None:
+    """What the anchor says it is for is not asked: it was named as what to trust."""
+    web = ca.pec_ca(ROOT, key="chain-ca", usages=(ExtendedKeyUsageOID.SERVER_AUTH,))
+    assert [path.problems for path in paths(LEAF, anchors=(web,))] == [()]
+
+
+def test_keys_that_are_not_rsa_are_refused_and_stop_nothing() -> None:
+    """RFC 6109 5.5 asks for RSA."""
+    leaf = elliptic(AUTHORITY)
+    (path,) = paths(leaf, AUTHORITY)
+    assert "key-size" in path.problems
+    assert path.weak == ()
+
+
+def test_an_old_digest_anywhere_below_the_anchor_is_said() -> None:
+    old = ca.pec_ca(ROOT, key="chain-ca", digest="sha1")
+    assert [path.weak for path in paths(LEAF, old)] == [("sha1-certificate",)]
+    anchor = ca.root(key="chain-root", digest="sha1")
+    assert [path.weak for path in paths(LEAF, AUTHORITY, anchors=(anchor,))] == [()]
+
+
+def elliptic(issuer: Identity) -> Identity:
+    """A provider's certificate over a key of an elliptic curve."""
+    like = ca.provider(issuer, key="chain-leaf").certificate
+    builder = x509.CertificateBuilder(
+        issuer.certificate.subject,
+        like.subject,
+        ec.generate_private_key(ec.SECP256R1()).public_key(),
+        7,
+        like.not_valid_before_utc,
+        like.not_valid_after_utc,
+        list(like.extensions),
+    )
+    return Identity(builder.sign(issuer.key, hashes.SHA256()), issuer.key)
 
 
 def test_certificates_that_cannot_be_read_are_passed_over() -> None:

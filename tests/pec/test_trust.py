@@ -1,10 +1,15 @@
 """Which chains does a user trust who named no anchor? Public roots, through the authorities of Italian PEC alone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from pec_tracker import anchors
+from pec_tracker.pec import trust as pec_trust
 from pec_tracker.pec.certificate import certificate
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.read import read
@@ -27,6 +32,23 @@ DIGITPA = {"country": "IT", "organization": "DigitPA", "common_name": "DigitPA C
 
 ACTALIS = ca.root(ca.ACTALIS_ROOT, key="actalis")
 AGID = ca.pec_ca(ACTALIS, key="agid", domains=("pec.example",), directories=(ca.name(country="IT"),))
+
+
+BALTIMORE_ROOT = ca.root(BALTIMORE, key="baltimore", not_before=IN_2010)
+
+
+@pytest.fixture(autouse=True)
+def _roots_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' own roots in place of the two public ones: nobody has the keys of those."""
+    keys = {"AgID CA1": ACTALIS, "DigitPA CA1": BALTIMORE_ROOT}
+    pinned = tuple(replace(one, root_key=spki(keys[one.common_name])) for one in pec_trust.PEC_AUTHORITIES)
+    monkeypatch.setattr(pec_trust, "PEC_AUTHORITIES", pinned)
+
+
+def spki(identity: Identity) -> str:
+    """SHA-256 of the public key as `openssl x509 -pubkey | openssl pkey -pubin -outform DER | sha256sum` says it."""
+    key = identity.key.public_key()
+    return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def public(*roots: Identity) -> Trust:
@@ -97,6 +119,29 @@ def test_public_root_that_the_user_names_too_is_trusted_without_the_restriction(
     assert result.checks["provider_domain"] is None
 
 
+def test_of_a_root_that_is_public_and_the_users_own_the_public_one_is_named() -> None:
+    both = Trust(
+        anchors=(
+            Anchor(ACTALIS.der, "mine", "mine", None, pec_cas_only=False),
+            Anchor(ACTALIS.der, "system", "public root", None, pec_cas_only=True),
+        )
+    )
+    result = received(ca.provider(AGID), AGID, both)
+    assert (result.verdict, result.anchor_source) == (Verdict.TRUSTED, "system")
+
+
+def test_what_the_root_forbids_its_authority_of_pec_cannot_allow() -> None:
+    root = ca.pec_ca(ACTALIS, ca.ACTALIS_ROOT, key="actalis", excluded=("pec.example",))
+    result = received(ca.provider(AGID), AGID, public(root))
+    assert (result.verdict, result.reasons) == (Verdict.INTACT, ("name-constraints",))
+
+
+def test_a_public_root_signs_no_receipt_itself() -> None:
+    leaf = ca.provider(AGID, key="actalis")
+    trusted = Trust(anchors=(Anchor(leaf.der, "system", "public root", None, pec_cas_only=True),))
+    assert received(leaf, AGID, trusted).verdict is Verdict.INTACT
+
+
 def test_domain_that_the_pec_authority_may_not_certify_is_not_trusted() -> None:
     leaf = ca.provider(AGID, address="posta-certificata@altrove.example")
     raw = receipts.receipt(
@@ -163,16 +208,33 @@ def test_short_key_under_agid_ca1_is_refused() -> None:
     assert (result.verdict, result.reasons) == (Verdict.INTACT, ("key-size",))
 
 
-def test_roots_are_known_by_name_and_organisation() -> None:
+def test_roots_are_known_by_their_keys() -> None:
     def says(identity: Identity) -> bool:
         parsed = certificate(identity.der)
         assert parsed is not None
         return is_pec_root(parsed)
 
     assert says(ACTALIS)
-    assert says(ca.root(BALTIMORE, key="baltimore"))
-    assert not says(ca.root({**ca.ACTALIS_ROOT, "organization": "Altri"}, key="actalis"))
-    assert not says(ca.root())
+    assert says(BALTIMORE_ROOT)
+    assert says(ca.root(ca.ACTALIS_ROOT, key="actalis", not_before=IN_2010))  # issued again with the same key
+    assert not says(ca.root(ca.ACTALIS_ROOT, key="namesake"))
+    assert not says(ca.root(key="another"))
+
+
+def test_a_root_that_anybody_made_under_the_public_name_proves_nothing() -> None:
+    namesake = ca.root(ca.ACTALIS_ROOT, key="namesake")
+    authority = ca.pec_ca(namesake, key="namesakes-agid", domains=("pec.example",))
+    result = received(ca.provider(authority), authority, public(namesake))
+    assert (result.verdict, result.reasons) == (Verdict.INTACT, ("not-a-pec-authority",))
+    assert result.checks["provider_domain"] is None
+
+
+def test_the_pins_are_the_keys_of_the_public_roots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    found = [certificate(anchor.der) for anchor in anchors.default(NOW.date()).anchors]
+    names = {one.common_name for one in found if one is not None}
+    assert "Actalis Authentication Root CA" in names  # certifi brings it, whatever the machine has
+    assert names <= {"Actalis Authentication Root CA", "Baltimore CyberTrust Root"}
 
 
 def test_names_are_read_whatever_their_string_types() -> None:

@@ -2,11 +2,12 @@
 
 import base64
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from pec_tracker import texts
+from pec_tracker import anchors, texts
 from pec_tracker.sandbox.ca import Authority
 from tests.cli.desk import Desk
 from tests.factory import ca, receipts
@@ -25,11 +26,11 @@ def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
 
 
 def test_the_default_anchors_are_listed_with_what_they_are_good_for(desk: Desk) -> None:
-    anchors = {one["name"]: one for one in desk.run("trust", "list", "--json").records}
-    actalis = anchors["Actalis Authentication Root CA"]
+    listed = {one["name"]: one for one in desk.run("trust", "list", "--json").records}
+    actalis = listed["Actalis Authentication Root CA"]
     assert (actalis["use"], actalis["authorities"]) == ("pec-authorities", ["AgID CA1"])
     assert actalis["source"]
-    assert anchors["Radice di nessuno"]["use"] == "authority"
+    assert listed["Radice di nessuno"]["use"] == "authority"
     said = desk.run("trust", "list").words
     assert "only through the authorities of PEC: AgID CA1" in said
     assert "root.pem" in said
@@ -80,6 +81,22 @@ def test_an_update_says_what_changed(desk: Desk, tmp_path: Path) -> None:
     assert "igpec.ldif" in changed["added"][0]["reason"]
     replaced = desk.run("trust", "update", listing(new), "--replace")
     assert "withdrawn" in replaced.out
+
+
+@pytest.mark.parametrize("verb", ["add", "update"])
+def test_a_public_root_is_added_only_by_who_asks_for_one(desk: Desk, tmp_path: Path, verb: str) -> None:
+    (actalis,) = [one for one in anchors.default(date(2026, 11, 1)).anchors if b"Actalis" in one.der][:1]
+    file = tmp_path / "actalis.der"
+    file.write_bytes(actalis.der)
+    command = ("trust", verb, file, "--reason", "our provider")
+    refused = desk.run(*command)
+    assert refused.status == 2
+    assert "--public-root" in refused.err
+    assert "Actalis Authentication Root CA" in refused.words
+    assert [one["name"] for one in desk.run("trust", "list", "--json").records if one["kept"]] == []
+    assert desk.run(*command, "--public-root").status == 0
+    (kept,) = [one for one in desk.run("trust", "list", "--json").records if one["kept"]]
+    assert (kept["name"], kept["use"]) == ("Actalis Authentication Root CA", "authority")
 
 
 def test_a_trusted_sandbox_is_said_to_be_one(desk: Desk, tmp_path: Path) -> None:
