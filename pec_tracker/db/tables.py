@@ -54,6 +54,9 @@ class Mailbox(Base):
     suspended_reason: Mapped[str | None]
     suspended_login: Mapped[str | None]  # digest of the refused credentials: other ones resume the mailbox
     paused_until: Mapped[datetime | None]  # the provider found the traffic too much: nothing is sent before
+    issuers: Mapped[list[Any]] = mapped_column(
+        default=list
+    )  # [domain, organisation] of the providers whose acceptances counted so far
 
 
 class Folder(Base):
@@ -118,6 +121,7 @@ class SentCopy(Base):
     fingerprint: Mapped[dict[str, Any]]
     recipients: Mapped[list[Any]]  # [address, "to" or "cc"]
     sent_at: Mapped[datetime | None]
+    in_sent: Mapped[bool]  # a server showed it in its folder of sent mails; else it was imported
 
 
 class Answer(Base):
@@ -172,7 +176,8 @@ class Message(Base):
     reference: Mapped[str | None]
     reference_key: Mapped[str | None]
     identifier: Mapped[str | None]
-    raw: Mapped[str | None] = mapped_column(Sha256)  # the mail as sent, or the copy in Sent
+    raw: Mapped[str | None] = mapped_column(Sha256)  # the mail as sent, or the copy that a `found` one is held to
+    copy_kind: Mapped[str | None]  # of a `found` one: how that copy came to us (`pec.copies.CopyKind`)
     record: Mapped[str | None] = mapped_column(Sha256)
     fingerprint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     sender: Mapped[str | None]
@@ -279,6 +284,7 @@ class Evidence(Base):
     verification: Mapped[dict[str, Any]]  # checks, reasons, weak points, signer, times
     certificate: Mapped[str | None] = mapped_column(Sha256)
     agreement: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    limits: Mapped[list[Any]] = mapped_column(default=list)  # names of what is shown beside it and takes no proof away
     counts: Mapped[bool]
 
 

@@ -6,6 +6,8 @@ Strict on purpose: an address that only some servers understand would end as a n
 import re
 from typing import Final
 
+from pec_tracker.pec.evidence import ascii_lower
+
 _ATEXT: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"  # RFC 5322 3.2.3
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1035 2.3.1, RFC 5890 2.3.1 (xn-- too)
 _ADDRESS: Final = re.compile(rf"(?P<local>{_ATEXT}(?:\.{_ATEXT})*)@(?P<domain>{_LABEL}(?:\.{_LABEL})+)")
@@ -36,7 +38,7 @@ def is_valid(address: str) -> bool:
 
 def domain_of(address: str) -> str:
     """The part after the last `@`, in lower case."""
-    return address.rpartition("@")[2].lower()
+    return ascii_lower(address.rpartition("@")[2])
 
 
 def addresses_in(value: str) -> tuple[str, ...] | None:

@@ -25,6 +25,10 @@ class CertifiedRecipient:
     type: str
 
 
+# Header fields in order: name in lower case, and the value as it is compared (`pec.headblock`), or its hash.
+Head = tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One leaf of a message's MIME tree: enough to compare it later without the message.
@@ -32,6 +36,8 @@ class Part:
     `sha256` is over the decoded content; `sha1` and `sha1_encoded` (hex) over the decoded and the transfer-encoded
     content, because a brief receipt's hash SHOULD be over the base64 form (RFC 6109 3.3.2.2) and is not always.
     `brief_hash` is the 40 hex digits that a brief receipt carries in place of the content.
+    `head` are its header fields (see `Fingerprint.head`), `clean` says that its encoded form is well-formed to the
+    letter, so that every reader decodes it to the same; both None where an earlier release took the fingerprint.
     """
 
     path: str  # "1.2": position in the tree
@@ -41,6 +47,18 @@ class Part:
     sha1: str
     sha1_encoded: str
     brief_hash: str | None = None
+    head: Head | None = None
+    clean: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Multipart:
+    """One inner node of a message's MIME tree: its header fields without the boundary, and the SHA-256 of what stands
+    outside its parts (before the first boundary, after the last); empty where there is nothing. The root is ""."""
+
+    path: str
+    head: Head
+    around: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +66,9 @@ class Fingerprint:
     """A message in hashes: `body` is the SHA-256 of everything after the first blank line, line ends as CRLF.
 
     Line breaks at the very end are left out: the boundary after an enclosed message takes one of them.
+    `head` are the header fields less those that a provider may change; None where an earlier release took the
+    fingerprint, and then nothing below is known either. `cut`: the tree or the header went past a limit, and the rest
+    is not in here. `date` is the Date field's. `travelled`: a server noted in the header that the mail passed it.
     """
 
     body: str
@@ -55,6 +76,11 @@ class Fingerprint:
     message_id: str | None
     subject: str | None
     sender: str | None
+    head: Head | None = None
+    multiparts: tuple[Multipart, ...] = ()
+    cut: bool = False
+    date: datetime | None = None
+    travelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +157,20 @@ CHECKS = (
 Checks = Mapping[str, bool | None]
 
 
+_ASCII_LOWER = {ord(letter): ord(letter) + 32 for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
+
+def ascii_lower(text: str) -> str:
+    """The text with A to Z in lower case, and no other letter folded: to Unicode the Kelvin sign is a `k` too."""
+    return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)
+
+
 def address_key(address: str) -> str:
-    """The form in which two addresses are compared: trimmed and lower-case.
+    """The form in which two addresses are compared: trimmed and in lower case, of ASCII letters alone.
 
     RFC 5321 2.4 lets a local part be case-sensitive; providers echo it in other cases (seen: ULIB logs), so PEC is not.
     """
-    return address.strip().lower()
+    return ascii_lower(address.strip(" \t\r\n\f\v"))
 
 
 def bare_id(text: str | None) -> str | None:

@@ -7,11 +7,12 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
-from pec_tracker.pec import mime
-from pec_tracker.pec.evidence import Fingerprint, Part, bare_id
-from pec_tracker.pec.fields import addresses
+from pec_tracker.pec import headblock, mime
+from pec_tracker.pec.evidence import Fingerprint, Multipart, Part, bare_id
+from pec_tracker.pec.fields import MAX_BLOCK, addresses, date
 from pec_tracker.pec.mime import Entity, Span
 
 # A multipart below this depth, and whatever comes after so many parts, counts as one part: real mail has 3 to 6 levels.
@@ -20,52 +21,124 @@ MAX_PARTS: Final = 1_000
 
 _CHUNK: Final = 1024 * 1024
 _HASH_SUFFIX: Final = ".hash"  # RFC 6109 3.3.2.2
+_BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+# RFC 2045 6.7: anything but escapes, soft line breaks and printable ASCII, and blanks at the end of a line.
+_NOT_QUOTED = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n|\Z)|[^\t\r\n -~]|[ \t]\r?\n|\r(?!\n)")
 _SHA1_HEX = re.compile(rb"\s*([0-9a-fA-F]{40})\s*")
 
 
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """One node of the tree: its place, its entity, where it begins, and the spans of its parts (none for a leaf)."""
+
+    path: tuple[int, ...]
+    entity: Entity
+    start: int
+    spans: tuple[Span, ...]
+    cut: bool  # it may have parts that are not in `spans`
+
+    @property
+    def name(self) -> str:
+        """ "1.2"; "1" for the body of a mail without parts, "" for the root of one with."""
+        return ".".join(map(str, self.path or (() if self.spans else (1,))))
+
+
 def fingerprint(raw: bytes) -> Fingerprint:
-    """The hashes of a message: its body, and each leaf of its MIME tree. Never raises.
+    """The hashes of a message: its header fields, its body, and each node of its MIME tree. Never raises.
 
     Trailing line breaks of the body are left out of its hash: the boundary after an enclosed message takes one.
     An attached message (message/rfc822) is one leaf: a brief receipt has one hash for it (RFC 6109 3.3.2.2).
     """
     whole = mime.entity(raw)
+    block = raw[: whole.body.start]
+    found = list(headblock.fields_of(block))
     from_addresses = addresses(whole.fields.all(b"from"))
+    nodes = list(_nodes(raw))
     return Fingerprint(
         body=_crlf_hash(raw, whole.body, hashlib.sha256()),
-        parts=tuple(_part(raw, path, leaf) for path, leaf in leaves(raw)),
+        parts=tuple(_part(raw, node) for node in nodes if not node.spans),
         message_id=bare_id(whole.fields.text(b"message-id")),
         subject=whole.fields.text(b"subject"),
         sender=from_addresses[0] if from_addresses else None,
+        head=headblock.kept(one for one in found if not headblock.is_providers(*one)),
+        multiparts=tuple(_multipart(raw, node) for node in nodes if node.spans),
+        cut=len(block) > MAX_BLOCK or any(node.cut for node in nodes),
+        date=date(whole.fields.first(b"date")),
+        travelled=any(name in headblock.TRACES for name, _ in found),
     )
 
 
 def leaves(raw: bytes) -> Iterator[tuple[str, Entity]]:
     """The leaves of a mail's MIME tree with their paths ("1.2"), in order; "1" is the body of a mail without parts."""
-    waiting: list[tuple[tuple[int, ...], Entity]] = [((), mime.entity(raw))]
+    return ((node.name, node.entity) for node in _nodes(raw) if not node.spans)
+
+
+def _nodes(raw: bytes) -> Iterator[_Node]:
+    """The tree in order, each multipart before its parts, at most MAX_PARTS leaves."""
+    waiting: list[tuple[tuple[int, ...], Entity, int]] = [((), mime.entity(raw), 0)]
     given = 0
     while waiting and given < MAX_PARTS:
-        path, found = waiting.pop()
-        spans = mime.children(raw, found) if len(path) < MAX_DEPTH else ()
-        if not spans:
-            given += 1
-            yield ".".join(map(str, path or (1,))), found
-            continue
-        numbered = [((*path, number), span) for number, span in enumerate(spans[: MAX_PARTS - given], 1)]
-        waiting.extend((inner, mime.entity(raw, span)) for inner, span in reversed(numbered))
+        path, found, start = waiting.pop()
+        deep = len(path) >= MAX_DEPTH
+        spans = () if deep else mime.children(raw, found)
+        kept = spans[: MAX_PARTS - given]
+        is_cut = (deep and found.type.startswith("multipart/")) or len(spans) >= mime.MAX_CHILDREN
+        # What still waits when the limit is reached is never given: the last node given says so.
+        last = given + 1 >= MAX_PARTS and bool(waiting)
+        yield _Node(path, found, start, kept, is_cut or len(kept) < len(spans) or last)
+        given += not spans
+        numbered = [((*path, number), span) for number, span in enumerate(kept, 1)]
+        waiting.extend((inner, mime.entity(raw, span), span.start) for inner, span in reversed(numbered))
 
 
-def _part(raw: bytes, path: str, leaf: Entity) -> Part:
+def _head(raw: bytes, node: _Node) -> list[tuple[str, str]]:
+    """The node's own fields; of the whole mail only those of its content."""
+    found = headblock.fields_of(raw[node.start : node.entity.body.start])
+    return [one for one in found if node.path or one[0].startswith("content-")]
+
+
+def _multipart(raw: bytes, node: _Node) -> Multipart:
+    head = headblock.kept(headblock.without_boundary(_head(raw, node)))
+    return Multipart(node.name, head, _around(raw, node.entity.body, node.spans))
+
+
+def _around(raw: bytes, body: Span, spans: tuple[Span, ...]) -> str:
+    """The hash of what stands before the first boundary and after the last; empty where that is blank."""
+    before = raw[body.start : spans[0].start].removesuffix(b"\n").rpartition(b"\n")[0].strip()
+    after = raw[spans[-1].end : body.end].lstrip().partition(b"\n")[2].strip()
+    if not before and not after:
+        return ""
+    digest = hashlib.sha256(b"%d " % len(before) + before)
+    digest.update(after)
+    return digest.hexdigest()
+
+
+def _part(raw: bytes, node: _Node) -> Part:
+    leaf = node.entity
     sha256, sha1 = _content_hashes(raw, leaf)
     return Part(
-        path=path,
+        path=node.name,
         content_type=leaf.type,
         filename=leaf.filename,
         sha256=sha256,
         sha1=sha1,
         sha1_encoded=_crlf_hash(raw, leaf.body, hashlib.sha1(usedforsecurity=False)),
         brief_hash=_brief_hash(raw, leaf),
+        head=headblock.kept(_head(raw, node)),
+        clean=_is_clean(raw, leaf),
     )
+
+
+def _is_clean(raw: bytes, leaf: Entity) -> bool:
+    """Whether the encoded content is well-formed to the letter, so that no two programs decode it differently."""
+    if leaf.encoding == "base64":
+        compact = raw[leaf.body.start : leaf.body.end].translate(None, b" \t\r\n")
+        content = compact.rstrip(b"=")
+        padding = len(compact) - len(content)
+        return len(compact) % 4 == 0 and padding <= 2 and not content.translate(None, _BASE64)
+    if leaf.encoding == "quoted-printable":
+        return _NOT_QUOTED.search(raw, leaf.body.start, leaf.body.end) is None
+    return leaf.encoding in ("", "7bit", "8bit", "binary")
 
 
 def _content_hashes(raw: bytes, leaf: Entity) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """Where does a message stand with one recipient? A pure function of its evidence and the time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -131,7 +131,19 @@ def journey(recipient: str, evidence: Sequence[Evidence], *, now: datetime, subm
     `evidence` is what counts for the message, trusted and agreeing; what concerns other recipients is left out here.
     Certified times decide (RFC 6109 4.3); `now` and `submitted_at`, our own clock's, only say what is due.
     """
-    course = _course(recipient, evidence)
+    return journeys([recipient], evidence, now=now, submitted_at=submitted_at)[0]
+
+
+def journeys(
+    recipients: Iterable[str], evidence: Sequence[Evidence], *, now: datetime, submitted_at: datetime | None
+) -> tuple[Journey, ...]:
+    """The `journey` of each recipient, in their order. The evidence is sorted once: an acceptance may list thousands,
+    and so may each of their receipts."""
+    index = _Index.of(evidence)
+    return tuple(_journey(one, _course(one, index), now=now, submitted_at=submitted_at) for one in recipients)
+
+
+def _journey(recipient: str, course: _Course, *, now: datetime, submitted_at: datetime | None) -> Journey:
     state, deciding = _state(course)
     accepted_at = _time_of_first(course.acceptances)
     due_at = _due_at(state, deciding, accepted_at=accepted_at, submitted_at=submitted_at, now=now)
@@ -171,49 +183,69 @@ def is_final_delay(notice: Evidence, *, accepted_at: datetime | None) -> bool:
     return notice.issued_at - accepted_at >= SECOND_NOTICE_EARLIEST
 
 
-def _course(recipient: str, evidence: Sequence[Evidence]) -> _Course:
-    """`evidence` that concerns `recipient`, sorted by what it says of him."""
-    ours = sorted((one for one in dict.fromkeys(evidence) if _concerns(one, recipient)), key=time_key)
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The evidence of a message, each once, in order of time: what is about everybody, and what about whom."""
+
+    about_all: tuple[Evidence, ...]
+    about: Mapping[str, Sequence[Evidence]]  # by address key
+    external: Mapping[str, bool]  # what the first acceptance that lists the address says of it
+
+    @classmethod
+    def of(cls, evidence: Sequence[Evidence]) -> "_Index":
+        about_all: list[Evidence] = []
+        about: dict[str, list[Evidence]] = {}
+        external: dict[str, bool] = {}
+        for one in sorted({(one.key, one.recipient): one for one in evidence}.values(), key=time_key):
+            if one.kind in _ABOUT_ALL:
+                about_all.append(one)
+            for key in _concerned(one):
+                about.setdefault(key, []).append(one)
+            if one.kind is Kind.ACCEPTANCE:
+                external = {**_externals(one), **external}
+        return cls(tuple(about_all), about, external)
+
+
+def _concerned(one: Evidence) -> Iterable[str]:
+    """Whom evidence speaks of: by `consegna`, or else the only one that it lists."""
+    if one.kind not in _ABOUT_ONE | _ABOUT_NOBODY:
+        return ()
+    if one.recipient is not None:
+        return (address_key(one.recipient),)
+    listed = {address_key(recipient.address) for recipient in one.recipients}
+    return listed if one.kind in _ABOUT_NOBODY or len(listed) == 1 else ()
+
+
+def _externals(acceptance: Evidence) -> dict[str, bool]:
+    """Whether each address is an ordinary mailbox; one that is listed both ways is held to be certified."""
+    found: dict[str, bool] = {}
+    for recipient in acceptance.recipients:
+        key = address_key(recipient.address)
+        found[key] = recipient.type == RecipientType.EXTERNAL.value and found.get(key, True)
+    return found
+
+
+def _course(recipient: str, index: _Index) -> _Course:
+    """What concerns `recipient`, sorted by what it says of him."""
+    key = address_key(recipient)
+    own = index.about.get(key, ())
+    acceptances = tuple(one for one in index.about_all if one.kind is Kind.ACCEPTANCE)
+    accepted_at = _time_of_first(acceptances)
 
     def of_kind(kind: Kind) -> tuple[Evidence, ...]:
-        return tuple(one for one in ours if one.kind is kind)
+        return tuple(one for one in own if one.kind is kind)
 
-    acceptances = of_kind(Kind.ACCEPTANCE)
-    accepted_at = _time_of_first(acceptances)
     notices = of_kind(Kind.DELAY_NOTICE)
     final = tuple(one for one in notices if is_final_delay(one, accepted_at=accepted_at))
     return _Course(
         deliveries=of_kind(Kind.DELIVERY),
         failures=tuple(sorted(of_kind(Kind.NON_DELIVERY) + final, key=time_key)),
-        refusals=of_kind(Kind.NON_ACCEPTANCE),
+        refusals=tuple(one for one in index.about_all if one.kind is Kind.NON_ACCEPTANCE),
         delays=tuple(one for one in notices if one not in final),
         acceptances=acceptances,
-        asides=tuple(one for one in ours if one.kind in _ABOUT_NOBODY),
-        external=_is_external(recipient, acceptances),
+        asides=tuple(one for one in own if one.kind in _ABOUT_NOBODY),
+        external=index.external.get(key, False),
     )
-
-
-def _concerns(evidence: Evidence, recipient: str) -> bool:
-    """Whether evidence speaks of `recipient`: by `consegna`, or else as the only one that it lists."""
-    if evidence.kind in _ABOUT_ALL:
-        return True
-    if evidence.kind not in _ABOUT_ONE | _ABOUT_NOBODY:
-        return False
-    listed = {address_key(one.address) for one in evidence.recipients}
-    if evidence.recipient is not None:
-        return address_key(evidence.recipient) == address_key(recipient)
-    if evidence.kind in _ABOUT_NOBODY:
-        return address_key(recipient) in listed
-    return listed == {address_key(recipient)}
-
-
-def _is_external(recipient: str, acceptances: Sequence[Evidence]) -> bool:
-    """An ordinary mailbox, by the first acceptance that lists it; listed both ways it is held to be certified."""
-    for acceptance in acceptances:
-        types = {one.type for one in acceptance.recipients if address_key(one.address) == address_key(recipient)}
-        if types:
-            return types == {RecipientType.EXTERNAL.value}
-    return False
 
 
 def _state(course: _Course) -> tuple[State, Evidence | None]:

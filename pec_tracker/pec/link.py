@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from pec_tracker.pec.evidence import bare_id
+from pec_tracker.pec.evidence import ascii_lower, bare_id
 from pec_tracker.pec.read import Headers, Mail, headers_of
 from pec_tracker.pec.standard import Kind
 
@@ -57,7 +57,7 @@ def same(a: str | None, b: str | None) -> bool:
     left, right = bare_id(a), bare_id(b)
     if left is None or right is None:
         return False
-    return left == right or left.lower() == right.lower()
+    return left == right or ascii_lower(left) == ascii_lower(right)
 
 
 def _replies_to(*headers: Headers | None) -> tuple[str, ...]:

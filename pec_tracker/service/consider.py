@@ -7,32 +7,24 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from pec_tracker.pec.agree import Agreement, Known, acceptance, consensus, judge
-from pec_tracker.pec.evidence import Evidence, Fingerprint, address_key
-from pec_tracker.pec.journey import Journey, journey
+from pec_tracker.pec.agree import CERTIFYING, Agreement, Judged, Known, conflicts, consensus, judge
+from pec_tracker.pec.copies import SentMail, chosen
+from pec_tracker.pec.evidence import Evidence, Verdict, address_key, time_key
+from pec_tracker.pec.journey import Journey, journeys
 from pec_tracker.pec.standard import Kind
 from pec_tracker.service.evidence_rows import fingerprint_value
 from pec_tracker.service.study import is_key, same_address
 
-RECEIPTS = frozenset({Kind.ACCEPTANCE, Kind.NON_ACCEPTANCE, Kind.DELIVERY, Kind.NON_DELIVERY, Kind.DELAY_NOTICE})
-
-
-@dataclass(frozen=True, slots=True)
-class SentMail:
-    """The sender's own copy of a message, as it lies in the archive under `sha256`."""
-
-    sha256: str
-    fingerprint: Fingerprint
-    recipients: tuple[tuple[str, str], ...]  # address, to or cc
-    at: datetime | None
+RECEIPTS = CERTIFYING
 
 
 @dataclass(frozen=True, slots=True)
 class Considered:
     """What was decided of one message: each evidence with its agreement, and each recipient's journey.
 
-    `roles` are those that its copies give to recipients (by address key), `copy` the one that it is held to, `since`
-    its first date; all three only of a `found` message.
+    `roles` are those that its copy gives to recipients (by address key), `copy` the one that it is held to, `since`
+    its first date; all three only of a `found` message. `conflicts` names what contradicts of the whole message; each
+    journey has them among its contradictions.
     """
 
     known: Known | None
@@ -42,6 +34,17 @@ class Considered:
     roles: Mapping[str, str] = field(default_factory=dict)
     copy: SentMail | None = None
     since: datetime | None = None
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One message as its rows say it, and as it was decided now."""
+
+    message: Row[*tuple[Any, ...]]
+    recipients: Sequence[Row[*tuple[Any, ...]]]
+    evidence: Sequence[Row[*tuple[Any, ...]]]
+    considered: Considered
 
 
 def consider(
@@ -52,19 +55,26 @@ def consider(
     *,
     owner: str | None,
     now: datetime,
+    copied: Sequence[str] = (),
 ) -> Considered:
-    """Decide a message's agreements and journeys from its row, the *recipients* that it was composed for, all its
-    evidence and all its copies.
+    """Decide a message's agreements and journeys from its row, the *recipients* that it was composed for (*copied*:
+    those of them that stand in Cc alone), all its evidence and all its copies.
 
-    Certified times are held against each other, never against our clock, which may be wrong (promise P13).
+    Of three clocks two must agree: the certified time, the server's arrival time, and ours (*now*, and when the
+    message was made).
     """
     if message.origin == "composed":
-        return _composed(message, recipients, evidence, now=now)
+        return _composed(message, recipients, evidence, now=now, copied=tuple(copied))
     return _found(evidence, copies, owner=owner, now=now)
 
 
 def _composed(
-    message: Row[*tuple[Any, ...]], recipients: Sequence[str], evidence: Sequence[Evidence], *, now: datetime
+    message: Row[*tuple[Any, ...]],
+    recipients: Sequence[str],
+    evidence: Sequence[Evidence],
+    *,
+    now: datetime,
+    copied: tuple[str, ...],
 ) -> Considered:
     """What we composed is known exactly."""
     known = Known(
@@ -75,74 +85,93 @@ def _composed(
         reference=message.reference,
         identifier=None,
         fingerprint=fingerprint_value(message.fingerprint),
+        copied=copied,
+        made_at=message.created_at,
     )
-    agreements, counting = _judged(evidence, known)
+    judged = judge(evidence, known, now=now)
+    counting = _counting(judged)
+    contradicted = conflicts(judged)
     # What still waits to be sent has nothing due; what may have left without our knowing when, left when it was made.
     submitted_at = message.submitted_at
     if submitted_at is None and message.send_state in ("submitted", "uncertain"):
         submitted_at = message.created_at
     return Considered(
-        known=_with_identifier(evidence, known),
-        agreements=agreements,
+        known=_with_identifier(known, judged),
+        agreements=_agreements(judged),
         counting=counting,
-        journeys=tuple(journey(address, counting, now=now, submitted_at=submitted_at) for address in recipients),
+        journeys=_contradicted(journeys(recipients, counting, now=now, submitted_at=submitted_at), contradicted),
+        conflicts=contradicted,
     )
 
 
 def _found(evidence: Sequence[Evidence], copies: Sequence[SentMail], *, owner: str | None, now: datetime) -> Considered:
-    """What left by other means is held to its sender's copy, or to its own evidence.
-
-    Of several copies the one of the smallest hash: any will do, but always the same.
-    """
+    """What left by other means is held to its sender's copy, where its trusted evidence agrees with that, or to its own
+    evidence."""
     receipts = [item for item in evidence if item.kind in RECEIPTS]
-    sender = owner or (_certified_sender(receipts) if copies else None)
-    ours = sorted(
-        (copy for copy in copies if sender is None or same_address(copy.fingerprint.sender, sender)),
-        key=lambda copy: copy.sha256,
-    )
-    roles: dict[str, str] = {}
-    addresses: dict[str, str] = {}
-    for address, role in (recipient for copy in ours for recipient in copy.recipients):
+    sender = owner or _certified_sender(receipts)
+    ours = [copy for copy in copies if sender is None or same_address(copy.fingerprint.sender, sender)]
+    certified = consensus(receipts, mailbox=sender, sent_copy=None, sent_recipients=(), now=now)
+    choice = chosen(ours, receipts, certified, now=now)
+    copy = choice.copy
+    roles = copy.roles if copy else {}
+    addresses = {address_key(address): address for address, _ in reversed(copy.recipients)} if copy else {}
+    known = certified
+    if copy is not None:
+        known = consensus(
+            receipts,
+            mailbox=sender,
+            sent_copy=copy.fingerprint,
+            sent_recipients=tuple(reversed(addresses.values())),
+            copied=tuple(addresses[key] for key, role in roles.items() if role == "cc"),
+            now=now,
+        )
+    judged = () if known is None else judge(evidence, known, now=now)
+    counting = _counting(judged)
+    named = [*(known.recipients if known else ()), *(item.recipient for item in counting if item.recipient)]
+    for address in filter(is_key, named):
         addresses.setdefault(address_key(address), address)
-        roles[address_key(address)] = "to" if "to" in (role, roles.get(address_key(address))) else "cc"
-    known = consensus(
-        receipts,
-        mailbox=owner,
-        sent_copy=ours[0].fingerprint if ours else None,
-        sent_recipients=tuple(addresses.values()),
-    )
-    agreements, counting = ({}, ()) if known is None else _judged(evidence, known)
-    certified = [*(known.recipients if known else ()), *(item.recipient for item in counting if item.recipient)]
-    for address in filter(is_key, certified):
-        addresses.setdefault(address_key(address), address)
-    dates = [*(copy.at for copy in ours), *(item.issued_at for item in counting)]
+    contradicted = (*choice.conflicts, *conflicts(judged))
+    dates = [*((copy.at,) if copy else ()), *(item.issued_at for item in counting)]
     return Considered(
-        known=known and _with_identifier(evidence, known),
-        agreements=agreements,
+        known=known and _with_identifier(known, judged),
+        agreements=_agreements(judged),
         counting=counting,
-        journeys=tuple(journey(address, counting, now=now, submitted_at=None) for address in addresses.values()),
+        journeys=_contradicted(journeys(addresses.values(), counting, now=now, submitted_at=None), contradicted),
         roles=roles,
-        copy=ours[0] if ours else None,
+        copy=copy,
         since=min((date for date in dates if date is not None), default=None),
+        conflicts=contradicted,
     )
 
 
 def _certified_sender(receipts: Sequence[Evidence]) -> str | None:
-    """Who sent the message, as its receipts certify; None without a trusted one."""
-    known = consensus(receipts, mailbox=None, sent_copy=None, sent_recipients=())
-    return known.sender if known else None
+    """Who sent the message, as its receipts certify; None without a trusted one.
+
+    A Message-ID is its first sender's: who writes it into a mail of his own has read it there, and so comes later.
+    """
+    trusted = [one for one in receipts if one.verdict is Verdict.TRUSTED and one.sender and one.issued_at]
+    return min(trusted, key=time_key).sender if trusted else None
 
 
-def _judged(evidence: Sequence[Evidence], known: Known) -> tuple[dict[str, Agreement], tuple[Evidence, ...]]:
-    judged = judge(evidence, known)
-    counting = tuple(item.evidence for item in judged if item.counts and item.evidence.kind in RECEIPTS)
-    return {item.evidence.key: item.agreement for item in judged}, counting
+def _counting(judged: Sequence[Judged]) -> tuple[Evidence, ...]:
+    return tuple(item.evidence for item in judged if item.counts and item.evidence.kind in RECEIPTS)
 
 
-def _with_identifier(evidence: Sequence[Evidence], known: Known) -> Known:
+def _agreements(judged: Sequence[Judged]) -> dict[str, Agreement]:
+    return {item.evidence.key: item.agreement for item in judged}
+
+
+def _contradicted(made: Sequence[Journey], names: tuple[str, ...]) -> tuple[Journey, ...]:
+    """The journeys, each with what contradicts of the whole message."""
+    if not names:
+        return tuple(made)
+    return tuple(replace(one, contradictions=(*one.contradictions, *names)) for one in made)
+
+
+def _with_identifier(known: Known, judged: Sequence[Judged]) -> Known:
     """The provider's identifier, learned from the acceptance; one that no index takes is none."""
     identifier = known.identifier
     if identifier is None:
-        first = acceptance([item for item in evidence if item.kind in RECEIPTS], known)
-        identifier = first.identifier if first else None
+        accepted = [one.evidence for one in judged if one.counts and one.evidence.kind is Kind.ACCEPTANCE]
+        identifier = next((one.identifier for one in accepted if one.identifier), None)
     return replace(known, identifier=identifier if identifier and is_key(identifier) else None)

@@ -10,8 +10,11 @@ from sqlalchemy import Connection, Engine, Row, select
 
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Evidence, Mail, Mailbox, Message, Recipient, SentCopy, table
-from pec_tracker.service.consider import SentMail, consider
-from pec_tracker.service.dossier_rows import Page, write
+from pec_tracker.pec.clocks import DAY
+from pec_tracker.pec.copies import SentMail
+from pec_tracker.pec.evidence import Verdict
+from pec_tracker.service.consider import Page, consider
+from pec_tracker.service.dossier_rows import write
 from pec_tracker.service.evidence_rows import chunks, evidence_value, fingerprint_value
 
 # Not what was verified of each signature: it is long, and its verdict says what matters here.
@@ -47,7 +50,8 @@ def reconsider(connection: Connection, message_ids: Sequence[int], *, now: datet
                     [evidence_value(row) for row in evidence[message.id]],
                     [_sent_mail(row) for row in copies[message.id]],
                     owner=owners[message.mailbox_id],
-                    now=now,
+                    now=_latest(now, evidence[message.id]),
+                    copied=[row.address for row in recipients[message.id] if row.role == "cc"],
                 ),
             )
             for message in messages
@@ -56,11 +60,30 @@ def reconsider(connection: Connection, message_ids: Sequence[int], *, now: datet
     return learned
 
 
+def _latest(now: datetime, evidence: Sequence[Row[*tuple[Any, ...]]]) -> datetime:
+    """Our clock, as late as it ever showed: where it is set back, what was no future then is none now."""
+    latest: datetime = max([now, *(row.archived_at for row in evidence)])
+    return latest
+
+
 def refresh(engine: Engine, *, now: datetime) -> None:
-    """Look again at the journeys whose next evidence was due meanwhile: time alone has moved them on."""
+    """Look again at what time alone has moved on: journeys whose next evidence was due meanwhile, and evidence that
+    was certified in the future of our clock when it came."""
     past_due = select(Recipient.message_id).where(Recipient.due_at < now, Recipient.overdue.is_(False)).distinct()
+    was_future = (
+        select(Evidence.message_id)
+        .join(Mail, Mail.id == Evidence.mail_id)
+        .where(
+            Evidence.message_id.is_not(None),
+            Evidence.counts.is_(False),
+            Evidence.verdict == Verdict.TRUSTED.value,
+            Evidence.issued_at > Mail.archived_at,
+            Evidence.issued_at <= now + DAY,
+        )
+        .distinct()
+    )
     with reading(engine) as connection:
-        message_ids = list(connection.scalars(past_due))
+        message_ids = sorted({*connection.scalars(past_due), *connection.scalars(was_future)})
     for some in chunks(message_ids):
         in_one_transaction(engine, partial(reconsider, message_ids=some, now=now))
 
@@ -74,7 +97,9 @@ def _recipients(connection: Connection, message_ids: Sequence[int]) -> _Rows:
 
 
 def _evidence(connection: Connection, message_ids: Sequence[int]) -> _Rows:
-    columns = select(*_EVIDENCE_COLUMNS, Mail.sha256, Mail.internal_at).join(Mail, Mail.id == Evidence.mail_id)
+    columns = select(*_EVIDENCE_COLUMNS, Mail.sha256, Mail.internal_at, Mail.archived_at).join(
+        Mail, Mail.id == Evidence.mail_id
+    )
     rows: _Rows = defaultdict(list)
     for row in connection.execute(columns.where(Evidence.message_id.in_(message_ids)).order_by(Evidence.id)):
         rows[row.message_id].append(row)
@@ -82,9 +107,8 @@ def _evidence(connection: Connection, message_ids: Sequence[int]) -> _Rows:
 
 
 def _copies(connection: Connection, message_ids: Sequence[int]) -> _Rows:
-    columns = select(Mail.message_id, Mail.sha256, SentCopy.fingerprint, SentCopy.recipients, SentCopy.sent_at).join(
-        SentCopy, SentCopy.mail_id == Mail.id
-    )
+    facts = (SentCopy.fingerprint, SentCopy.recipients, SentCopy.sent_at, SentCopy.in_sent)
+    columns = select(Mail.message_id, Mail.sha256, *facts).join(SentCopy, SentCopy.mail_id == Mail.id)
     rows: _Rows = defaultdict(list)
     linked = columns.where(Mail.message_id.in_(message_ids), Mail.role == "sent-copy")
     for row in connection.execute(linked) if message_ids else ():
@@ -95,4 +119,5 @@ def _copies(connection: Connection, message_ids: Sequence[int]) -> _Rows:
 def _sent_mail(row: Row[*tuple[Any, ...]]) -> SentMail:
     fingerprint = fingerprint_value(row.fingerprint)
     assert fingerprint is not None  # the column is never empty
-    return SentMail(row.sha256, fingerprint, tuple((address, role) for address, role in row.recipients), row.sent_at)
+    recipients = tuple((address, role) for address, role in row.recipients)
+    return SentMail(row.sha256, fingerprint, recipients, row.sent_at, row.in_sent)

@@ -2,8 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,13 +10,15 @@ from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, update
 
 from pec_tracker.db.tables import Evidence, Message, Recipient, table
 from pec_tracker.ledger import lines
+from pec_tracker.pec.agree import SOFT
 from pec_tracker.pec.evidence import Verdict, address_key
 from pec_tracker.pec.folding import fold
 from pec_tracker.pec.journey import Journey, State, summary
 from pec_tracker.pec.standard import Kind
 from pec_tracker.service.alerts import NewAlert, mail_topic, raise_alerts, settle_alerts
-from pec_tracker.service.consider import Considered
+from pec_tracker.service.consider import Page
 from pec_tracker.service.evidence_rows import fingerprint_json, offset_minutes
+from pec_tracker.service.issuer_rows import note_issuers
 from pec_tracker.service.study import reference_key
 
 # A receipt that counts proves that the message reached the provider, whatever we believed before.
@@ -30,20 +31,11 @@ _NEVER_PROOF = frozenset({Kind.ORDINARY, Kind.UNREADABLE})
 _Columns = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One message as its rows say it, and as it was decided now."""
-
-    message: Row[*tuple[Any, ...]]
-    recipients: Sequence[Row[*tuple[Any, ...]]]
-    evidence: Sequence[Row[*tuple[Any, ...]]]
-    considered: Considered
-
-
 def write(connection: Connection, pages: Sequence[Page], *, now: datetime) -> set[int]:
     """Write what changed, with its ledger lines and alerts; returns the messages that learned their identifier."""
     messages = {page.message.id: changes for page in pages if (changes := _message_changes(page))}
-    _update_each(connection, table(Evidence), [changes for page in pages for changes in _evidence_changes(page)])
+    changed = [(page, changes) for page in pages for changes in _evidence_changes(page)]
+    _update_each(connection, table(Evidence), [changes for _, changes in changed])
     _write_recipients(connection, pages)
     _update_each(connection, table(Message), [{"b_id": row_id, **changes} for row_id, changes in messages.items()])
     submitted = [page for page in pages if messages.get(page.message.id, {}).get("send_state") == "submitted"]
@@ -52,6 +44,8 @@ def write(connection: Connection, pages: Sequence[Page], *, now: datetime) -> se
         [lines.new_line("message.submitted", at=now, message=page.message.key, by="receipt") for page in submitted],
     )
     _tell(connection, pages, now=now)
+    counted = {changes["b_id"] for _, changes in changed if changes["counts"]}
+    note_issuers(connection, pages, counted, now=now)
     return {row_id for row_id, changes in messages.items() if changes.get("identifier")}
 
 
@@ -62,8 +56,9 @@ def _write_recipients(connection: Connection, pages: Sequence[Page]) -> None:
     gone: list[int] = []
     for page in pages:
         there = {row.address_key: row for row in page.recipients}
+        types = _types(page)
         for one in page.considered.journeys:
-            columns = _journey_columns(page, one)
+            columns = _journey_columns(page, one, types)
             row = there.pop(columns["address_key"], None)
             if row is None:
                 added.append({"message_id": page.message.id, **columns})
@@ -92,8 +87,9 @@ def _evidence_changes(page: Page) -> Iterator[_Columns]:
     for row in page.evidence:
         points = _points(page, row)
         counts = row.sha256 in counting
-        if row.agreement != points or row.counts != counts:
-            yield {"b_id": row.id, "agreement": points, "counts": counts}
+        limits = _limits(page, row)
+        if row.agreement != points or row.counts != counts or row.limits != limits:
+            yield {"b_id": row.id, "agreement": points, "counts": counts, "limits": limits}
 
 
 def _points(page: Page, row: Row[*tuple[Any, ...]]) -> dict[str, bool | None] | None:
@@ -101,21 +97,28 @@ def _points(page: Page, row: Row[*tuple[Any, ...]]) -> dict[str, bool | None] | 
     return None if agreement is None else dict(agreement.points)
 
 
-def _journey_columns(page: Page, one: Journey) -> _Columns:
+def _limits(page: Page, row: Row[*tuple[Any, ...]]) -> list[str]:
+    agreement = page.considered.agreements.get(row.sha256)
+    return [] if agreement is None else list(agreement.limits)
+
+
+def _types(page: Page) -> dict[str, str]:
+    """What the first acceptance says of each recipient, by address key."""
+    types: dict[str, str] = {}
+    for item in page.considered.counting:
+        for recipient in item.recipients if item.kind is Kind.ACCEPTANCE else ():
+            types.setdefault(address_key(recipient.address), recipient.type)
+    return types
+
+
+def _journey_columns(page: Page, one: Journey, types: Mapping[str, str]) -> _Columns:
     key = address_key(one.recipient)
-    types = [
-        recipient.type
-        for item in page.considered.counting
-        if item.kind is Kind.ACCEPTANCE
-        for recipient in item.recipients
-        if address_key(recipient.address) == key
-    ]
     role = {"role": page.considered.roles.get(key)} if page.message.origin == "found" else {}
     return {
         **role,
         "address": one.recipient,
         "address_key": key,
-        "type": types[0] if types else None,
+        "type": types.get(key),
         "state": one.state.value,
         "state_at": one.state_at,
         "state_offset": offset_minutes(one.state_at),
@@ -152,6 +155,7 @@ def _found_columns(page: Page) -> _Columns:
     known, copy = page.considered.known, page.considered.copy
     values: _Columns = {
         "raw": copy.sha256 if copy else None,
+        "copy_kind": copy.kind.value if copy else None,
         "fingerprint": fingerprint_json(copy.fingerprint) if copy else None,
     }
     if known is not None:
@@ -172,7 +176,7 @@ def _tell(connection: Connection, pages: Sequence[Page], *, now: datetime) -> No
     raised: list[NewAlert] = []
     over: dict[str, list[str]] = defaultdict(list)
     for page in pages:
-        for alert, holds in (*_about_evidence(page), *_about_journeys(page)):
+        for alert, holds in (*_about_evidence(page), *_about_journeys(page), *_about_clocks(page)):
             if holds:
                 raised.append(alert)
             else:
@@ -188,7 +192,7 @@ def _about_evidence(page: Page) -> Iterator[tuple[NewAlert, bool]]:
         points = _points(page, row)
         if points is not None and points == row.agreement:
             continue
-        disagrees = [name for name, agrees in (points or {}).items() if agrees is False]
+        disagrees = [name for name, agrees in (points or {}).items() if agrees is False and name not in SOFT]
         no_proof = row.verdict != Verdict.TRUSTED or bool(disagrees) or Kind(row.kind) in _NEVER_PROOF
         facts = {"verdict": row.verdict, "kind": row.kind, "disagrees": disagrees}
         holds = no_proof and row.kind != Kind.REM_EVIDENCE  # which nobody can verify yet
@@ -212,6 +216,14 @@ def _about_journeys(page: Page) -> Iterator[tuple[NewAlert, bool]]:
             if names and contradicted != one.contradictions:
                 said = {"recipient": one.recipient, "contradictions": list(names)}
                 yield _alert(page, "contradiction", f"{topic}/{','.join(names)}", said), holds
+
+
+def _about_clocks(page: Page) -> Iterator[tuple[NewAlert, bool]]:
+    """Evidence whose certified time our own clock, or the sender's, speaks against, and the server's arrival for."""
+    before = any("clock-doubtful" in row.limits for row in page.evidence)
+    holds = any("clock-doubtful" in _limits(page, row) for row in page.evidence)
+    if holds != before:
+        yield _alert(page, "clock-doubtful", page.message.key, {}), holds
 
 
 def _alert(page: Page, kind: str, topic: str, facts: dict[str, Any]) -> NewAlert:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Row
 
-from pec_tracker.pec.evidence import CertifiedRecipient, Evidence, Fingerprint, Part, Signer, Verdict
+from pec_tracker.pec.evidence import CertifiedRecipient, Evidence, Fingerprint, Head, Multipart, Part, Signer, Verdict
 from pec_tracker.pec.signature import Verification
 from pec_tracker.pec.standard import Kind
 
@@ -123,16 +123,47 @@ def fingerprint_json(fingerprint: Fingerprint | None) -> dict[str, Any] | None:
     """A fingerprint as JSON."""
     if fingerprint is None:
         return None
-    parts = [{name: getattr(part, name) for name in _PART_FIELDS} for part in fingerprint.parts]
-    return {**{name: getattr(fingerprint, name) for name in _FINGERPRINT_FIELDS}, "parts": parts}
+    parts = [
+        {**{name: getattr(part, name) for name in _PART_FIELDS}, "head": _head_json(part.head)}
+        for part in fingerprint.parts
+    ]
+    multiparts = [
+        {"path": node.path, "head": _head_json(node.head), "around": node.around} for node in fingerprint.multiparts
+    ]
+    return {
+        **{name: getattr(fingerprint, name) for name in _FINGERPRINT_FIELDS},
+        "parts": parts,
+        "head": _head_json(fingerprint.head),
+        "multiparts": multiparts,
+        "date": fingerprint.date.isoformat() if fingerprint.date else None,
+    }
 
 
 def fingerprint_value(json: dict[str, Any] | None) -> Fingerprint | None:
-    """The fingerprint that `fingerprint_json` wrote."""
+    """The fingerprint that `fingerprint_json` wrote; one of an earlier release knows nothing of the header."""
     if json is None:
         return None
-    parts = tuple(Part(**part) for part in json["parts"])
-    return Fingerprint(**{**json, "parts": parts})
+    date = json.get("date")
+    return Fingerprint(
+        **{
+            **json,
+            "parts": tuple(Part(**{**part, "head": _head_value(part.get("head"))}) for part in json["parts"]),
+            "head": _head_value(json.get("head")),
+            "multiparts": tuple(
+                Multipart(node["path"], _head_value(node["head"]) or (), node["around"])
+                for node in json.get("multiparts", ())
+            ),
+            "date": datetime.fromisoformat(date) if date else None,
+        }
+    )
+
+
+def _head_json(head: Head | None) -> list[list[str]] | None:
+    return None if head is None else [list(one) for one in head]
+
+
+def _head_value(json: list[list[str]] | None) -> Head | None:
+    return None if json is None else tuple((name, value) for name, value in json)
 
 
 def verification_json(verification: Verification) -> dict[str, Any]:

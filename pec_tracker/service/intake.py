@@ -32,6 +32,7 @@ from pec_tracker.service.intake_rows import (
     insert_mails,
     insert_sightings,
     known_mails,
+    note_arrivals,
     write_ledger,
 )
 from pec_tracker.service.linking import Links, Place, Role
@@ -134,7 +135,8 @@ def _write(
     sighted = insert_sightings(connection, studied, missing, all_ids, now=now)
     if place.noted:
         write_ledger(connection, place, fresh, studied, missing, sighted, now=now)
-    touched = {role.message_id for role in (*roles, *late_roles.values()) if role.message_id is not None}
+    arrived = note_arrivals(connection, studied, all_ids)
+    touched = arrived | {role.message_id for role in (*roles, *late_roles.values()) if role.message_id is not None}
     unsettled = [
         mail_id
         for mail_id, item, role in zip(ids, fresh, roles, strict=True)

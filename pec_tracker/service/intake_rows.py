@@ -16,7 +16,7 @@ from pec_tracker.service.evidence_rows import chunks, evidence_columns, fingerpr
 from pec_tracker.service.linking import Place, Role
 from pec_tracker.service.study import Arrival, Studied, reference_key
 
-READER_VERSION = 1  # of pec.read: mails read by an older one can be read again
+READER_VERSION = 2  # of pec.read and pec.fingerprint: mails read by an older one can be read again (`recheck`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,7 @@ def insert_evidence(
             "ordinal": 0,
             "message_id": role.message_id if role.name == "evidence" else None,
             "agreement": None,
+            "limits": [],
             "counts": False,
         }
         for item, role, mail_id in zip(fresh, roles, ids, strict=True)
@@ -123,6 +124,7 @@ def insert_copies(connection: Connection, copies: Mapping[int, Studied]) -> None
             "fingerprint": fingerprint_json(item.copy.fingerprint),
             "recipients": [list(recipient) for recipient in item.copy.recipients],
             "sent_at": item.copy.at,
+            "in_sent": item.arrival.sent,
         }
         for mail_id, item in copies.items()
         if item.copy is not None
@@ -155,6 +157,34 @@ def copies_seen_late(
         unlinked = plain.where(Mail.id.in_(some), SentCopy.mail_id.is_(None), Mail.role.is_distinct_from("original"))
         late |= {mail_id: seen[mail_id] for mail_id in connection.scalars(unlinked)}
     return late
+
+
+def note_arrivals(connection: Connection, studied: Sequence[Studied], ids: Mapping[str, int]) -> set[int]:
+    """Keep what a server says of mails that are there (`ids` by SHA-256): the earliest time of arrival, and whether it
+    shows them among the sent ones. So it does not matter which came first, the file or the server. Returns the
+    messages that this is about.
+    """
+    arrived: dict[int, datetime] = {}
+    sent: set[int] = set()
+    for item in studied:
+        mail_id, at = ids[item.sha256], item.arrival.internal_at
+        if at is not None:
+            arrived[mail_id] = min(at, arrived.get(mail_id, at))
+        if item.arrival.sent:
+            sent.add(mail_id)
+    messages: set[int | None] = set()
+    columns = select(Mail.id, Mail.internal_at, Mail.message_id, SentCopy.in_sent)
+    for some in chunks(sorted({*arrived, *sent})):
+        there = columns.outerjoin(SentCopy, SentCopy.mail_id == Mail.id).where(Mail.id.in_(some))
+        for row in connection.execute(there).all():
+            at = arrived.get(row.id)
+            if at is not None and (row.internal_at is None or at < row.internal_at):
+                connection.execute(update(table(Mail)).where(Mail.id == row.id).values(internal_at=at))
+                messages.add(row.message_id)
+            if row.id in sent and row.in_sent is False:
+                connection.execute(update(table(SentCopy)).where(SentCopy.mail_id == row.id).values(in_sent=True))
+                messages.add(row.message_id)
+    return {message_id for message_id in messages if message_id is not None}
 
 
 def assign_roles(connection: Connection, roles: Mapping[int, Role]) -> None:
@@ -273,7 +303,9 @@ def write_ledger(
                     )
                 )
         elif where and (item.arrival.folder_id, item.arrival.uid) in sighted:
+            at = item.arrival.internal_at
             facts = {"mailbox": place.mailbox_key, "mail": item.sha256, "sent": item.arrival.sent, **where}
+            facts["internal_at"] = at.isoformat() if at else None
             acts.append(lines.new_line("mail.sighted", at=now, **facts))
     for arrival in missing:
         if (arrival.folder_id, arrival.uid) in sighted:

@@ -15,6 +15,7 @@ from sqlalchemy import Row
 from pec_tracker.ledger.lines import Line
 from pec_tracker.ledger.segments import SealFile
 from pec_tracker.pec.certificate import certificate
+from pec_tracker.pec.copies import SentMail
 from pec_tracker.pec.evidence import CHECKS, Evidence, address_key
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.issuers import names_another_provider
@@ -22,7 +23,7 @@ from pec_tracker.pec.journey import Journey
 from pec_tracker.pec.read import Mail, evidence_of, headers_of, read
 from pec_tracker.pec.signature import Verification, verify
 from pec_tracker.pec.trust import Anchor, Trust
-from pec_tracker.service.consider import Considered, SentMail, consider
+from pec_tracker.service.consider import Considered, consider
 from pec_tracker.service.evidence_rows import fingerprint_json
 from pec_tracker.service.proof_limits import limits
 from pec_tracker.service.proof_sources import CERTIFICATES, ORIGINAL, REVOCATION, Frame, Sources, sealed_until

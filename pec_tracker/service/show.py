@@ -10,6 +10,7 @@ from sqlalchemy import Connection, or_, select
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Attempt, Evidence, Mail, Message
 from pec_tracker.errors import NotFoundError, UsageError
+from pec_tracker.pec.agree import SOFT
 from pec_tracker.pec.evidence import bare_id, time_key
 from pec_tracker.service.dossier import refresh
 from pec_tracker.service.evidence_rows import evidence_value, with_offset
@@ -130,7 +131,9 @@ def _evidence(connection: Connection, message_id: int) -> tuple[EvidenceShown, .
             recipient=row.recipient,
             verdict=row.verdict,
             counts=row.counts,
-            disagrees=tuple(name for name, holds in (row.agreement or {}).items() if holds is False),
+            disagrees=tuple(
+                name for name, holds in (row.agreement or {}).items() if holds is False and name not in SOFT
+            ),
             agreement=row.agreement,
             provider=row.provider,
             identifier=row.identifier,

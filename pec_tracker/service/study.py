@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pec_tracker.pec import link
-from pec_tracker.pec.evidence import Evidence, Fingerprint, address_key
+from pec_tracker.pec.evidence import Evidence, Fingerprint, address_key, ascii_lower
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.folding import cut
 from pec_tracker.pec.read import Mail, evidence_of, headers_of, read
@@ -110,7 +110,7 @@ def study(arrival: Arrival, raw: bytes, *, owner: str | None, trust: Trust, now:
 
 def reference_key(reference: str) -> str:
     """The form in which references are compared: providers echo them in other cases."""
-    return reference.lower()
+    return ascii_lower(reference)
 
 
 def same_address(one: str | None, other: str | None) -> bool:
