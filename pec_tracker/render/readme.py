@@ -113,7 +113,7 @@ def _signers(report: Mapping[str, Any], text: Mapping[str, str]) -> str:
             provider=plain(entry["provider"]),
         )
         rows += [f"    {entry['member']}", f"        {said}"]
-        rows += [f"        {text['otherwise']}"] if entry["provider_named_otherwise"] else []
+        rows += [f"        {text['otherwise']}"] if "provider-differs" in entry["limits"] else []
     return "\n".join(rows) or text["none"]
 
 

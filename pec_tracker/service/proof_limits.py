@@ -4,16 +4,12 @@ Two of them stand in every package: the sender chose what is in it, and no recei
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from pec_tracker.pec.evidence import address_key
 from pec_tracker.pec.standard import Kind, ReceiptForm
 from pec_tracker.service.proof_sources import Sources
 from pec_tracker.service.proof_stamps import vouched_until
-
-# Until then providers signed with keys of 1,024 bits; a server that took a mail in by then vouches that it is genuine.
-SHORT_KEYS_UNTIL: Final = datetime(2019, 1, 1, tzinfo=UTC)
 
 _OLD: Final = ("sha1", "no-signed-attributes")
 
@@ -26,8 +22,6 @@ def limits(report: Mapping[str, Any], sources: Sources, *, recipients: Sequence[
     if any(not anchor["public_root"] for anchor in report["anchors"]):
         yield "anchor-named-by-user"
     yield from _of_signatures(report["proof"])
-    if any(entry["provider_named_otherwise"] for entry in report["proof"]):
-        yield "provider-named-otherwise"
     yield from _of_content(report)
     if any(not journey["delivered_at"] for journey in report["journeys"]):
         yield "delivery-missing"
@@ -51,25 +45,8 @@ def _of_signatures(counting: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield "revocation-not-checked"
     if any(name.startswith(_OLD) for name in weak):
         yield "weak-algorithms"
-    if any(_short_key(entry) for entry in counting):
-        yield "weak-key"
-    if any(_expired(entry, entry["arrived_at"]) for entry in counting):
-        yield "expired-on-arrival"
-    if any(entry["arrived_at"] is None and _expired(entry, entry["archived_at"]) for entry in counting):
-        yield "arrival-unknown"
-
-
-def _short_key(entry: Mapping[str, Any]) -> bool:
-    """Whether a key is short, and no server vouches that the mail came while such keys were usual."""
-    arrived = entry["arrived_at"]
-    vouched = arrived is not None and datetime.fromisoformat(arrived) < SHORT_KEYS_UNTIL
-    return not vouched and any(name.startswith("rsa-") for name in entry["verification"]["weak"])
-
-
-def _expired(entry: Mapping[str, Any], at: str | None) -> bool:
-    """Whether the signer's certificate had expired by a time."""
-    until = entry["verification"]["expires_at"]
-    return None not in (at, until) and datetime.fromisoformat(until) < datetime.fromisoformat(str(at))
+    # What agreeing leaves open: clocks, arrival, certificate, the enclosed original (`pec.points.Agreement`).
+    yield from sorted({name for entry in counting for name in entry["limits"]})
 
 
 def _of_content(report: Mapping[str, Any]) -> Iterator[str]:
@@ -83,7 +60,5 @@ def _of_content(report: Mapping[str, Any]) -> Iterator[str]:
         yield "held-to-receipts"
     if forms - {ReceiptForm.COMPLETE.value}:
         yield "delivery-not-complete"
-    if ReceiptForm.BRIEF in forms:
-        yield "brief-sha1"
     if not any((entry["agreement"] or {}).get("original") for entry in deliveries):
         yield "content-not-certified"

@@ -18,7 +18,6 @@ from pec_tracker.pec.certificate import certificate
 from pec_tracker.pec.copies import SentMail
 from pec_tracker.pec.evidence import CHECKS, Evidence, address_key
 from pec_tracker.pec.fingerprint import fingerprint
-from pec_tracker.pec.issuers import names_another_provider
 from pec_tracker.pec.journey import Journey
 from pec_tracker.pec.read import Mail, evidence_of, headers_of, read
 from pec_tracker.pec.signature import Verification, verify
@@ -78,8 +77,9 @@ def examine(sources: Sources, trust: Trust, stamp_roots: Sequence[bytes] = ()) -
     lines, seals = sources.lines(), sources.seals()
     as_of = max(seals.values(), key=lambda seal: seal.number, default=None)
     now = sealed_until(as_of) if as_of is not None else sealed_until(SealFile(0, None, (), ""))
-    found = tuple(_read(member, raw, trust, now=now) for member, raw in sources.evidence)
     acts = sorted(lines.values(), key=lambda line: line.id)
+    arrivals = _arrivals(acts)
+    found = tuple(_read(member, raw, trust, arrivals, now=now) for member, raw in sources.evidence)
     considered = _considered(sources, acts, found, now=now)
     entries = [_evidence_entry(one, considered, acts, trust) for one in _in_time(found)]
     report = {
@@ -137,10 +137,18 @@ def sha256_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _read(member: str, raw: bytes, trust: Trust, *, now: datetime) -> Read:
+def _arrivals(acts: Sequence[Line]) -> dict[str, datetime]:
+    """When each mail reached the server, by its hash, as the line of its taking in says."""
+    archived = [act for act in acts if act.act == "mail.archived"]
+    told = {str(act.facts.get("mail")): act.facts.get("internal_at") for act in reversed(archived)}
+    return {mail: datetime.fromisoformat(str(at)) for mail, at in told.items() if at is not None}
+
+
+def _read(member: str, raw: bytes, trust: Trust, arrivals: Mapping[str, datetime], *, now: datetime) -> Read:
     mail = read(raw)
     verification = verify(raw, mail, trust, now=now)
-    evidence = evidence_of(sha256_of(raw), mail, verification.verdict, signer=verification.who)
+    key = sha256_of(raw)
+    evidence = evidence_of(key, mail, verification.verdict, signer=verification.who, arrived_at=arrivals.get(key))
     return Read(member, raw, mail, evidence, verification)
 
 
@@ -157,9 +165,10 @@ def _considered(sources: Sources, acts: Sequence[Line], found: Sequence[Read], *
         cast("Row[*tuple[Any, ...]]", message),
         recipients,
         [one.evidence for one in found],
-        [] if message.origin == "composed" else [_copy(raw) for _, raw in sources.copies],
+        [] if message.origin == "composed" else [_copy(raw, acts) for _, raw in sources.copies],
         owner=_owner(sources, acts),
         now=now,
+        copied=_copied(sources.members.get(ORIGINAL)),
     )
 
 
@@ -199,11 +208,20 @@ def _owner(sources: Sources, acts: Sequence[Line]) -> str | None:
     return known[-1].get("address") if known else None
 
 
-def _copy(raw: bytes) -> SentMail:
+def _copied(raw: bytes | None) -> tuple[str, ...]:
+    """The addresses that stand in Cc alone."""
+    headers = headers_of(raw) if raw is not None else None
+    to = {address_key(address) for address in headers.to_addresses} if headers else set()
+    return tuple(one for one in headers.cc_addresses if address_key(one) not in to) if headers else ()
+
+
+def _copy(raw: bytes, acts: Sequence[Line]) -> SentMail:
+    key = sha256_of(raw)
+    in_sent = any(act.facts.get("mail") == key and act.facts.get("sent") is True for act in acts)
     headers = headers_of(raw)
     to = [(address, "to") for address in headers.to_addresses] if headers else []
     cc = [(address, "cc") for address in headers.cc_addresses] if headers else []
-    return SentMail(sha256_of(raw), fingerprint(raw), (*to, *cc), headers.date if headers else None)
+    return SentMail(key, fingerprint(raw), (*to, *cc), headers.date if headers else None, in_sent)
 
 
 # --- entries of the report ---
@@ -263,7 +281,6 @@ def _evidence_entry(one: Read, considered: Considered, acts: Sequence[Line], tru
         "tipo": evidence.tipo,
         "issued_at": _iso(evidence.issued_at),
         "provider": evidence.provider,
-        "provider_named_otherwise": names_another_provider(evidence),
         "sender": evidence.sender,
         "recipients": [asdict(recipient) for recipient in evidence.recipients],
         "recipient": evidence.recipient,
@@ -279,6 +296,7 @@ def _evidence_entry(one: Read, considered: Considered, acts: Sequence[Line], tru
         "verification": _verification_entry(one.verification, trust),
         "agreement": dict(agreement.points) if agreement else None,
         "disagrees": list(agreement.failed) if agreement else [],
+        "limits": list(agreement.limits) if agreement else [],
         "arrived_at": archived.facts.get("internal_at") if archived else None,
         "line": archived.id if archived else None,
         "archived_at": archived.at.isoformat() if archived else None,

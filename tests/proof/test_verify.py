@@ -20,7 +20,7 @@ from pec_tracker.service.proof import Package, proof
 from pec_tracker.service.proof_report import examine, frame_of
 from pec_tracker.service.proof_sources import Sources, is_source
 from pec_tracker.service.send import Queued
-from pec_tracker.service.verify import FINDINGS, PackageFinding
+from pec_tracker.service.verify import FINDINGS, Outcome, PackageFinding
 from pec_tracker.service.verify import verify_package as verify
 from tests.factory import receipts
 from tests.proof.house import ANNA, Desk, desk, receipt
@@ -254,8 +254,10 @@ def test_package_of_another_release_is_compared_as_far_as_it_can(
     old = proof(here.house, queued.key)
     monkeypatch.undo()
     check = verify(old.content, receipts.trust())
-    assert check.sound
-    assert ("other-release", "0.0.1") in check.notes
+    assert (check.sound, check.notes, check.outcome) == (True, (), Outcome.HOLDS)
+    monkeypatch.setattr(pdf, "is_possible", lambda: False)
+    unread = verify(old.content, receipts.trust())
+    assert (unread.notes, unread.outcome) == ((("summary-not-compared", ""),), Outcome.NOT_COMPARED)
 
 
 def test_summary_is_pdf_a_3b_by_declaration_and_carries_the_mails_byte_for_byte(package: Package) -> None:
