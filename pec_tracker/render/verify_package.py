@@ -1910,9 +1910,10 @@ def why_not(one: Receipt) -> str:
     """What keeps a mail from being proof."""
     if one.signer is None:
         return "its signature does not hold"
-    if not one.trusted:
-        return "its signature holds, but no chain leads to an authority of this machine or of --ca"
-    return "; ".join((*one.faults, *(f"disagrees in: {point}" for point in one.disagrees))) or f"it is a {one.kind}"
+    chain = "its signature holds, but no chain leads to an authority of this machine or of --ca"
+    untrusted = [chain] if not one.trusted and one.issued is not None else []
+    reasons = (*untrusted, *one.faults, *(f"disagrees in: {point}" for point in one.disagrees))
+    return "; ".join(reasons) or f"it is a {one.kind}"
 
 
 def extract_findings(members: Members, one: Receipt) -> Iterator[Finding]:
