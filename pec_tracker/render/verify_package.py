@@ -446,6 +446,8 @@ def summary_findings(members: Members, report: dict[str, Any]) -> Iterator[Findi
     pdf = members.get(name, b"")
     attached = set()
     for found in re.finditer(rb"<</Length (\d+)/Type/EmbeddedFile(/Filter/FlateDecode)?[^\n]{0,400}>>\nstream\n", pdf):
+        if b"/Subtype/application#2Fjson" in found[0]:
+            continue  # the summary's own facts
         content = pdf[found.end() : found.end() + int(found[1])]
         try:
             attached.add(zlib.decompress(content) if found[2] else content)

@@ -15,11 +15,13 @@ from sqlalchemy import Row
 from pec_tracker.ledger.lines import Line
 from pec_tracker.ledger.segments import SealFile
 from pec_tracker.pec.certificate import certificate
-from pec_tracker.pec.evidence import CHECKS, Evidence, address_key
+from pec_tracker.pec.contents import contents
+from pec_tracker.pec.evidence import CHECKS, Evidence, Fingerprint, address_key
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.journey import Journey
 from pec_tracker.pec.read import Mail, evidence_of, headers_of, read
 from pec_tracker.pec.signature import Verification, verify
+from pec_tracker.pec.standard import Kind, ReceiptForm
 from pec_tracker.pec.trust import Anchor, Trust
 from pec_tracker.service.consider import Considered, SentMail, consider
 from pec_tracker.service.evidence_rows import fingerprint_json
@@ -56,6 +58,14 @@ class _Message:
 
 
 @dataclass(frozen=True, slots=True)
+class _Held:
+    """What evidence is held against: the message as it was considered, and the hashes of its bytes in the package."""
+
+    considered: Considered
+    message: Fingerprint | None
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
     """A package's sources, examined: the report, the certificates (DER) of its chains by their SHA-256, and the copy
     (by SHA-256) that a message sent by other means is held to."""
@@ -75,7 +85,9 @@ def examine(sources: Sources, trust: Trust) -> Examined:
     found = tuple(_read(member, raw, trust, now=now) for member, raw in sources.evidence)
     acts = sorted(lines.values(), key=lambda line: line.id)
     considered = _considered(sources, acts, found, now=now)
-    entries = [_evidence_entry(one, considered, acts, trust) for one in _in_time(found)]
+    original = sources.members.get(ORIGINAL)
+    held = _Held(considered, fingerprint(original) if original is not None else None)
+    entries = [_evidence_entry(one, held, acts, trust) for one in _in_time(found)]
     report = {
         "schema": SCHEMA,
         "tool": {"name": TOOL, "version": sources.frame.version},
@@ -87,7 +99,7 @@ def examine(sources: Sources, trust: Trust) -> Examined:
             "sha256": as_of.sha256 if as_of else None,
             "at": now.isoformat(),
         },
-        "message": _message_entry(sources, acts, considered),
+        "message": {**_message_entry(sources, acts, considered), **_sent_entry(sources, found, considered)},
         "journeys": [
             _journey_entry(one) for one in considered.journeys if _concerns(one.recipient, sources.frame.recipient)
         ],
@@ -232,6 +244,30 @@ def _message_entry(sources: Sources, acts: Sequence[Line], considered: Considere
     }
 
 
+def _sent_entry(sources: Sources, found: Sequence[Read], considered: Considered) -> dict[str, Any]:
+    """What was sent: of the bytes of the message or its copy, else of what a complete receipt that counts encloses.
+    `contents_of` names the member that it was read from."""
+    member, raw = ORIGINAL, sources.members.get(ORIGINAL)
+    if raw is None:
+        member, raw = _enclosed(found, considered)
+    if raw is None:
+        return {"contents_of": None, "text": None, "text_cut": False, "attachments": []}
+    sent = contents(raw)
+    return {
+        "contents_of": member,
+        "text": sent.text,
+        "text_cut": sent.cut,
+        "attachments": [asdict(part) for part in sent.attachments],
+    }
+
+
+def _enclosed(found: Sequence[Read], considered: Considered) -> tuple[str | None, bytes | None]:
+    for one in _in_time(found):
+        if one.evidence in considered.counting and one.evidence.receipt_form == ReceiptForm.COMPLETE:
+            return one.member, one.mail.original
+    return None, None
+
+
 def _journey_entry(one: Journey) -> dict[str, Any]:
     times = {name: _iso(getattr(one, name)) for name in ("state_at", "accepted_at", "delivered_at")}
     return {
@@ -245,8 +281,8 @@ def _journey_entry(one: Journey) -> dict[str, Any]:
     }
 
 
-def _evidence_entry(one: Read, considered: Considered, acts: Sequence[Line], trust: Trust) -> dict[str, Any]:
-    evidence = one.evidence
+def _evidence_entry(one: Read, held: "_Held", acts: Sequence[Line], trust: Trust) -> dict[str, Any]:
+    evidence, considered = one.evidence, held.considered
     agreement = considered.agreements.get(evidence.key)
     archived = next((a for a in acts if a.act == "mail.archived" and a.facts.get("mail") == evidence.key), None)
     return {
@@ -271,6 +307,7 @@ def _evidence_entry(one: Read, considered: Considered, acts: Sequence[Line], tru
         "verification": _verification_entry(one.verification, trust),
         "agreement": dict(agreement.points) if agreement else None,
         "disagrees": list(agreement.failed) if agreement else [],
+        "encloses_message": encloses(evidence, held.message, counts=evidence in considered.counting),
         "line": archived.id if archived else None,
         "archived_at": archived.at.isoformat() if archived else None,
         "verdict_at_arrival": archived.facts.get("verdict") if archived else None,
@@ -358,6 +395,16 @@ def _limits(report: Mapping[str, Any], sources: Sources) -> Iterator[str]:
         yield "one-recipient-only"
     if not sources.frame.pdf:
         yield "no-summary-pdf"
+
+
+def encloses(evidence: Evidence, message: Fingerprint | None, *, counts: bool) -> bool | None:
+    """Whether this complete receipt, being proof, encloses exactly the message: its body byte for byte; what the header
+    says is a matter of the agreement, without which no receipt counts. None for what is no complete delivery receipt,
+    or where the bytes of the message are not known."""
+    complete = evidence.kind is Kind.DELIVERY and evidence.receipt_form == ReceiptForm.COMPLETE
+    if not complete or message is None:
+        return None
+    return counts and evidence.enclosed is not None and evidence.enclosed.body == message.body
 
 
 def _concerns(address: str, wanted: str | None) -> bool:
