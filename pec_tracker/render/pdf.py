@@ -92,7 +92,8 @@ def _code(text: str) -> dict[str, Any]:
     import segno
 
     lines = [bytes(line) for line in segno.make(text, error="m", micro=False).matrix]
-    return {"size": len(lines), "code": [[[at.start(), len(at[0])] for at in re.finditer(b"\x01+", one)] for one in lines]}
+    runs = [[[at.start(), len(at[0])] for at in re.finditer(b"\x01+", line)] for line in lines]
+    return {"size": len(lines), "code": runs}
 
 
 def attachments(pdf: bytes) -> Iterator[bytes]:

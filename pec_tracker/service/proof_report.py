@@ -247,9 +247,8 @@ def _message_entry(sources: Sources, acts: Sequence[Line], considered: Considere
 def _sent_entry(sources: Sources, found: Sequence[Read], considered: Considered) -> dict[str, Any]:
     """What was sent: of the bytes of the message or its copy, else of what a complete receipt that counts encloses.
     `contents_of` names the member that it was read from."""
-    member, raw = ORIGINAL, sources.members.get(ORIGINAL)
-    if raw is None:
-        member, raw = _enclosed(found, considered)
+    original = sources.members.get(ORIGINAL)
+    member, raw = _enclosed(found, considered) if original is None else (ORIGINAL, original)
     if raw is None:
         return {"contents_of": None, "text": None, "text_cut": False, "attachments": []}
     sent = contents(raw)
