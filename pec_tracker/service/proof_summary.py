@@ -110,7 +110,7 @@ def _outcome(report: Mapping[str, Any], said: Mapping[str, str], speak: Speak) -
     ]
     if rows:
         yield {"kind": "heading", "text": said["outcome"]}
-        yield _table(said, {"recipient": "1.3", "state": "1", "accepted": "auto", "delivered": "auto"}, rows)
+        yield _table(said, {"recipient": "1.7", "state": "1", "accepted": "auto", "delivered": "auto"}, rows)
 
 
 def _table(said: Mapping[str, str], columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> dict[str, Any]:
