@@ -14,6 +14,7 @@ from typing import Any, Final
 from pec_tracker.render.wording import template
 
 STANDARD: Final = "a-3b"
+MAX_ATTACHED: Final = 512 * 1024 * 1024  # bytes, unpacked, of all that a PDF carries: a package has 30 MB a mail
 FACTS: Final = "facts.json"
 
 # What the template prints of each kind of block, in its order.
@@ -31,7 +32,7 @@ _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 # As typst writes it. ISO 32000-2 7.11.4: an embedded file is a stream, and streams stand in the file by themselves.
-_EMBEDDED: Final = re.compile(rb"<</Length (\d+)/Type/EmbeddedFile(/Filter/FlateDecode)?[^\n]{0,400}>>\nstream\n")
+_EMBEDDED: Final = re.compile(rb"<</Length (\d{1,10})/Type/EmbeddedFile(/Filter/FlateDecode)?[^\n]{0,400}>>\nstream\n")
 _PRODUCER: Final = re.compile(rb"Typst [0-9.]+")
 # What typst's own fonts can draw: Latin, Greek, Cyrillic and the punctuation of European languages.
 _DRAWABLE: Final = re.compile("[\x20-\x7e\xa0-\u017f\u0192\u01cd-\u01dc\u0218-\u021b\u0386-\u03ce\u0400-\u045f"
@@ -102,13 +103,22 @@ def attachments(pdf: bytes) -> Iterator[bytes]:
 
 
 def attached(pdf: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The dictionary and the content of every attached file."""
+    """The dictionary and the content of every attached file; past MAX_ATTACHED they are empty."""
+    left = MAX_ATTACHED
     for found in _EMBEDDED.finditer(pdf):
-        content = pdf[found.end() : found.end() + int(found[1])]
-        try:
-            yield found[0], zlib.decompress(content) if found[2] else content
-        except zlib.error:
-            yield found[0], b""
+        packed = pdf[found.end() : found.end() + int(found[1])]
+        content = _unpacked(packed, left) if found[2] else packed
+        left -= len(content)
+        yield found[0], content
+
+
+def _unpacked(packed: bytes, most: int) -> bytes:
+    unpacking = zlib.decompressobj()
+    try:
+        content = unpacking.decompress(packed, max(most, 1))
+    except zlib.error:
+        return b""
+    return content if unpacking.eof else b""
 
 
 def attached_facts(pdf: bytes) -> list[bytes]:

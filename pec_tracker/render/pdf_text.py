@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_PAGES: Final = 2_000
+MAX_DICTIONARY: Final = 256 * 1024  # bytes: the longest lists the pages
 MAX_STREAM: Final = 16 * 1024 * 1024  # bytes of a page or a map, unpacked: a full page takes about 50 kB
 MAX_TOTAL: Final = 64 * 1024 * 1024  # and of all together
 
 _REFERENCE: Final = re.compile(rb"(\d{1,9}) 0 R")
-_STREAM: Final = re.compile(rb"<<(.{0,2000}?)>>\nstream\n", re.DOTALL)
 _ENTRY: Final = re.compile(rb"(\d{10}) (\d{5}) ([nf])\r\n")
 _FOREIGN: Final = (b"/Annots", b"/AcroForm", b"/OpenAction", b"/AA", b"/OCProperties", b"/XObject", b"/JavaScript",
                    b"/Pattern", b"/Shading", b"/Encrypt", b"/Prev", b"/ObjStm", b"/XRefStm")  # fmt: skip
@@ -52,7 +52,9 @@ class _File:
         if begin is None or not self.raw.startswith(b"%d 0 obj\n" % number, begin):
             raise NotReadError("object")
         start = begin + len(b"%d 0 obj\n" % number)
-        ends = [at for at in (self.raw.find(b"\nendobj", start), self.raw.find(b"\nstream\n", start)) if at >= 0]
+        window = start + MAX_DICTIONARY
+        found = (self.raw.find(b"\nendobj", start, window), self.raw.find(b"\nstream\n", start, window))
+        ends = [at for at in found if at >= 0]
         if not ends:
             raise NotReadError("object")
         return self.raw[start : min(ends)]

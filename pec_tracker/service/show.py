@@ -10,7 +10,7 @@ from sqlalchemy import Connection, or_, select
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Attempt, Evidence, Mail, Message
-from pec_tracker.errors import StorageError, NotFoundError, UsageError
+from pec_tracker.errors import NotFoundError, StorageError, UsageError
 from pec_tracker.pec.contents import Contents, contents
 from pec_tracker.pec.evidence import Fingerprint, bare_id, time_key
 from pec_tracker.pec.read import read
