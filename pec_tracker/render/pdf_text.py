@@ -24,9 +24,9 @@ _MAPPED: Final = re.compile(rb"<([0-9A-Fa-f]{4})> <((?:[0-9A-Fa-f]{4}){1,16})>\n
 _RANGES: Final = re.compile(rb"beginbfrange")
 # Of a page's program: a text, a name, a number, an operator, or anything else by one byte.
 _TOKEN: Final = re.compile(
-    rb"\((?:[^()\\]|\\.)*\)|<<[^<>]*>>|<[0-9A-Fa-f\s]*>|/[^\s/\[\]()<>]*|[+-]?\d*\.?\d+|[A-Za-z'\"*]+[01]?|[\[\]]|\s+|.",
-    re.DOTALL,
+    rb"\(|<<[^<>]*>>|<[0-9A-Fa-f\s]*>|/[^\s/\[\]()<>]*|[+-]?\d*\.?\d+|[A-Za-z'\"*]+[01]?|[\[\]]|\s+|.", re.DOTALL
 )
+_INSIDE: Final = re.compile(rb"[^()\\]+|\\.|[()]", re.DOTALL)
 _SHOWING: Final = frozenset({b"Tj", b"'", b'"'})
 _KNOWN: Final = frozenset(
     b"BDC EMC BMC q Q cm cs CS sc SC scn SCN g G rg RG BT ET Tf Tr Tm Td TJ Tj gs"
@@ -167,8 +167,7 @@ def _shown(program: bytes, fonts: Mapping[bytes, Mapping[bytes, str]]) -> str:
     operands: list[bytes] = []
     font: Mapping[bytes, str] | None = None
     fills, light = [], 0.0
-    for found in _TOKEN.finditer(program):
-        token = found[0]
+    for token in _tokens(program):
         if token.isspace():
             continue
         if not token[:1].isalpha() and token not in _SHOWING:
@@ -194,6 +193,26 @@ def _shown(program: bytes, fonts: Mapping[bytes, Mapping[bytes, str]]) -> str:
             told += [_read(one, font) for one in operands if one[:1] in (b"(", b"<")]
         operands.clear()
     return "".join(told)
+
+
+def _tokens(program: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(program):
+        found = _TOKEN.match(program, at)
+        assert found is not None  # its last alternative takes any byte
+        end = _string_end(program, at) if found[0] == b"(" else found.end()
+        yield program[at:end]
+        at = end
+
+
+def _string_end(program: bytes, at: int) -> int:
+    """Where the string that begins at a parenthesis ends: parentheses in pairs belong to it (ISO 32000-2 7.3.4.2)."""
+    depth = 0
+    for found in _INSIDE.finditer(program, at):
+        depth += {b"(": 1, b")": -1}.get(found[0], 0)
+        if depth == 0:
+            return found.end()
+    raise NotReadError("string")
 
 
 def _read(written: bytes, font: Mapping[bytes, str]) -> str:

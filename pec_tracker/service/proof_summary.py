@@ -14,7 +14,7 @@ from typing import Any, Final
 from pec_tracker.ledger.lines import Line
 from pec_tracker.render.readme import reasons
 from pec_tracker.render.wording import plain, section
-from pec_tracker.service.proof_sentences import Speak, moment, now_utc, sentences
+from pec_tracker.service.proof_sentences import Speak, leaving, moment, now_utc, sentences
 from pec_tracker.texts import findings, words
 from pec_tracker.texts.language import DOMAIN, LOCALE_DIR
 
@@ -60,8 +60,8 @@ def facts(report: Mapping[str, Any], acts: Sequence[Line], report_bytes: bytes) 
             {"kind": "title", "text": said["title"]},
             {"kind": "lead", "texts": [_broken(one) for one in sentences(report, acts, speak)]},
             {"kind": "note", "texts": [f"{said['zone']} {said['law']}"]},
-            *_outcome(report, said, speak),
-            *_sent(report, said),
+            *_outcome(report, acts, said, speak),
+            *_sent(report, acts, said),
             *_journey(report, acts, said, speak),
             *_evidence(report, said, speak),
             *_rejected(report, said, speak),
@@ -103,9 +103,12 @@ def _word(table: Mapping[str, str], token: str | None, speak: Speak) -> str:
 # --- who, and what ---
 
 
-def _outcome(report: Mapping[str, Any], said: Mapping[str, str], speak: Speak) -> Iterator[dict[str, Any]]:
+def _outcome(
+    report: Mapping[str, Any], acts: Sequence[Line], said: Mapping[str, str], speak: Speak
+) -> Iterator[dict[str, Any]]:
+    unsent, _ = leaving(acts) if not _left(report, acts) else (None, None)
     rows = [
-        _cells(one["recipient"], _state(one, speak), moment(one["accepted_at"]), moment(one["delivered_at"]))
+        _cells(one["recipient"], _state(one, unsent, speak), moment(one["accepted_at"]), moment(one["delivered_at"]))
         for one in report["journeys"]
     ]
     if rows:
@@ -118,8 +121,16 @@ def _table(said: Mapping[str, str], columns: Mapping[str, str], rows: Sequence[S
     return {"kind": "table", "widths": list(columns.values()), "heads": heads, "rows": [list(row) for row in rows]}
 
 
-def _state(one: Mapping[str, Any], speak: Speak) -> str:
+def _left(report: Mapping[str, Any], acts: Sequence[Line]) -> bool:
+    """Whether the message was sent, by a receipt or by the sender's own ledger; a found one was."""
+    return any(one["accepted_at"] for one in report["journeys"]) or leaving(acts)[0] in ("submitted", None)
+
+
+def _state(one: Mapping[str, Any], unsent: str | None, speak: Speak) -> str:
+    """The state in words; of what never left, how far it came."""
     state = _word(words.STATES, one["state"], speak)
+    if unsent and one["state"] == "awaiting_acceptance":
+        state = _word(words.SEND_STATES, unsent, speak)
     code = one["error_code"]
     if code:
         state += f": {_word(words.FAILURE_CODES, code, speak)}"
@@ -127,9 +138,9 @@ def _state(one: Mapping[str, Any], speak: Speak) -> str:
     return f"{state} ({odd})" if odd else state
 
 
-def _sent(report: Mapping[str, Any], said: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _sent(report: Mapping[str, Any], acts: Sequence[Line], said: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     message = report["message"]
-    yield {"kind": "heading", "text": said["sent"]}
+    yield {"kind": "heading", "text": said["sent" if _left(report, acts) else "contains"]}
     told = [(said[name], message[name]) for name in ("subject", "case") if message[name]]
     yield {"kind": "pairs", "lines": [[label, _broken(plain(value))] for label, value in told]}
     if message["contents_of"] is None:

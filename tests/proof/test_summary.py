@@ -113,7 +113,9 @@ def test_message_that_did_not_arrive_is_never_told_as_delivered(tmp_path: Path, 
 def test_message_without_receipts_is_not_said_to_have_been_sent(tmp_path: Path) -> None:
     here = desk(tmp_path)
     queued = here.compose(ANNA)
-    assert "non risulta inviato (stato: in coda)" in printed_lead(proof(here.house, queued.key, language="it"))
+    made = proof(here.house, queued.key, language="it")
+    assert "non risulta inviato (stato: in coda)" in printed_lead(made)
+    assert section("it", "summary")["sent"] not in words_of(made)
 
 
 def test_accepted_alone_is_no_delivery(tmp_path: Path) -> None:
