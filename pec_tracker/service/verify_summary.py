@@ -15,7 +15,7 @@ from pec_tracker.render.pdf_text import NotReadError, pages
 Words = Literal["same", "differ", "not-compared"]
 
 # Blanks are where lines happen to break; the zero-width one is where they may.
-_BLANK: Final = "\u200b\u00ad"
+_BLANK: Final = "\u200b"
 # What a file damaged on purpose may raise beside NotReadError, all of it meaning that it cannot be read.
 _BROKEN: Final = (NotReadError, ValueError, IndexError, OverflowError, RecursionError)
 

@@ -283,3 +283,18 @@ def test_hour_that_autumn_repeats_is_told_with_its_offset() -> None:
     assert moment(datetime(2026, 10, 25, 0, 30, tzinfo=UTC)) == "25/10/2026\u00a002:30:00\u00a0(+0200)"
     assert moment(datetime(2026, 10, 25, 1, 30, tzinfo=UTC)) == "25/10/2026\u00a002:30:00\u00a0(+0100)"
     assert moment(datetime(2026, 10, 25, 9, 30, tzinfo=UTC)) == "25/10/2026\u00a010:30:00"
+
+
+def test_any_letters_can_be_drawn_and_are_read_back(simple: Package) -> None:
+    """A subject of anybody's making: unassigned and invisible letters, both directions, parentheses without a pair."""
+    _, facts, mails = parts(simple)
+    chance = random.Random(5)
+    letters = [chr(code) for code in range(0x20, 0x250)] + list(
+        "\u038b\u038d\u03a2()\\<>—“”€\u200b\u00ad\u202e\u05e9中😀ﬁ"
+    )
+    for _ in range(6):
+        told = ["".join(chance.choices(letters, k=chance.randrange(1, 400))) for _ in range(5)]
+        rows = [["".join(chance.choices(letters, k=40)), "02/03/2026"] for _ in range(chance.randrange(1, 90))]
+        table = {"kind": "table", "widths": ["1", "auto"], "heads": ["One", "Two"], "rows": rows}
+        changed = {**facts, "blocks": [{"kind": "lead", "texts": told}, table]}
+        assert compare(pdf.summary(changed, mails), changed, mails.values()).sound
