@@ -35,7 +35,8 @@ _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
 _EMBEDDED: Final = re.compile(rb"<</Length (\d{1,10})/Type/EmbeddedFile(/Filter/FlateDecode)?[^\n]{0,400}>>\nstream\n")
 _PRODUCER: Final = re.compile(rb"Typst [0-9.]+")
 # What typst's own fonts can draw: Latin, Greek, Cyrillic and the punctuation of European languages.
-_DRAWABLE: Final = re.compile("[\x20-\x7e\xa0-\xac\xae-\u017f\u0192\u01cd-\u01dc\u0218-\u021b\u0386-\u038a\u038c\u038e-\u03a1\u03a3-\u03ce\u0400-\u045f"
+_DRAWABLE: Final = re.compile("[\x20-\x7e\xa0-\xac\xae-\u017f\u0192\u01cd-\u01dc\u0218-\u021b"
+                              "\u0386-\u038a\u038c\u038e-\u03a1\u03a3-\u03ce\u0400-\u045f"
                               "\u2010-\u2015\u2018-\u201e\u2020-\u2022\u2026\u2030\u2032\u2033\u2039\u203a\u20ac"
                               "\u2116\u2122\u200b]")  # fmt: skip
 
