@@ -162,12 +162,14 @@ def _package(
 
 
 def _package_facts(target: Path, package: "Package") -> Mapping[str, Any]:
+    from pec_tracker.service.proof_package import encoded
     from pec_tracker.service.proof_report import sha256_of
 
     report = package.report
     return {
         "file": target,
         "sha256": sha256_of(package.content),
+        "report_sha256": sha256_of(encoded(report)),
         "size": len(package.content),
         "key": report["message"]["key"],
         "as_of": report["as_of"],
@@ -182,12 +184,14 @@ def _package_facts(target: Path, package: "Package") -> Mapping[str, Any]:
 
 def _tell_package(output: Output, target: Path, package: "Package") -> None:
     from pec_tracker.render.wording import section
+    from pec_tracker.service.proof_package import encoded
     from pec_tracker.service.proof_report import sha256_of
 
     report = package.report
     output.say(_("{file}: {size} bytes, as of seal {seal}").format(
         file=target, size=len(package.content), seal=report["as_of"]["seal"]))  # fmt: skip
     output.say(f"SHA-256: {sha256_of(package.content)}")
+    output.say(f"SHA-256 (report.json): {sha256_of(encoded(report))}")
     output.say(_("Proof: {proof} receipts; not proof: {other}").format(
         proof=len(report["proof"]), other=len(report["not_proof"])))  # fmt: skip
     output.table(

@@ -1850,12 +1850,17 @@ class Package:
 
     def summary(self) -> Iterator[Finding]:
         """The mails attached to the PDF summary are those of the package, all of them."""
-        name = "riepilogo.pdf" if self.report["language"] == "it" else "summary.pdf"
-        if not self.report["pdf"]:
-            return
-        mails = {raw for member, raw in self.members.items() if member.endswith(".eml")}
-        if mails - set(attachments(self.members.get(name, b""))):
-            yield name, "the mails attached to it are not those of the package"
+        names = {"en": ("README.txt", "summary.pdf"), "it": ("LEGGIMI.txt", "riepilogo.pdf")}
+        readme, name = names[self.report["language"]]
+        wanted = {readme, name} if self.report["pdf"] is True else {readme}
+        there = self.members.keys() & {one for pair in names.values() for one in pair}
+        yield from ((one, "is missing" if one in wanted else "does not belong here") for one in sorted(there ^ wanted))
+        if name in there & wanted:
+            mails = {raw for member, raw in self.members.items() if member.endswith(".eml")}
+            attached = set(attachments(self.members[name]))
+            others = attached - mails  # the summary's own facts, and nothing else
+            if mails - attached or len(others) > 1 or any(not other.startswith(b"{") for other in others):
+                yield name, "the mails attached to it are not those of the package"
 
 
 def vouched(stamps: list[Stamp], seals: list[Seal], lines: dict[str, Entry]) -> str:

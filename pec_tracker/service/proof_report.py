@@ -15,12 +15,14 @@ from sqlalchemy import Row
 from pec_tracker.ledger.lines import Line
 from pec_tracker.ledger.segments import SealFile
 from pec_tracker.pec.certificate import certificate
+from pec_tracker.pec.contents import contents
 from pec_tracker.pec.copies import SentMail
-from pec_tracker.pec.evidence import CHECKS, Evidence, address_key
+from pec_tracker.pec.evidence import CHECKS, Evidence, Fingerprint, address_key
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.journey import Journey
 from pec_tracker.pec.read import Mail, evidence_of, headers_of, read
 from pec_tracker.pec.signature import Verification, verify
+from pec_tracker.pec.standard import Kind, ReceiptForm
 from pec_tracker.pec.trust import Anchor, Trust
 from pec_tracker.service.consider import Considered, consider
 from pec_tracker.service.evidence_rows import fingerprint_json
@@ -58,6 +60,14 @@ class _Message:
 
 
 @dataclass(frozen=True, slots=True)
+class _Held:
+    """What evidence is held against: the message as it was considered, and the hashes of its bytes in the package."""
+
+    considered: Considered
+    message: Fingerprint | None
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
     """A package's sources, examined: the report, the certificates (DER) of its chains by their SHA-256, and the copy
     (by SHA-256) that a message sent by other means is held to."""
@@ -81,7 +91,9 @@ def examine(sources: Sources, trust: Trust, stamp_roots: Sequence[bytes] = ()) -
     arrivals = _arrivals(acts)
     found = tuple(_read(member, raw, trust, arrivals, now=now) for member, raw in sources.evidence)
     considered = _considered(sources, acts, found, now=now)
-    entries = [_evidence_entry(one, considered, acts, trust) for one in _in_time(found)]
+    original = sources.members.get(ORIGINAL)
+    held = _Held(considered, fingerprint(original) if original is not None else None)
+    entries = [_evidence_entry(one, held, acts, trust) for one in _in_time(found)]
     report = {
         "schema": SCHEMA,
         "tool": {"name": TOOL, "version": sources.frame.version},
@@ -93,7 +105,7 @@ def examine(sources: Sources, trust: Trust, stamp_roots: Sequence[bytes] = ()) -
             "sha256": as_of.sha256 if as_of else None,
             "at": now.isoformat(),
         },
-        "message": _message_entry(sources, acts, considered),
+        "message": {**_message_entry(sources, acts, considered), **_sent_entry(sources, found, considered)},
         "journeys": [
             _journey_entry(one) for one in considered.journeys if _concerns(one.recipient, sources.frame.recipient)
         ],
@@ -257,6 +269,29 @@ def _message_entry(sources: Sources, acts: Sequence[Line], considered: Considere
     }
 
 
+def _sent_entry(sources: Sources, found: Sequence[Read], considered: Considered) -> dict[str, Any]:
+    """What was sent: of the bytes of the message or its copy, else of what a complete receipt that counts encloses.
+    `contents_of` names the member that it was read from."""
+    original = sources.members.get(ORIGINAL)
+    member, raw = _enclosed(found, considered) if original is None else (ORIGINAL, original)
+    if raw is None:
+        return {"contents_of": None, "text": None, "text_cut": False, "attachments": []}
+    sent = contents(raw)
+    return {
+        "contents_of": member,
+        "text": sent.text,
+        "text_cut": sent.cut,
+        "attachments": [asdict(part) for part in sent.attachments],
+    }
+
+
+def _enclosed(found: Sequence[Read], considered: Considered) -> tuple[str | None, bytes | None]:
+    for one in _in_time(found):
+        if one.evidence in considered.counting and one.evidence.receipt_form == ReceiptForm.COMPLETE:
+            return one.member, one.mail.original
+    return None, None
+
+
 def _journey_entry(one: Journey) -> dict[str, Any]:
     times = {name: _iso(getattr(one, name)) for name in ("state_at", "accepted_at", "delivered_at")}
     return {
@@ -270,8 +305,8 @@ def _journey_entry(one: Journey) -> dict[str, Any]:
     }
 
 
-def _evidence_entry(one: Read, considered: Considered, acts: Sequence[Line], trust: Trust) -> dict[str, Any]:
-    evidence = one.evidence
+def _evidence_entry(one: Read, held: "_Held", acts: Sequence[Line], trust: Trust) -> dict[str, Any]:
+    evidence, considered = one.evidence, held.considered
     agreement = considered.agreements.get(evidence.key)
     archived = next((a for a in acts if a.act == "mail.archived" and a.facts.get("mail") == evidence.key), None)
     return {
@@ -298,6 +333,7 @@ def _evidence_entry(one: Read, considered: Considered, acts: Sequence[Line], tru
         "disagrees": list(agreement.failed) if agreement else [],
         "limits": list(agreement.limits) if agreement else [],
         "arrived_at": archived.facts.get("internal_at") if archived else None,
+        "encloses_message": encloses(evidence, held.message, counts=evidence in considered.counting),
         "line": archived.id if archived else None,
         "archived_at": archived.at.isoformat() if archived else None,
         "verdict_at_arrival": archived.facts.get("verdict") if archived else None,
@@ -362,6 +398,16 @@ def _ledger_entry(lines: Mapping[str, Line], seals: Mapping[str, SealFile]) -> d
             for seal in sorted(seals.values(), key=lambda seal: seal.number)
         ],
     }
+
+
+def encloses(evidence: Evidence, message: Fingerprint | None, *, counts: bool) -> bool | None:
+    """Whether this complete receipt, being proof, encloses exactly the message: its body byte for byte; what the header
+    says is a matter of the agreement, without which no receipt counts. None for what is no complete delivery receipt,
+    or where the bytes of the message are not known."""
+    complete = evidence.kind is Kind.DELIVERY and evidence.receipt_form == ReceiptForm.COMPLETE
+    if not complete or message is None:
+        return None
+    return counts and evidence.enclosed is not None and evidence.enclosed.body == message.body
 
 
 def _concerns(address: str, wanted: str | None) -> bool:

@@ -18,7 +18,7 @@ from pec_tracker.pec.certificate import certificate
 from pec_tracker.pec.trust import Trust
 from pec_tracker.render import canonical_zip, pdf
 from pec_tracker.render.readme import README_NAMES
-from pec_tracker.service import proof_package
+from pec_tracker.service import proof_package, verify_summary
 from pec_tracker.service.proof_package import INDEX, REPORT, SUMS, VERIFIER
 from pec_tracker.service.proof_report import SCHEMA, examine, frame_of, sha256_of
 from pec_tracker.service.proof_sources import CERTIFICATES, RECEIPTS, Sources, is_source
@@ -58,7 +58,10 @@ FINDINGS: Final[Mapping[str, str]] = {
     "stamp-differs": N_("it does not date the seal beside it"),
     "attachment-differs": N_("the mails attached to it are not those of the package: {detail}"),
     "folder-differs": N_("it is in the wrong folder: receipts/ holds what counts as proof, not-proof/ the rest"),
-    "stamp-impossible": N_("its time and those of the ledger cannot both be true: {detail}"),
+    "stamp-older-than-its-lines": N_("the time-stamp is older than the newest line of the seal that it is over"),
+    "stamp-younger-than-the-next-seal": N_(
+        "the time-stamp is younger than the lines of the seal that follows: its lines were dated back"
+    ),
 }
 # What could not be compared, each with a detail. Any of them, and the package does not simply hold.
 NOTES: Final[Mapping[str, str]] = {
@@ -209,10 +212,7 @@ class _Case:
         self._stamps(fresh)
         self._report(fresh)
         if self.sources.frame.pdf:
-            self.findings += self._attachments()
-            # It takes longer than all the rest, and where its sources are not as they were it cannot be the same.
-            if not self.findings and not self._summary_compared():
-                self.notes.append(("summary-not-compared", ""))
+            self._summary(fresh)
         self._remade(fresh)
         return fresh
 
@@ -233,10 +233,9 @@ class _Case:
         """Each time-stamp as it is verified here; whoever made the package may have known another authority."""
         told = {str(one["member"]): one for one in self.report["stamps"]}
         for one in fresh["stamps"]:
-            impossible = one["holds"] is False and one["reason"] in IMPOSSIBLE
             if one["holds"] is False:
-                kind = "stamp-impossible" if impossible else "stamp-differs"
-                self.findings.append(PackageFinding(kind, one["member"], one["reason"] if impossible else ""))
+                kind = f"stamp-{one['reason']}" if one["reason"] in IMPOSSIBLE else "stamp-differs"
+                self.findings.append(PackageFinding(kind, one["member"]))
             elif one["holds"] is None and told.get(one["member"], {}).get("holds"):
                 self.notes.append(("stamp-not-verified", one["member"]))
 
@@ -284,27 +283,33 @@ class _Case:
         if otherwise and not self.own_release:
             self.notes.append(("other-release", f"{self.sources.frame.version}: {', '.join(otherwise)}"))
 
-    def _attachments(self) -> Iterator[PackageFinding]:
-        name = proof_package.summary_name(self.report)
-        attached = set(pdf.attachments(self.members.get(name, b"")))
-        mails = proof_package.attached(self.sources)
-        lacking = [mail for mail, raw in mails.items() if raw not in attached]
-        if lacking or attached - set(mails.values()):
-            yield PackageFinding("attachment-differs", name, ", ".join(sorted(lacking)) or "-")
+    def _summary(self, fresh: Mapping[str, Any]) -> None:
+        """The summary: its mails, its facts, its words; what cannot be compared is said."""
+        report = self.report if self.own_release else fresh
+        name, mails = proof_package.summary_name(self.report), proof_package.attached(self.sources)
+        summary = self.members.get(name, b"")
+        attached = set(pdf.attachments(summary))
+        lacking = sorted(mail for mail, raw in mails.items() if raw not in attached)
+        found = verify_summary.compare(summary, proof_package.summary_facts(self.sources, report), mails.values())
+        if lacking or not found.attachments_ok:
+            self.findings.append(PackageFinding("attachment-differs", name, ", ".join(lacking) or "-"))
+        # Making it takes longer than all the rest, and where its sources are not as they were it cannot be the same.
+        elif not self.findings:
+            self._summary_compared(name, summary, report, found)
 
-    def _summary_compared(self) -> bool:
-        """Compare the summary with one made now; False where that is not possible with the same typst and release."""
-        if not pdf.is_possible():
-            return False
-        name = proof_package.summary_name(self.report)
-        made = proof_package.summary(self.sources, self.report)
-        if pdf.producer(made) != pdf.producer(self.members.get(name, b"")):
-            return False
-        if made != self.members.get(name):
-            if not self.own_release:
-                return False
+    def _summary_compared(
+        self, name: str, summary: bytes, report: Mapping[str, Any], found: verify_summary.Comparison
+    ) -> None:
+        """By its bytes where this very typst made it, else by its facts and the words on its pages."""
+        made = proof_package.summary(self.sources, report) if pdf.is_possible() else None
+        same_typst = made is not None and pdf.producer(made) == pdf.producer(summary)
+        if made == summary or (found.sound and not same_typst):
+            return
+        differs = same_typst or found.facts_ok is False or found.words == "differ"
+        if differs and self.own_release:
             self.findings.append(PackageFinding("member-differs", name))
-        return True
+        else:
+            self.notes.append(("summary-not-compared", ""))
 
 
 def _folders(fresh: Mapping[str, Any]) -> Iterator[PackageFinding]:

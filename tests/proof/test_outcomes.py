@@ -11,10 +11,13 @@ import pytest
 from pec_tracker import texts
 from pec_tracker.osfiles import WINDOWS
 from pec_tracker.render import canonical_zip, pdf
-from pec_tracker.service import proof_package
+from pec_tracker.service import proof_package, verify_summary
 from pec_tracker.service.proof import Package, proof
+from pec_tracker.service.proof_report import frame_of
+from pec_tracker.service.proof_sources import Sources, is_source
 from pec_tracker.service.send import Queued
 from pec_tracker.service.verify import Outcome, verify_package
+from pec_tracker.service.verify_summary import Comparison
 from tests.cli.desk import Desk as CommandDesk
 from tests.factory import receipts
 from tests.proof.forging import members_of, with_members, with_report
@@ -90,12 +93,23 @@ def test_package_of_before_these_facts_were_written_is_told_what_could_not_be_co
     assert check.report["journeys"][0]["state"] == "delivered"
 
 
-def test_without_typst_the_summary_is_not_compared_and_that_is_the_result(
+def test_summary_is_compared_without_typst_and_what_cannot_be_is_the_result(
     package: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    members = members_of(package)
+    sources = Sources(frame_of(package.report), {name: raw for name, raw in members.items() if is_source(name)})
+    report = json.loads(members["report.json"])
+    report["journeys"][1].update(state="delivered", delivered_at=report["journeys"][0]["delivered_at"])
+    lying = proof_package.summary(sources, report)
     monkeypatch.setattr(pdf, "is_possible", lambda: False)
+    assert verify_package(package.content, receipts.trust()).outcome is Outcome.HOLDS
+    check = verify_package(with_members({**members, "summary.pdf": lying}), receipts.trust())
+    assert {(one.kind, one.member) for one in check.findings} == {("member-differs", "summary.pdf")}
+    unread = Comparison(attachments_ok=True, facts_ok=True, words="not-compared")
+    monkeypatch.setattr(verify_summary, "compare", lambda *_: unread)
     check = verify_package(package.content, receipts.trust())
     assert (check.findings, check.outcome) == ((), Outcome.NOT_COMPARED)
+    assert check.notes == (("summary-not-compared", ""),)
 
 
 def test_limits_say_who_chose_and_whose_word_it_is(package: Package, tmp_path: Path) -> None:
