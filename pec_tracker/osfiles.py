@@ -101,6 +101,29 @@ def create_durably(path: Path, content: bytes) -> bool:
     return True
 
 
+def write_out(path: Path, content: bytes, *, replace: bool) -> None:
+    """Give *content* to a person as the file *path*, private, whole or not at all, never through a symbolic link.
+
+    FileExistsError where something has that name, unless *replace*: then it is that name's file that goes.
+    """
+    if not replace and os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(8)}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(temporary, flags, _PRIVATE_FILE), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            temporary.replace(path)
+        else:
+            _rename_to_new(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 def _rename_to_new(temporary: Path, path: Path) -> None:
     if WINDOWS:
         temporary.rename(path)  # refuses a name that exists

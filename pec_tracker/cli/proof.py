@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from pec_tracker import texts
+from pec_tracker import osfiles, texts
 from pec_tracker.cli.find import Day
 from pec_tracker.cli.options import Command, Moment, argument, json_option, option
 from pec_tracker.cli.output import Output, clean
 from pec_tracker.cli.root import Cli, pass_cli
+from pec_tracker.cli.written import force_option, refuse_existing, write_file
 from pec_tracker.errors import Exit, NotFoundError, UsageError
 from pec_tracker.pec.evidence import address_key
 from pec_tracker.texts import N_, _, words
@@ -46,16 +47,18 @@ class SealOrMoment(Moment):
         "Make the proof package of a message: a ZIP that anyone can verify with openssl and sha256sum alone.\n\n"
         "MESSAGE is a key, a Message-ID or an identifier. Without it the message is looked up by the conditions given; "
         "if several answer they are listed and the status is 1. What was not sealed yet is sealed first. The same seal "
-        "always gives the same bytes. With --for, OUTPUT is a folder with the untouched receipts as the court wants "
+        "always gives the same bytes. Without --output the file is named after the message. Nothing that is there is "
+        "overwritten without --force. With --for, OUTPUT is a folder with the untouched receipts as the court wants "
         "them; the status is 1 if a delivery is missing."
     ),
-    epilog="""pec-tracker proof k7f3qv2m -o proof.zip
+    epilog="""pec-tracker proof k7f3qv2m
+        pec-tracker proof k7f3qv2m -o proof.zip
         pec-tracker proof k7f3qv2m --recipient anna@pec.example.it --lang it -o fascicolo.zip
         pec-tracker proof --recipient anna@pec.example.it --attachment contratto.pdf -o proof.zip
         pec-tracker proof k7f3qv2m --for pct -o deposito""",
 )
 @argument("message", metavar="[MESSAGE]", required=False, help=N_("Key, Message-ID or identifier."))
-@option("-o", "--output", "target", metavar="OUTPUT", required=True, type=click.Path(path_type=Path),
+@option("-o", "--output", "target", metavar="OUTPUT", type=click.Path(path_type=Path),
         help=N_("The file to write; with --for, the folder."))  # fmt: skip
 @option("--recipient", metavar="ADDRESS", help=N_("Only what is about this recipient."))
 @option("--as-of", metavar="SEAL|TIME", type=SealOrMoment(), help=N_("As the ledger stood at this seal, or time."))
@@ -66,13 +69,14 @@ class SealOrMoment(Moment):
         help=N_("Look up: with this very file attached, whatever its name."))  # fmt: skip
 @option("--between", metavar="DAY DAY", nargs=2, type=Day(), help=N_("Look up: of these days, both included."))
 @option("--lang", "language", type=click.Choice(texts.LANGUAGES), help=N_("The package's language."))
+@force_option
 @json_option
 @pass_cli
 def command(
     cli: Cli,
     *,
     message: str | None,
-    target: Path,
+    target: Path | None,
     recipient: str | None,
     as_of: int | datetime | None,
     court: str | None,
@@ -81,11 +85,16 @@ def command(
     attachment: Path | None,
     between: tuple[date, date] | None,
     language: str | None,
+    force: bool,
     as_json: bool,
 ) -> Exit:
     """Find the one message, then write its package or its folder."""
     from pec_tracker.service.lookup import Wanted
 
+    if court is not None and target is None:
+        raise UsageError("name the folder to write with --output")
+    if court is None and target is not None:
+        refuse_existing(target, force=force)
     house, output = cli.app().house, cli.output(as_json=as_json)
     content = _read(attachment) if attachment else None
     since, until = between or (None, None)
@@ -96,9 +105,16 @@ def command(
         message, recipient = found.key, _recipient(found, recipient)
     elif subject or case or content is not None or between:
         raise UsageError("name a MESSAGE, or look it up by conditions, not both")
-    if court is not None:
+    if court is not None and target is not None:
         return _file(house, output, message, court, target, recipient=recipient, as_of=as_of)
-    return _prove(house, output, message, target, recipient=recipient, as_of=as_of, language=language)
+    package = _package(house, message, recipient=recipient, as_of=as_of, language=language or texts.current())
+    named = target or Path(_("proof-{key}.zip").format(key=package.report["message"]["key"]))
+    write_file(named, package.content, force=force)
+    if output.json:
+        output.record(_package_facts(named, package))
+    else:
+        _tell_package(output, named, package)
+    return Exit.DONE
 
 
 def _one(house: "House", output: Output, wanted: "Wanted") -> "FoundMessage | None":
@@ -137,34 +153,23 @@ def _recipient(found: "FoundMessage", asked: str | None) -> str | None:
 # --- the package ---
 
 
-def _prove(
-    house: "House",
-    output: Output,
-    message: str,
-    target: Path,
-    *,
-    recipient: str | None,
-    as_of: int | datetime | None,
-    language: str | None,
-) -> Exit:
+def _package(
+    house: "House", message: str, *, recipient: str | None, as_of: int | datetime | None, language: str
+) -> "Package":
     from pec_tracker.service.proof import proof
 
-    package = proof(house, message, recipient=recipient, as_of=as_of, language=language or texts.current())
-    _writing(target, lambda: target.write_bytes(package.content))
-    if output.json:
-        output.record(_package_facts(target, package))
-    else:
-        _tell_package(output, target, package)
-    return Exit.DONE
+    return proof(house, message, recipient=recipient, as_of=as_of, language=language)
 
 
 def _package_facts(target: Path, package: "Package") -> Mapping[str, Any]:
+    from pec_tracker.service.proof_package import encoded
     from pec_tracker.service.proof_report import sha256_of
 
     report = package.report
     return {
         "file": target,
         "sha256": sha256_of(package.content),
+        "report_sha256": sha256_of(encoded(report)),
         "size": len(package.content),
         "key": report["message"]["key"],
         "as_of": report["as_of"],
@@ -179,10 +184,14 @@ def _package_facts(target: Path, package: "Package") -> Mapping[str, Any]:
 
 def _tell_package(output: Output, target: Path, package: "Package") -> None:
     from pec_tracker.render.wording import section
+    from pec_tracker.service.proof_package import encoded
+    from pec_tracker.service.proof_report import sha256_of
 
     report = package.report
     output.say(_("{file}: {size} bytes, as of seal {seal}").format(
         file=target, size=len(package.content), seal=report["as_of"]["seal"]))  # fmt: skip
+    output.say(f"SHA-256: {sha256_of(package.content)}")
+    output.say(f"SHA-256 (report.json): {sha256_of(encoded(report))}")
     output.say(_("Proof: {proof} receipts; not proof: {other}").format(
         proof=len(report["proof"]), other=len(report["not_proof"])))  # fmt: skip
     output.table(
@@ -227,9 +236,9 @@ def _file(
 
 
 def _write_folder(target: Path, made: "Filing") -> None:
-    target.mkdir(parents=True, exist_ok=True)
+    osfiles.make_private_folder(target)
     for name, content in made.files.items():
-        (target / name).write_bytes(content)
+        osfiles.write_out(target / name, content, replace=False)
 
 
 def _tell_filing(output: Output, target: Path, made: "Filing") -> None:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pec_tracker import osfiles
 from pec_tracker.cli.options import Command, argument, json_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
+from pec_tracker.cli.written import force_option, refuse_existing, write_file
 from pec_tracker.errors import Exit, NotFoundError
 from pec_tracker.texts import N_, _
 
@@ -37,29 +37,33 @@ SHOWN: Final = ("Recipient", "Received", "Certified time", "State", "Why", "Subj
     "csv_file",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help=N_("Write the list as CSV too, for spreadsheets; an existing file is replaced."),
+    help=N_("Write the list as CSV too, for spreadsheets."),
 )
 @option(
     "--xlsx",
     "xlsx_file",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help=N_("Write the list as an Excel workbook too; an existing file is replaced."),
+    help=N_("Write the list as an Excel workbook too."),
 )
+@force_option
 @json_option
 @pass_cli
-def case(cli: Cli, *, case: str, csv_file: Path | None, xlsx_file: Path | None, as_json: bool) -> Exit:
+def case(cli: Cli, *, case: str, csv_file: Path | None, xlsx_file: Path | None, force: bool, as_json: bool) -> Exit:
     """One row a message and recipient."""
     from pec_tracker.service.contest import contest
 
     app = cli.app()
     output = cli.output(as_json=as_json)
+    for file in (csv_file, xlsx_file):
+        if file is not None:
+            refuse_existing(file, force=force)
     outcomes = contest(app.house, case)
     if not outcomes:
         raise NotFoundError(
             "no message belongs to the case {case}; `pec-tracker find --case` looks for others", case=case
         )
-    _export(output, outcomes, csv_file, xlsx_file)
+    _export(output, outcomes, csv_file, xlsx_file, force=force)
     if as_json:
         for outcome in outcomes:
             output.record(_facts(outcome))
@@ -94,18 +98,19 @@ def _tell(output: Output, outcomes: "list[Outcome]") -> None:
     output.note(_("{received} of {count} received.").format(received=received, count=len(outcomes)))
 
 
-def _export(output: Output, outcomes: "list[Outcome]", csv_file: Path | None, xlsx_file: Path | None) -> None:
+def _export(
+    output: Output, outcomes: "list[Outcome]", csv_file: Path | None, xlsx_file: Path | None, *, force: bool
+) -> None:
     from pec_tracker.render.tables import to_csv, to_xlsx
     from pec_tracker.service.contest import COLUMNS, rows
 
     columns, cells = [_(name) for name in COLUMNS], rows(outcomes)
     if csv_file is not None:
-        _write(output, csv_file, to_csv(columns, cells))
+        _write(output, csv_file, to_csv(columns, cells), force=force)
     if xlsx_file is not None:
-        _write(output, xlsx_file, to_xlsx(columns, cells, sheet=_("Outcome")))
+        _write(output, xlsx_file, to_xlsx(columns, cells, sheet=_("Outcome")), force=force)
 
 
-def _write(output: Output, file: Path, content: bytes) -> None:
-    with osfiles.disk_errors(file.parent):
-        file.write_bytes(content)
+def _write(output: Output, file: Path, content: bytes, *, force: bool) -> None:
+    write_file(file, content, force=force)
     output.note(_("Written: {file}").format(file=file))

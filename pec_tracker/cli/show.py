@@ -31,6 +31,8 @@ _STAGES: Final = {
     "crash": N_("the process ended in the middle"),
 }
 
+_MAX_LINES: Final = 20  # of the message's text
+
 _LAST: Final = datetime.max.replace(tzinfo=UTC)  # what has no time stands at the end
 
 
@@ -71,6 +73,8 @@ def command(cli: Cli, *, message: str, as_json: bool) -> None:
         return
     _tell_message(output, dossier)
     output.say()
+    _tell_contents(output, dossier)
+    output.say()
     _tell_recipients(output, dossier)
     output.say()
     _tell_timeline(output, dossier)
@@ -85,6 +89,7 @@ def _facts(dossier: "Dossier") -> dict[str, Any]:
         "evidence": [_evidence_facts(one) for one in dossier.evidence],
         "attempts": list(dossier.attempts),
         "mails": list(dossier.mails),
+        "contents": dossier.contents,
     }
 
 
@@ -100,6 +105,7 @@ def _evidence_facts(one: "EvidenceShown") -> dict[str, Any]:
         "error_code": one.error_code,
         "error_detail": one.error_detail,
         "receipt_form": one.receipt_form,
+        "encloses_message": one.encloses_message,
         "verdict": one.verdict,
         "counts": one.counts,
         "agreement": one.agreement,
@@ -127,6 +133,25 @@ def _tell_message(output: Output, dossier: "Dossier") -> None:
     for label, text in lines:
         if text:
             output.say(f"{label + ':':<20}{clean(text)}")
+
+
+def _tell_contents(output: Output, dossier: "Dossier") -> None:
+    sent = dossier.contents
+    output.say(_("What was sent:"))
+    if sent is None:
+        output.say(_("  the message itself is not in the archive"))
+        return
+    lines = [line for line in (sent.text or "").splitlines() if line.strip()]
+    for line in lines[:_MAX_LINES]:
+        output.say(f"  | {clean(line)}")
+    if sent.cut or len(lines) > _MAX_LINES:
+        output.say(_("  (the text goes on; --json has more of it, the archived mail all)"))
+    if not lines:
+        output.say(_("  no plain text"))
+    for part in sent.attachments:
+        name = part.name or _("part without a name ({type})").format(type=part.type)
+        output.say(clean(_("  attachment {name}, {size} bytes").format(name=name, size=part.size)))
+        output.say(f"    SHA-256 {part.sha256}")
 
 
 def _tell_recipients(output: Output, dossier: "Dossier") -> None:
@@ -167,10 +192,16 @@ def _tell_timeline(output: Output, dossier: "Dossier") -> None:
     output.say(_("Timeline (Europe/Rome):"))
     if not moments:
         output.say(_("  nothing has happened yet"))
-    for moment in sorted(moments, key=lambda moment: (moment.at or _LAST, moment.rank)):
+    for moment in sorted(moments, key=_order):
         output.say(f"  {rome_time(moment.at) if moment.at else _('time not known'):<29}{clean(moment.what)}")
         for line in moment.beside:
             output.say(f"  {'':<29}  {clean(line)}")
+
+
+def _order(moment: _Moment) -> tuple[datetime, int, datetime]:
+    """By second: certified times have no finer, and an acceptance comes after what we did in its second."""
+    at = moment.at or _LAST
+    return at.replace(microsecond=0), moment.rank, at
 
 
 def _rank(kind: str) -> int:
@@ -193,7 +224,7 @@ def _mail(mail: "MailShown") -> tuple[str, list[str]]:
     if mail.role == "sent-copy":
         return _("copy in the folder of sent messages"), []
     what = _("reply from {sender}: {subject}").format(sender=mail.sender or "-", subject=mail.subject or "-")
-    return what, [f"{words.word(words.KINDS, mail.kind)}, {mail.sha256[:16]}.eml"]
+    return what, [f"{words.word(words.KINDS, mail.kind)}, {mail.sha256}.eml"]
 
 
 def _evidence(one: "EvidenceShown") -> tuple[str, list[str]]:
@@ -206,6 +237,8 @@ def _evidence(one: "EvidenceShown") -> tuple[str, list[str]]:
     if one.receipt_form:
         what += f" ({words.word(words.FORMS, one.receipt_form)})"
     beside = [_("proof: {provider}").format(provider=one.provider or "-")] if one.counts else _no_proof(one)
+    if one.encloses_message:
+        beside.append(_("the complete receipt encloses exactly this message"))
     if one.error_code or one.error_detail:
         beside.insert(0, _failure(one.error_code, one.error_detail))
     if one.warnings:
@@ -218,7 +251,7 @@ def _unverified(one: "EvidenceShown") -> list[str]:
     lines = [_("not verified here; it moves no state")]
     if one.identifier:
         lines.append(_("identifier: {identifier}").format(identifier=one.identifier))
-    return [*lines, f"{one.sha256[:16]}.eml"]
+    return [*lines, f"{one.sha256}.eml"]
 
 
 def _no_proof(one: "EvidenceShown") -> list[str]:

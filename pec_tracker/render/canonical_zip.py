@@ -126,6 +126,7 @@ def _from_directory(raw: bytes) -> _Read | None:
         return None
     members: dict[str, bytes] = {}
     faults: list[Fault] = []
+    left = len(raw)
     for _ in range(count):
         if at + _ENTRY.size > len(raw):
             return None
@@ -139,5 +140,8 @@ def _from_directory(raw: bytes) -> _Read | None:
         if raw[offset : offset + len(local)] != local:
             faults.append(Fault(name, "zip-header"))
         members[name] = raw[offset + len(local) : offset + len(local) + size]
+        left -= len(members[name])
+        if left < 0:  # members that lie over each other: many times the file's own size
+            return None
         at += _ENTRY.size + name_length + facts[11] + facts[12]
     return (members, tuple(faults)) if members and faults else None

@@ -14,40 +14,117 @@ from typing import Any, Final
 from pec_tracker.render.wording import template
 
 STANDARD: Final = "a-3b"
+MAX_ATTACHED: Final = 512 * 1024 * 1024  # bytes, unpacked, of all that a PDF carries: a package has 30 MB a mail
+FACTS: Final = "facts.json"
+
+# What the template prints of each kind of block, in its order.
+_TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "title": ("text",),
+    "heading": ("text",),
+    "lead": ("texts",),
+    "note": ("texts",),
+    "table": ("heads", "rows"),
+    "quoted": ("lines",),
+    "pairs": ("lines",),
+    "list": ("texts",),
+    "journey": ("moments",),
+    "code": ("texts",),
+}
 
 # As typst writes it. ISO 32000-2 7.11.4: an embedded file is a stream, and streams stand in the file by themselves.
-_EMBEDDED: Final = re.compile(rb"<</Length (\d+)/Type/EmbeddedFile(/Filter/FlateDecode)?[^\n]{0,400}>>\nstream\n")
+_EMBEDDED: Final = re.compile(rb"<</Length (\d{1,10})/Type/EmbeddedFile(/Filter/FlateDecode)?[^\n]{0,400}>>\nstream\n")
 _PRODUCER: Final = re.compile(rb"Typst [0-9.]+")
 # What typst's own fonts can draw: Latin, Greek, Cyrillic and the punctuation of European languages.
-_DRAWABLE: Final = re.compile("[\x20-\x7e\xa0-\u017f\u0192\u01cd-\u01dc\u0218-\u021b\u0386-\u03ce\u0400-\u045f"
+_DRAWABLE: Final = re.compile("[\x20-\x7e\xa0-\xac\xae-\u017f\u0192\u01cd-\u01dc\u0218-\u021b"
+                              "\u0386-\u038a\u038c\u038e-\u03a1\u03a3-\u03ce\u0400-\u045f"
                               "\u2010-\u2015\u2018-\u201e\u2020-\u2022\u2026\u2030\u2032\u2033\u2039\u203a\u20ac"
                               "\u2116\u2122\u200b]")  # fmt: skip
 
 
 def is_possible() -> bool:
-    """Whether typst is installed."""
-    return find_spec("typst") is not None
+    """Whether all that makes a summary is installed."""
+    return find_spec("typst") is not None and find_spec("segno") is not None
 
 
 def summary(facts: Mapping[str, Any], mails: Mapping[str, bytes]) -> bytes:
-    """The summary of *facts* (see `templates/summary.typ`) as PDF/A-3b, with *mails* attached byte for byte."""
+    """The summary of *facts* (see `service/proof_summary.py`) as PDF/A-3b, with *mails* and the facts attached."""
     import typst  # an extra; `is_possible` says whether it is there
 
-    files: Any = {"main": template("summary.typ").encode(), **mails}
-    told = json.dumps({**_drawable(facts), "files": sorted(mails)}, ensure_ascii=True)
+    told = encoded(facts)
+    files: Any = {"main": template("summary.typ").encode(), FACTS: told, **mails}
+    drawn = json.dumps({**_code(facts["code"]), "files": sorted(mails)})
     return typst.compile(
-        files, sys_inputs={"facts": told}, format="pdf", pdf_standards=STANDARD, ignore_system_fonts=True
+        files,
+        sys_inputs={"facts": told.decode("ascii"), "drawn": drawn},
+        format="pdf",
+        pdf_standards=STANDARD,
+        ignore_system_fonts=True,
     )
 
 
+def encoded(facts: Mapping[str, Any]) -> bytes:
+    """The facts as they are attached: what the fonts can draw, so that the page says just that."""
+    return json.dumps(_drawable(facts), ensure_ascii=True, sort_keys=True).encode("ascii")
+
+
+def printed(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Every text on the pages, in the order in which the blocks are drawn; page numbers and repeated heads apart."""
+    for block in _drawable(facts)["blocks"]:
+        for name in _TEXTS[block["kind"]]:
+            yield from _leaves(block[name])
+
+
+def heads(facts: Mapping[str, Any]) -> Iterator[str]:
+    """The heads of tables, which stand again on each page that a table goes on to."""
+    return ("".join(block["heads"]) for block in _drawable(facts)["blocks"] if block["kind"] == "table")
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):  # a moment of the journey
+        yield from (value["at"], value["what"])
+    else:
+        for inner in value:
+            yield from _leaves(inner)
+
+
+def _code(text: str) -> dict[str, Any]:
+    """A QR code as runs of dark modules, `[x, length]` by line."""
+    import segno
+
+    lines = [bytes(line) for line in segno.make(text, error="m", micro=False).matrix]
+    runs = [[[at.start(), len(at[0])] for at in re.finditer(b"\x01+", line)] for line in lines]
+    return {"size": len(lines), "code": runs}
+
+
 def attachments(pdf: bytes) -> Iterator[bytes]:
-    """Each file attached to a PDF that `summary` made; one that cannot be unpacked is empty."""
+    """Each mail attached to a PDF that `summary` made; one that cannot be unpacked is empty."""
+    return (content for kind, content in attached(pdf) if b"/Subtype/application#2Fjson" not in kind)
+
+
+def attached(pdf: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The dictionary and the content of every attached file; past MAX_ATTACHED they are empty."""
+    left = MAX_ATTACHED
     for found in _EMBEDDED.finditer(pdf):
-        content = pdf[found.end() : found.end() + int(found[1])]
-        try:
-            yield zlib.decompress(content) if found[2] else content
-        except zlib.error:
-            yield b""
+        packed = pdf[found.end() : found.end() + int(found[1])]
+        content = _unpacked(packed, left) if found[2] else packed
+        left -= len(content)
+        yield found[0], content
+
+
+def _unpacked(packed: bytes, most: int) -> bytes:
+    unpacking = zlib.decompressobj()
+    try:
+        content = unpacking.decompress(packed, max(most, 1))
+    except zlib.error:
+        return b""
+    return content if unpacking.eof else b""
+
+
+def attached_facts(pdf: bytes) -> list[bytes]:
+    """The facts that a PDF carries: one, of a release that attached them."""
+    return [content for kind, content in attached(pdf) if b"/Subtype/application#2Fjson" in kind]
 
 
 def producer(pdf: bytes) -> bytes | None:

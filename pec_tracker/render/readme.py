@@ -11,6 +11,12 @@ from pec_tracker.render.wording import plain, section, template
 
 README_NAMES: Final = {"en": "README.txt", "it": "LEGGIMI.txt"}
 
+# The roots of Italian PEC by the SHA-256 of their public keys, as they stand in `verify_package.PEC_ROOTS`.
+ROOT_NAMES: Final = {
+    "25d4913cf587097414d29d26f6c1b1942cd6d64eaf45d0fcf81526adba96d324": "Actalis Authentication Root CA",
+    "63d9af9b47b1064d49a10e7b7fd566dbc8caa399459bfc2829c571ad8c6ef34a": "Baltimore CyberTrust Root",
+}
+
 _COMMAND: Final = "    $ "
 _CHAIN: Final = (
     'previous=; for seal in ledger/*.seal; do if [ -n "$previous" ]; then '
@@ -27,7 +33,6 @@ def readme(report: Mapping[str, Any], members: Sequence[str]) -> bytes:
     text, words = section(language, "text"), section(language, "limits")
     message, as_of, ledger = report["message"], report["as_of"], report["ledger"]
     mails = [name for name in members if name.startswith(("message/", "receipts/", "not-proof/"))]
-    public = any(anchor["public_root"] for anchor in report["anchors"])
     filled = template(f"README.{language}.txt").format(
         reference=plain(message["reference"]),
         subject=plain(message["subject"]),
@@ -39,22 +44,25 @@ def readme(report: Mapping[str, Any], members: Sequence[str]) -> bytes:
         summary_line=text["summary_line" if report["pdf"] else "no_summary_line"],
         sums_commands=_commands(["sha256sum --check --quiet SHA256SUMS"], text),
         signature_commands=_commands(_signatures(report, text), text),
-        anchor_commands=_commands(_anchors(members), text),
-        anchor_notes=text["public_root"] if public else "",
+        held_to=text[f"held_to_{message['held_to'] or 'nothing'}"],
+        signers=_signers(report, text),
+        anchor_commands=_anchors(report, text),
         revocation_commands=_revocation(members, text),
         not_proof=_not_proof(report, text),
         ledger_commands=_commands([*_seals(ledger), *_naming(mails)], text),
         chain_command=_commands([f"sh -c '{_CHAIN}'"], text),
         seal_sha256=as_of["sha256"],
         stamp_text=_stamps(report, text),
-        verifier_options="" if public or not report["anchors"] else _own_anchors(members),
         limits="\n".join(f"- {words[limit]}" for limit in (*report["limits"], "contents")),
     )
     return filled.encode("utf-8", "surrogateescape")
 
 
 def verify_command(entry: Mapping[str, Any], chains: Mapping[tuple[str, ...], int]) -> str | None:
-    """The `openssl` command for one evidence of the report; None where its line ends are not those signed."""
+    """The `openssl` command for one evidence of the report; None where its line ends are not those signed.
+
+    Its root is the package's own, and no other of the machine: who runs it adds from where the root is.
+    """
     done = entry["verification"]
     if done["form"] == "lf":
         return None
@@ -65,7 +73,7 @@ def verify_command(entry: Mapping[str, Any], chains: Mapping[tuple[str, ...], in
     if any(weak.startswith(_OLD) for weak in done["weak"]):
         parts.append("-auth_level 0")
     at = int(datetime.fromisoformat(done["at"]).timestamp())
-    return " ".join([*parts, f"-partial_chain -attime {at} -out /dev/null"])
+    return " ".join([*parts, f"-no-CApath -partial_chain -attime {at} -out /dev/null"])
 
 
 def chain_numbers(report: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
@@ -83,21 +91,47 @@ def _commands(commands: Sequence[str], text: Mapping[str, str]) -> str:
 
 
 def _signatures(report: Mapping[str, Any], text: Mapping[str, str]) -> list[str]:
+    """Each says in its own result that it took the root from the package: nobody reads only the last line then."""
     chains = chain_numbers(report)
-    return [verify_command(entry, chains) or f"#{entry['member']} {text['partial']}" for entry in report["proof"]]
-
-
-def _anchors(members: Sequence[str]) -> list[str]:
+    commands = ((entry["member"], verify_command(entry, chains)) for entry in report["proof"])
     return [
-        f"openssl x509 -in {name} -noout -subject -dates -fingerprint -sha256"
-        for name in members
-        if name.endswith("-anchor.pem")
+        f'{command} && echo "{member}: {text["own_root"]}"' if command else f"#{member} {text['partial']}"
+        for member, command in commands
     ]
 
 
-def _own_anchors(members: Sequence[str]) -> str:
-    """The verifier takes no root from the package unless it is told to."""
-    return "".join(f" --ca {name}" for name in members if name.endswith("-anchor.pem"))
+def _signers(report: Mapping[str, Any], text: Mapping[str, str]) -> str:
+    """Who signed each evidence that counts, and which provider it names."""
+    rows = []
+    for entry in report["proof"]:
+        done = entry["verification"]
+        said = text["signed_by"].format(
+            signer=plain(done["signer"]),
+            address=plain(done["signer_address"]),
+            organization=plain(done["organization"]),
+            issuer=plain(done["issuer"]),
+            provider=plain(entry["provider"]),
+        )
+        rows += [f"    {entry['member']}", f"        {said}"]
+        rows += [f"        {text['otherwise']}"] if "provider-differs" in entry["limits"] else []
+    return "\n".join(rows) or text["none"]
+
+
+def _anchors(report: Mapping[str, Any], text: Mapping[str, str]) -> str:
+    """For each root: whose it is, its fingerprint, and of a root of Italian PEC the pinned hash of its public key."""
+    by_sha256 = {anchor["sha256"]: anchor for anchor in report["anchors"]}
+    blocks = []
+    for chain, number in chain_numbers(report).items():
+        name, anchor = f"certificates/chain-{number}-anchor.pem", by_sha256.get(chain[-1], {})
+        commands = [f"openssl x509 -in {name} -noout -subject -dates -fingerprint -sha256"]
+        if not anchor.get("public_root"):
+            blocks.append(f"{_commands(commands, text)}\n{text['own_authority']}")
+            continue
+        key = "openssl pkey -pubin -outform DER | openssl dgst -sha256"
+        commands.append(f"openssl x509 -in {name} -noout -pubkey | {key}")
+        pins = "\n".join(f"    {pin}  {root}" for pin, root in ROOT_NAMES.items())
+        blocks.append(f"{_commands(commands, text)}\n{text['public_root']}\n{pins}\n{text['machine_root']}")
+    return "\n\n".join(blocks) or text["none"]
 
 
 def _revocation(members: Sequence[str], text: Mapping[str, str]) -> str:

@@ -1,20 +1,30 @@
 #!/usr/bin/env python3
-"""Verifies the proof package that it lies in: is everything as it was made, and do the signatures hold?
+"""Does this proof package hold? Everything is derived from its bytes again, and nothing that it brings is trusted.
 
-    python3 verify_package.py [--ca FILE.pem]... [PACKAGE.zip | FOLDER]
+    python3 -I verify_package.py [--ca FILE.pem]... [--tsa-ca FILE.pem]... PACKAGE.zip | FOLDER
 
-Needs Python 3.9 or newer and the `openssl` command; nothing else, no network. Without an argument it verifies the
-folder that it lies in. The roots of Italian PEC are taken from this machine, never from the package; --ca names
-others. Status 0: everything holds. Status 1: what does not is listed, each by its file. Status 2: it could not run.
+Take this program from the project's release, see that it has the SHA-256 that is published there, and run it outside
+the package's folder: the copy in a package is the sender's. Needs Python 3.9 or newer and the `openssl` command; no
+network. The roots of Italian PEC are this machine's, known by the SHA-256 of their public keys (PEC_ROOTS below);
+--ca names others, and the result then says so. --tsa-ca names roots of time-stamp authorities beside the machine's.
 
-What it looks at: the ZIP's own structure, byte for byte; SHA256SUMS; the ledger lines, their seals and the chain of
-seals; that the lines name these very mails; each signature at its certified time, by openssl; the certification data
-of each receipt against report.json and against the message; the enclosed original against the message as sent; the
-mails attached to the summary. Of README, metadata and the summary's words it sees only that their SHA-256 are the
-listed ones: `pec-tracker verify` makes them once more.
+Status 0: holds, as far as is said. Status 1: what does not is listed, each by its file. Status 2: it could not run.
+
+Derived, and compared with report.json: what each receipt certifies (kind, times and zone, sender, recipients, subject,
+ids, error), by the certification data in its mail; its signature at that time, by openssl, with its chain; whether it
+counts as proof, by its agreement with the message and the other receipts; where each recipient's journey stands; that
+receipts/ holds what counts and not-proof/ the rest. Also the ZIP byte for byte, SHA256SUMS, the ledger's lines, seals
+and their chain, time-stamps, certificates, the index, and the mails attached to the summary.
+
+NOT compared: see NOT_COMPARED below; it is printed with every result.
 """
 
 from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__" and not sys.flags.isolated:
+    sys.path[:1] = []  # a json.py that lies beside this file is not Python's
 
 import argparse
 import base64
@@ -23,28 +33,67 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import ssl
 import struct
 import subprocess
-import sys
 import tempfile
+import unicodedata
 import zlib
-from collections.abc import Iterator
-from datetime import datetime
-from email.message import Message
-from email.parser import BytesHeaderParser
-from email.utils import getaddresses
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from urllib.parse import unquote_to_bytes
+from xml.parsers import expat
 
 Finding = tuple[str, str]  # the member, what is wrong with it
 Members = dict[str, bytes]
+Entry = dict[str, Any]
 
-# The roots of Italian PEC, and the authorities under them (DigitPA until about 2018).
-PEC_ROOTS = (b"Actalis Authentication Root CA", b"Baltimore CyberTrust Root")
-PEC_AUTHORITIES = ("AgID CA1", "DigitPA CA1")
+NOT_COMPARED = (
+    "the words of README/LEGGIMI, of the summary (PDF) and of metadata/, and the copy of this program in the package",
+    "in report.json: the limits, the warnings, the single checks and points of agreement, the server's replies",
+    "revocation: whether a certificate was revoked at its time",
+    "whether the sender left mails out, or chose an old seal: no package can show that",
+)
+
+# The roots of Italian PEC by the SHA-256 of their public keys (SubjectPublicKeyInfo), each with the authority under it
+# (common name, organization) and whether that one's leaves may have 1,024-bit keys (DigitPA, until about 2018).
+PEC_ROOTS = {
+    "25d4913cf587097414d29d26f6c1b1942cd6d64eaf45d0fcf81526adba96d324": (  # Actalis Authentication Root CA
+        ("AgID CA1", "Agenzia per l'Italia Digitale", False)
+    ),
+    "63d9af9b47b1064d49a10e7b7fd566dbc8caa399459bfc2829c571ad8c6ef34a": (  # Baltimore CyberTrust Root
+        ("DigitPA CA1", "DigitPA", True)
+    ),
+}
 STORES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+SYSTEM_LOCAL_PART = "posta-certificata"
+
+KINDS = {  # postacert/@tipo (RFC 6109 4.4), in the order in which evidence of one second stands
+    "accettazione": "acceptance",
+    "non-accettazione": "non-acceptance",
+    "presa-in-carico": "taken-in-charge",
+    "avvenuta-consegna": "delivery",
+    "errore-consegna": "non-delivery",
+    "preavviso-errore-consegna": "delay-notice",
+    "rilevazione-virus": "virus-notice",
+    "posta-certificata": "transport-envelope",
+    "mancata-consegna": "non-delivery",  # not in the grammar, seen in other programs
+}
+PLACES = list(dict.fromkeys(KINDS.values()))
+RECEIPTS = {"acceptance", "non-acceptance", "delivery", "non-delivery", "delay-notice"}
+AFTER_ACCEPTANCE = {"delivery", "non-delivery", "delay-notice", "taken-in-charge"}
+BY_SENDERS_PROVIDER = {"acceptance", "non-acceptance", "delay-notice"}
+
+CLOCKS_DIFFER = timedelta(minutes=5)  # between two providers' clocks
+A_DAY, TWO_DAYS = timedelta(days=1), timedelta(days=2)
+SHORT_KEYS_UNTIL = datetime(2019, 1, 1, tzinfo=timezone.utc)  # the last PEC keys of 1,024 bits ended in 2018
+NEVER = datetime.max.replace(tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 LOCAL = struct.Struct("<4s5H3L2H")
 ENTRY = struct.Struct("<4s6H3L5H2L")
@@ -54,6 +103,16 @@ END = struct.Struct("<4s4H2LH")
 def sha256(content: bytes) -> str:
     """The SHA-256 as 64 hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
+
+
+def same_address(one: str | None, other: str | None) -> bool:
+    """Whether two addresses are one: providers echo them in other cases."""
+    return one is not None and other is not None and address_key(one) == address_key(other)
+
+
+def address_key(address: str) -> str:
+    """The form in which addresses are compared."""
+    return address.strip().lower()
 
 
 # --- the ZIP ---
@@ -67,7 +126,8 @@ def zip_pieces(members: Members) -> Iterator[tuple[bytes, str]]:
         facts = (20, 0x0800, 0, 0, 0x0021, zlib.crc32(content), len(content), len(content))
         local = LOCAL.pack(b"PK\x03\x04", *facts, len(encoded), 0) + encoded
         directory.append((ENTRY.pack(b"PK\x01\x02", 20, *facts, len(encoded), 0, 0, 0, 0, 0, offset) + encoded, name))
-        yield local + content, name
+        yield local, name
+        yield content, name
         offset += len(local) + len(content)
     yield from directory
     size = sum(len(entry) for entry, _ in directory)
@@ -80,10 +140,13 @@ def unzip(raw: bytes) -> tuple[Members, list[Finding]]:
     if not members:
         return {}, [("ZIP", "is no ZIP as packages are written")]
     findings, at = [], 0
-    for piece, name in zip_pieces(members):
-        if raw[at : at + len(piece)] != piece:
-            findings.append((name, "does not lie in the ZIP as packages are written"))
-        at += len(piece)
+    try:
+        for piece, name in zip_pieces(members):
+            if not raw.startswith(piece, at):
+                findings.append((name, "does not lie in the ZIP as packages are written"))
+            at += len(piece)
+    except struct.error:  # more members or bytes than a ZIP of ours can have
+        return members, [("ZIP", "is no ZIP as packages are written")]
     if at != len(raw):
         findings.append(("ZIP", "is followed by something"))
     return members, findings
@@ -111,7 +174,7 @@ def members_by_directory(raw: bytes) -> Members:
     end = END.unpack(raw[-END.size :]) if len(raw) >= END.size else (b"",)
     if end[0] != b"PK\x05\x06":
         return {}
-    at = end[6]
+    at, left = end[6], len(raw)
     for _ in range(end[4]):
         if not raw.startswith(b"PK\x01\x02", at) or at + ENTRY.size > len(raw):
             return {}
@@ -120,10 +183,1313 @@ def members_by_directory(raw: bytes) -> Members:
         start = fields[16] + LOCAL.size + fields[10]
         members[name] = raw[start : start + fields[9]]
         at += ENTRY.size + fields[10] + fields[11] + fields[12]
+        left -= len(members[name])
+        if left < 0:  # members that lie over each other
+            return {}
     return members
 
 
-# --- sums, ledger ---
+# --- mails, byte for byte ---
+
+NAME = re.compile(rb"[!-9;-~]+[ \t]*")
+WORD = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]*)\?=")  # RFC 2047 2
+PARAMETER = re.compile(r';\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.?)*(?:"|\Z)|[^;\s]*)', re.DOTALL)  # RFC 2045 5.1
+ADDRESS_TOKEN = re.compile(r'"(?:[^"\\]|\\.?)*(?:"|\Z)|\([^()]*\)|<[^<>]*>|[,;:]|[^",;:<>()]+|.', re.DOTALL)
+AFTER_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r?\n|\r?\Z)")
+MOST_PARTS = 1_000
+
+
+@dataclass
+class Part:
+    """A mail or a part of one: its header fields in order (lower-case name, unfolded value), its body."""
+
+    fields: list[tuple[str, bytes]]
+    body: bytes
+
+    def first(self, name: str) -> bytes:
+        """The first value of a field; empty without one."""
+        return next((value for key, value in self.fields if key == name), b"")
+
+    def text(self, name: str) -> str | None:
+        """The first value of a field, decoded; None without one."""
+        return next((decoded_text(value) for key, value in self.fields if key == name), None)
+
+    def parameters(self, name: str) -> tuple[str, dict[str, str]]:
+        """A Content- field cut into its value and its parameters."""
+        text = eight_bit(self.first(name)[:65536])
+        found: dict[str, str] = {}
+        for key, written in PARAMETER.findall(text) if ";" in text else ():
+            found.setdefault(key.lower(), unquoted(written))
+        return text.partition(";")[0].strip().lower(), found
+
+    @property
+    def type(self) -> str:
+        """The content type, text/plain where there is none."""
+        value = self.parameters("content-type")[0]
+        return value if "/" in value else "text/plain"
+
+    @property
+    def filename(self) -> str:
+        """The file name, decoded; empty without one."""
+        return named(self.parameters("content-disposition")[1], "filename") or named(
+            self.parameters("content-type")[1], "name"
+        )
+
+    @property
+    def decoded(self) -> bytes | None:
+        """The body without its transfer encoding; None where that is broken."""
+        encoding = (self.text("content-transfer-encoding") or "").strip().lower()
+        try:
+            if encoding == "base64":
+                return binascii.a2b_base64(self.body)
+            return binascii.a2b_qp(self.body) if encoding == "quoted-printable" else self.body
+        except binascii.Error:
+            return None
+
+
+def part_of(raw: bytes) -> Part:
+    """Header fields and body of a mail or a part: the header ends at the first blank line."""
+    if raw.startswith((b"\n", b"\r\n")):
+        return Part([], raw[raw.index(b"\n") + 1 :])
+    blank = re.search(rb"\n\r?\n", raw)
+    head, body = (raw[: blank.start() + 1], raw[blank.end() :]) if blank else (raw, b"")
+    fields: list[tuple[str, list[bytes]]] = []
+    seen = taken = False
+    for line in head[3 if head.startswith(b"\xef\xbb\xbf") else 0 :].split(b"\n"):
+        if line.startswith((b" ", b"\t")):
+            if taken:
+                fields[-1][1].append(line)
+            continue
+        name, colon, value = line.partition(b":")
+        taken = bool(colon)
+        if taken:
+            seen = seen or NAME.fullmatch(name) is not None
+            fields.append((name.rstrip().lower().decode("latin-1"), [value]))
+    if not blank and not seen:
+        return Part([], raw)
+    return Part([(name, b"".join(one.rstrip(b"\r") for one in lines).strip()) for name, lines in fields], body)
+
+
+def parts_of(part: Part) -> list[bytes]:
+    """The direct parts of a multipart, byte for byte, without the line break that belongs to the boundary after."""
+    mark = b"--" + part.parameters("content-type")[1].get("boundary", "").rstrip().encode("utf-8", "replace")
+    parts: list[bytes] = []
+    body, begun, at = part.body, -1, 0
+    if not part.type.startswith("multipart/") or mark == b"--":
+        return []
+    found = 0 if body.startswith(mark) else body.find(b"\n" + mark) + 1 or -1
+    while found >= 0 and len(parts) < MOST_PARTS:
+        rest = AFTER_BOUNDARY.match(body, found + len(mark))
+        at = rest.end() - 1 if rest else found + len(mark)
+        if rest:
+            if begun >= 0:
+                stop = found - 1 - (found > 1 and body[found - 2 : found - 1] == b"\r")
+                parts.append(body[begun : max(begun, stop)])
+            begun = rest.end()
+            if rest[1]:
+                return parts
+        found = body.find(b"\n" + mark, max(at, 0)) + 1 or -1
+    return [*parts, body[begun:]] if begun >= 0 and len(parts) < MOST_PARTS else parts
+
+
+def eight_bit(value: bytes) -> str:
+    """Header bytes as text: UTF-8, or else ISO-8859-1."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def decoded_text(value: bytes) -> str:
+    """Header text with its encoded words decoded (RFC 2047)."""
+    pieces: list[tuple[str, bytes]] = []  # charset ("" for plain text), content
+    text, at = eight_bit(value), 0
+    for word in WORD.finditer(text):
+        between = text[at : word.start()]
+        adjacent = bool(pieces) and pieces[-1][0] != "" and not between.strip()
+        if not adjacent:
+            pieces.append(("", between.encode("utf-8", "replace")))
+        charset, content = word[1].partition("*")[0].lower(), word_bytes(word[2], word[3])
+        if adjacent and pieces[-1][0] == charset:
+            content = pieces.pop()[1] + content
+        pieces.append((charset, content))
+        at = word.end()
+    pieces.append(("", text[at:].encode("utf-8", "replace")))
+    return "".join(in_charset(content, charset or "utf-8") for charset, content in pieces).replace("\x00", "")
+
+
+def word_bytes(encoding: str, encoded: str) -> bytes:
+    """The bytes of one encoded word."""
+    content = encoded.encode("utf-8", "replace")
+    if encoding in "qQ":
+        return binascii.a2b_qp(content, header=True)
+    try:
+        return binascii.a2b_base64(content + b"=" * (-len(content) % 4))
+    except binascii.Error:
+        return content
+
+
+def in_charset(content: bytes, charset: str) -> str:
+    """Bytes as text of a charset; where that is none, as UTF-8 or else ISO-8859-1."""
+    try:
+        return content.decode(charset, "replace")
+    except (LookupError, ValueError):
+        return eight_bit(content)
+
+
+def unquoted(written: str) -> str:
+    """A parameter's value without its quotes."""
+    if not written.startswith('"'):
+        return written
+    inner = written[1:-1] if len(written) > 1 and written.endswith('"') else written[1:]
+    return re.sub(r"\\(.)", r"\1", inner, flags=re.DOTALL)
+
+
+def named(parameters: dict[str, str], name: str) -> str:
+    """A file name among parameters (RFC 2047, or RFC 2231 in pieces); empty without one."""
+    if name in parameters:
+        return decoded_text(parameters[name].encode("utf-8", "replace")).strip()
+    charset, content = "utf-8", b""
+    forms = [(re.fullmatch(r"(?:\*([0-9]{1,3}))?(\*)?", key[len(name) :]), key) for key in parameters]
+    pieces = sorted((int(form[1] or 0), form[2] or "", key) for form, key in forms if form and key.startswith(name))
+    for number, extended, key in pieces:
+        value = parameters[key]
+        if extended and number == 0 and value.count("'") >= 2:
+            charset, _, value = value.split("'", 2)
+        content += unquote_to_bytes(value) if extended else value.encode("utf-8", "replace")
+    return in_charset(content, charset.lower()).strip()
+
+
+def addresses(values: Iterable[bytes]) -> list[str]:
+    """The addresses of From, To or Cc, as written, without names, comments and groups."""
+    found: list[str] = []
+    for value in values:
+        angle: str | None = None
+        words: list[str] = []
+        for token in (*ADDRESS_TOKEN.findall(eight_bit(value)), ","):
+            if token in (",", ";", ":"):
+                address = angle if angle is not None else "".join(words).strip()
+                if "@" in address and len(address.split()) == 1:
+                    found.append(address)
+                angle, words = None, []
+            elif token.startswith("<") and token.endswith(">") and len(token) > 1:
+                angle = "".join(token[1:-1].split()).rpartition(":")[2]
+            elif not token.startswith("("):
+                words.append(token)
+    return found
+
+
+def field_addresses(part: Part, name: str) -> list[str]:
+    """The addresses of every field of this name."""
+    return addresses(value for key, value in part.fields if key == name)
+
+
+def bare(text: str | None) -> str | None:
+    """An id without blanks and one pair of angle brackets; None if nothing is left."""
+    joined = "".join((text or "").split())
+    return (joined[1:-1] if joined.startswith("<") and joined.endswith(">") else joined) or None
+
+
+def same_id(one: str | None, other: str | None) -> bool:
+    """Whether two ids name one message, but for case."""
+    left, right = bare(one), bare(other)
+    return left is not None and right is not None and left.lower() == right.lower()
+
+
+# --- the certification data of a receipt (RFC 6109 4.4) ---
+
+ONCE = {
+    name: f"postacert/{path}{name}"
+    for path, names in {
+        "": ("intestazione", "dati"),
+        "intestazione/": ("mittente", "risposte", "oggetto"),
+        "dati/": ("gestore-emittente", "data", "identificativo", "msgid", "ricevuta", "consegna", "errore-esteso"),
+        "dati/data/": ("giorno", "ora"),
+    }.items()
+    for name in names
+}
+MANY = {"destinatari": "postacert/intestazione/destinatari", "ricezione": "postacert/dati/ricezione"}
+DAY = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
+HOUR = re.compile(r"([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2}))?")
+ZONE = re.compile(r"([+-])([0-9]{2})[:,.]?([0-9]{2})")
+CODE = re.compile(r"\s*([0-9]\.[0-9]{1,3}\.[0-9]{1,3})(?!\.?[0-9])")
+
+
+class UnreadableError(ValueError):
+    """Certification data that this program does not read; the text says why."""
+
+
+@dataclass
+class Element:
+    """An element of the certification data: where it stands, its attributes, all text inside."""
+
+    path: str
+    attributes: dict[str, str]
+    text: str = ""
+
+
+class Tree:
+    """The elements of an XML without document type, in the order in which they begin. Raises UnreadableError."""
+
+    def __init__(self, xml: bytes) -> None:
+        self.elements: list[Element] = []
+        self.spans: list[tuple[Element, int]] = []  # open elements, each with where its text begins
+        self.chunks: list[str] = []
+        utf16 = xml[:2] in (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
+        source = xml if utf16 else xml.strip(b" \t\r\n\x00")
+        try:
+            self.parse(source, None)
+        except UnreadableError:
+            raise
+        except (expat.ExpatError, LookupError, ValueError) as error:
+            if utf16 or is_utf8(source):
+                raise UnreadableError(str(error)) from error
+            self.parse_latin(source)
+
+    def parse_latin(self, source: bytes) -> None:
+        """Bytes of one encoding that declare another: read as ISO-8859-15."""
+        self.elements, self.spans, self.chunks = [], [], []
+        try:
+            self.parse(source, "iso-8859-15")
+        except (expat.ExpatError, LookupError) as error:
+            raise UnreadableError(str(error)) from error
+
+    def parse(self, source: bytes, encoding: str | None) -> None:
+        parser = expat.ParserCreate(encoding, "}")
+        parser.buffer_text = True
+        parser.StartElementHandler, parser.EndElementHandler = self.start, self.end
+        parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = self.chunks.append, self.doctype
+        parser.Parse(source, True)
+
+    def doctype(self, *_: object) -> None:
+        raise UnreadableError("it has a document type, which no provider writes")
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        above = self.spans[-1][0].path if self.spans else ""
+        path = f"{above}/{name}" if above.count("/") < 4 else f"{above[:400]}/./{name}"
+        if len(self.elements) >= 50_000:
+            raise UnreadableError("it has too many elements")
+        element = Element(path.lstrip("/")[:600], attributes)
+        self.elements.append(element)
+        self.spans.append((element, len(self.chunks)))
+
+    def end(self, _: str) -> None:
+        element, begun = self.spans.pop()
+        if element.path.count("/") < 4:
+            element.text = "".join(self.chunks[begun:])
+
+
+def is_utf8(xml: bytes) -> bool:
+    """Whether bytes are UTF-8."""
+    try:
+        xml.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@dataclass
+class Receipt:
+    """What one mail of the package certifies, by its own bytes. Absent is None; `faults` forbid that it counts."""
+
+    member: str
+    raw: bytes
+    tipo: str | None = None
+    kind: str | None = None
+    error: str | None = None
+    error_code: str | None = None
+    error_detail: str | None = None
+    issued: datetime | None = None
+    provider: str | None = None
+    sender: str | None = None
+    recipients: list[dict[str, str]] = field(default_factory=list)
+    recipient: str | None = None
+    receipt_form: str | None = None
+    subject: str | None = None
+    reference: str | None = None
+    identifier: str | None = None
+    original: bytes | None = None
+    xml: bytes | None = None
+    faults: list[str] = field(default_factory=list)
+    signer: Certificate | None = None
+    issuer: tuple[str, str] = ("", "")  # the domain of the signer's address, his organization without its legal form
+    trusted: bool = False
+    named: bool = False  # trusted under an authority of --ca
+    arrived: datetime | None = None
+    disagrees: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """The SHA-256 of the mail: it names evidence."""
+        return sha256(self.raw)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is proof."""
+        return self.kind in RECEIPTS and self.trusted and not self.faults and not self.disagrees
+
+    @property
+    def order(self) -> tuple[datetime, int, str, str]:
+        """The order of evidence: by certified time, in one second by kind."""
+        place = PLACES.index(self.kind) if self.kind in PLACES else len(PLACES)
+        return self.issued or NEVER, place, self.key, self.recipient or ""
+
+
+COMPARED = (
+    *("tipo", "kind", "error", "error_code", "error_detail", "issued_at", "provider", "sender", "recipients"),
+    *("recipient", "receipt_form", "subject", "reference", "identifier"),
+)
+
+
+def read_receipt(member: str, raw: bytes) -> Receipt:
+    """Read a mail: only the signed multipart/mixed of an outermost multipart/signed certifies, by position."""
+    receipt = Receipt(member, raw)
+    outer = part_of(raw)
+    signed = parts_of(outer) if outer.type == "multipart/signed" else []
+    content = part_of(signed[0]) if signed else Part([], b"")
+    parts = [part_of(one) for one in parts_of(content)] if content.type == "multipart/mixed" else []
+    certified = [part for part in parts if is_daticert(part)]
+    attached = [part for part in parts if part.type == "message/rfc822" or is_postacert(part)]
+    first = next((part for part in attached if is_postacert(part)), attached[0] if attached else None)
+    receipt.original = first.decoded if first else None
+    if len(certified) != 1:
+        receipt.faults.append("two pieces of certification data" if certified else "no certification data")
+        return receipt
+    receipt.xml = certified[0].decoded or b""
+    try:
+        said = Tree(receipt.xml).elements
+        read_certified(receipt, said)
+        receipt.faults += grammar_faults(receipt, said)
+    except UnreadableError as error:
+        receipt.kind = None
+        receipt.faults.append(f"its certification data cannot be compared here: {error}")
+    return receipt
+
+
+def is_daticert(part: Part) -> bool:
+    """By its name; otherwise named, by an XML type and its root."""
+    if part.type.startswith("multipart/") or part.type == "message/rfc822":
+        return False
+    if part.filename.lower() in ("daticert.xml", "certdata.xml"):
+        return True
+    return part.type in ("application/xml", "text/xml") and b"<postacert" in (part.decoded or b"")
+
+
+def is_postacert(part: Part) -> bool:
+    """By its name."""
+    return not part.type.startswith("multipart/") and part.filename.lower() == "postacert.eml"
+
+
+def read_certified(receipt: Receipt, said: list[Element]) -> None:
+    """What the elements say, the first of each; the defaults of the grammar applied."""
+    texts: dict[str, str] = {}
+    attributes: dict[str, dict[str, str]] = {}
+    for one in said:
+        texts.setdefault(one.path, one.text)
+        attributes.setdefault(one.path, one.attributes)
+    if not said or said[0].path != "postacert":
+        raise UnreadableError("it is no postacert")
+
+    def text(name: str) -> str | None:
+        return texts.get(ONCE[name], "").strip() or None
+
+    def attribute(path: str, name: str) -> str | None:
+        return attributes.get(path, {}).get(name, "").strip() or None
+
+    receipt.tipo = attribute("postacert", "tipo")
+    receipt.kind = KINDS.get((receipt.tipo or "").lower(), "unreadable")
+    receipt.error = attribute("postacert", "errore") or "nessuno"
+    receipt.error_detail = text("errore-esteso")
+    code = CODE.match(receipt.error_detail or "")
+    receipt.error_code = code[1] if code else None
+    receipt.provider, receipt.sender = text("gestore-emittente"), text("mittente")
+    receipt.recipient, receipt.receipt_form = text("consegna"), attribute(ONCE["ricevuta"], "tipo")
+    receipt.recipients = [
+        {"address": one.text.strip(), "type": one.attributes.get("tipo", "").strip() or "certificato"}
+        for one in [one for one in said if one.path == MANY["destinatari"]][:10_000]
+        if one.text.strip()
+    ]
+    receipt.subject = subject_of(texts[ONCE["oggetto"]]) if ONCE["oggetto"] in texts else None
+    receipt.identifier = bare(text("identificativo"))
+    reference = text("msgid") or ""
+    escaped = reference.startswith("&lt;") and reference.endswith("&gt;")
+    receipt.reference = bare(reference[4:-4] if escaped else reference)
+    receipt.issued = moment(text("giorno"), text("ora"), attribute(ONCE["data"], "zona"))
+    if receipt.tipo is None or receipt.identifier is receipt.reference is None:
+        raise UnreadableError("it says no tipo, or is about no message")
+
+
+def subject_of(text: str) -> str:
+    """The subject less the line breaks of pretty-printing around it."""
+    inner = text.strip()
+    before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+    before = "" if before.lstrip(" \t").startswith("\n") else before
+    after = "" if after.rstrip(" \t").endswith("\n") else after
+    return before + inner + after if inner else before
+
+
+def moment(day: str | None, hour: str | None, zone: str | None) -> datetime | None:
+    """A certified time with the provider's own offset; None where it cannot be read."""
+    date, clock, offset = DAY.fullmatch(day or ""), HOUR.fullmatch(hour or ""), ZONE.fullmatch(zone or "")
+    if zone in ("Z", "z"):
+        east = timedelta(0)
+    elif offset and int(offset[2]) <= 15 and int(offset[3]) <= 59:
+        east = timedelta(hours=int(offset[2]), minutes=int(offset[3])) * (-1 if offset[1] == "-" else 1)
+    else:
+        return None
+    if not date or not clock:
+        return None
+    numbers = (int(date[3]), int(date[2]), int(date[1]), int(clock[1]), int(clock[2]), int(clock[3] or 0))
+    try:
+        return datetime(*numbers, tzinfo=timezone(east))
+    except ValueError:  # 31/02, 25:00
+        return None
+
+
+def grammar_faults(receipt: Receipt, said: list[Element]) -> Iterator[str]:
+    """What forbids that a receipt certifies: which of two elements counts would be a guess."""
+    names = [one.path.rpartition("/")[2] for one in said]
+    if any("}" in name for name in names):
+        yield "an element of another namespace"
+    for place, one in {**ONCE, **MANY}.items():
+        found = [element for element, name in zip(said, names) if name.rpartition("}")[2] == place]  # noqa: B905
+        if any(element.path != one for element in found):
+            yield f"{place} in another place"
+        elif len(found) > 1 and place in ONCE:
+            yield f"{place} more than once"
+    if receipt.issued is None:
+        yield "no certified time"
+    if receipt.sender is None:
+        yield "no sender"
+
+
+# --- certificates (X.509, DER) ---
+
+RSA, SHA1_RSA = bytes.fromhex("2a864886f70d010101"), bytes.fromhex("2a864886f70d010105")
+MD_RSA = (bytes.fromhex("2a864886f70d010102"), bytes.fromhex("2a864886f70d010104"))
+MD5 = bytes.fromhex("2a864886f70d0205")
+COMMON_NAME, ORGANIZATION = b"\x55\x04\x03", b"\x55\x04\x0a"
+
+
+def der_items(der: bytes) -> list[tuple[int, bytes, bytes]]:
+    """The elements side by side in DER: tag, whole, content. Raises ValueError."""
+    items, at = [], 0
+    while at < len(der):
+        length, start = der[at + 1] if at + 1 < len(der) else 0x80, at + 2
+        if length >= 0x80:
+            count = length & 0x7F
+            if not 1 <= count <= 4:
+                raise ValueError("no DER")
+            length, start = int.from_bytes(der[start : start + count], "big"), start + count
+        if start + length > len(der):
+            raise ValueError("no DER")
+        items.append((der[at], der[at : start + length], der[start : start + length]))
+        at = start + length
+    return items
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What of a certificate is looked at here; the rest is openssl's. `bits` is 0 for a key that is not RSA."""
+
+    der: bytes
+    subject: bytes
+    issuer: bytes
+    until: datetime
+    key_sha256: str
+    bits: int
+    algorithm: bytes
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may stand in a chain above the leaf."""
+        return self.bits >= 2048 and self.algorithm not in MD_RSA
+
+    @property
+    def pem(self) -> bytes:
+        """As PEM."""
+        return ssl.DER_cert_to_PEM_cert(self.der).encode()
+
+
+def certificate(der: bytes) -> Certificate | None:
+    """A certificate's facts; None for bytes that are none."""
+    try:
+        ((_, _, whole),) = der_items(der)
+        (_, _, body), (_, _, algorithm), _ = der_items(whole)
+        items = [item for item in der_items(body) if item[0] != 0xA0]
+        issuer, validity, subject, key = items[2], items[3], items[4], items[5]
+        (_, _, scheme), (_, _, bits) = der_items(key[2])
+        modulus = der_items(der_items(bits[1:])[0][2])[0][2] if der_items(scheme)[0][2] == RSA else b""
+        return Certificate(
+            der=der,
+            subject=subject[1],
+            issuer=issuer[1],
+            until=der_time(*der_items(validity[2])[1]),
+            key_sha256=sha256(key[1]),
+            bits=int.from_bytes(modulus, "big").bit_length(),
+            algorithm=der_items(algorithm)[0][2],
+        )
+    except (ValueError, IndexError):
+        return None
+
+
+def der_time(tag: int, _: bytes, content: bytes) -> datetime:
+    """UTCTime (RFC 5280 4.1.2.5.1: 50 is 1950) or GeneralizedTime."""
+    text = content.decode("ascii")
+    if tag == 0x17:
+        text = ("19" if int(text[:2]) >= 50 else "20") + text
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=timezone.utc)
+
+
+def name_part(name: bytes, wanted: bytes) -> str:
+    """The first common name, organization ... of a distinguished name; empty without one."""
+    for _, _, several in der_items(der_items(name)[0][2]):
+        for _, _, pair in der_items(several):
+            (_, _, kind), (tag, _, value) = der_items(pair)
+            if kind == wanted:
+                return value.decode("utf-16-be" if tag == 0x1E else "utf-8" if tag == 0x0C else "latin-1", "replace")
+    return ""
+
+
+def from_pem(content: bytes) -> list[Certificate]:
+    """The certificates in PEM, one after the other."""
+    found = []
+    for block in content.split(b"-----BEGIN CERTIFICATE-----")[1:]:
+        try:
+            one = certificate(base64.b64decode(block.partition(b"-----END")[0]))
+        except binascii.Error:
+            continue
+        found += [one] if one else []
+    return found
+
+
+def machine_roots() -> list[Certificate]:
+    """The certificates of this machine's store."""
+    paths = [ssl.get_default_verify_paths().cafile, *STORES]
+    store = next((Path(path) for path in paths if path and Path(path).is_file()), None)
+    return from_pem(store.read_bytes()) if store else []
+
+
+# --- signatures and time-stamps, by openssl ---
+
+
+class Openssl:
+    """The openssl command, in a folder of its own, without the machine's trust: only what is named is trusted."""
+
+    def __init__(self, folder: Path) -> None:
+        found = shutil.which("openssl")
+        if found is None or Path(found).resolve().parent == Path.cwd().resolve():
+            raise OSError("there is no openssl command on this machine's path")
+        self.program, self.folder = found, folder
+        (folder / "empty").mkdir()
+        nothing = str(folder / "nothing")
+        Path(nothing).write_bytes(b"")
+        self.environment = {**os.environ, "SSL_CERT_DIR": str(folder / "empty"), "SSL_CERT_FILE": nothing}
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run it; the caller looks at its status."""
+        command = [self.program, *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, cwd=self.folder,
+            env=self.environment, stdin=subprocess.DEVNULL, timeout=600,
+        )  # fmt: skip
+
+    def file(self, name: str, content: bytes) -> str:
+        """The path of a file with this content, for openssl to read."""
+        (self.folder / name).write_bytes(content)
+        return str(self.folder / name)
+
+    def signers(self, raw: bytes, carried: list[Certificate]) -> list[Certificate]:
+        """The certificates whose signatures over a multipart/signed mail hold, with no word on trust."""
+        outer = part_of(raw)
+        halves = parts_of(outer) if outer.type == "multipart/signed" else []
+        second = part_of(halves[1]) if len(halves) == 2 else Part([], b"")
+        protocols = {second.type, outer.parameters("content-type")[1].get("protocol", "").strip().lower()}
+        signature = second.decoded or b""
+        if not protocols <= {"application/pkcs7-signature", "application/x-pkcs7-signature"} or MD5 in signature:
+            return []
+        signed, known = self.file("signature", signature), self.file("known", pem(carried))
+        crlf = re.sub(rb"\r?\n", b"\r\n", halves[0])
+        for form in dict.fromkeys((halves[0], crlf, halves[0].replace(b"\r\n", b"\n"))):
+            command = ("cms", "-verify", "-binary", "-inform", "DER", "-in", signed, "-noverify", "-certfile", known)
+            told = ("-content", self.file("content", form), "-signer", "signers", "-out", os.devnull)
+            if self.run(*command, *told).returncode == 0:
+                return from_pem((self.folder / "signers").read_bytes())
+        return []
+
+    def leads(self, leaf: Certificate, between: list[Certificate], roots: list[Certificate], at: datetime) -> bool:
+        """Whether a chain leads from a leaf to one of the roots, each certificate valid at a time."""
+        known = ("-untrusted", self.file("between", pem(between)), "-CAfile", self.file("roots", pem(roots)))
+        options = ("-no-CApath", "-partial_chain", "-purpose", "smimesign", "-attime", str(int(at.timestamp())))
+        # What openssl refuses at its usual level was genuine before about 2018: SHA-1 throughout, and 1,024 bits
+        # where the caller allows them. Shorter keys and older digests do not come here.
+        old = leaf.bits < 2048 or any(one.algorithm == SHA1_RSA for one in (leaf, *between))
+        for level in ("2", "0") if old else ("2",):
+            subject = self.file("leaf", leaf.pem)
+            if roots and self.run("verify", *known, *options, "-auth_level", level, subject).returncode == 0:
+                return True
+        return False
+
+    def address_of(self, leaf: Certificate) -> list[str]:
+        """The e-mail addresses in a certificate, lower-case."""
+        return self.run("x509", "-in", self.file("leaf", leaf.pem), "-noout", "-email").stdout.lower().split()
+
+
+def pem(certificates: Iterable[Certificate]) -> bytes:
+    """Certificates as one file."""
+    return b"".join(one.pem for one in certificates)
+
+
+class Signatures:
+    """Judges the signature of each mail at its certified time, under this machine's roots and those of --ca."""
+
+    def __init__(self, tool: Openssl, members: Members, authorities: list[Certificate]) -> None:
+        ders = [raw for name, raw in members.items() if name.startswith("certificates/") and name.endswith(".der")]
+        self.tool = tool
+        self.carried = [one for one in map(certificate, dict.fromkeys(ders)) if one]
+        known = (*machine_roots(), *authorities)
+        self.roots = {one.key_sha256: one for one in known if one.key_sha256 in PEC_ROOTS}
+        self.own = [one for one in authorities if one.key_sha256 not in PEC_ROOTS and one.usable]
+
+    def judge(self, receipt: Receipt) -> None:
+        """Say who signed, whether a chain vouches for him, and what forbids that he issues receipts."""
+        senders = [address_key(one) for one in field_addresses(part_of(receipt.raw), "from")]
+        signers = self.tool.signers(receipt.raw, self.carried)
+        addressed = [one for one in signers if len(senders) == 1 and senders[0] in self.tool.address_of(one)]
+        receipt.signer = next(iter((*addressed, *signers)), None)
+        if not addressed or receipt.issued is None:
+            return
+        receipt.issuer = (senders[0].rpartition("@")[2], organization(name_part(addressed[0].subject, ORGANIZATION)))
+        public = [self.public(one, receipt.issued) for one in signers]
+        receipt.named = not all(public)
+        # Every signer must hold: which one counts differs from program to program.
+        receipt.trusted = all(by or self.under_own(one, receipt.issued) for by, one in zip(public, signers))  # noqa: B905
+        if senders[0].partition("@")[0] != SYSTEM_LOCAL_PART:
+            receipt.faults.append(f"its signer is {senders[0]}, and not {SYSTEM_LOCAL_PART}@ a provider")
+
+    def public(self, leaf: Certificate, at: datetime) -> bool:
+        """Whether an authority of Italian PEC certified the leaf, directly under its root."""
+        for key, root in self.roots.items():
+            name, organization, legacy = PEC_ROOTS[key]
+            right = (name_part(leaf.issuer, COMMON_NAME), name_part(leaf.issuer, ORGANIZATION)) == (name, organization)
+            long_enough = leaf.bits >= (1024 if legacy else 2048) and leaf.algorithm not in MD_RSA
+            between = [one for one in self.carried if one.usable and one.subject == leaf.issuer]
+            between = [one for one in between if one.issuer == root.subject]
+            if right and long_enough and self.tool.leads(leaf, between, [root], at):
+                return True
+        return False
+
+    def under_own(self, leaf: Certificate, at: datetime) -> bool:
+        """Whether a chain leads to an authority that --ca names."""
+        return leaf.usable and self.tool.leads(leaf, [one for one in self.carried if one.usable], self.own, at)
+
+
+# --- does a receipt agree with the message, and with the others? ---
+
+
+@dataclass
+class Message:
+    """What is known of the message: by the queueing line, its record and the bytes (`composed`); by a copy; or by its
+    receipts. All but the receipts is the sender's own word."""
+
+    held_to: str | None = None
+    sender: str | None = None
+    recipients: list[str] = field(default_factory=list)
+    subject: str | None = None
+    reference: str | None = None
+    identifier: str | None = None
+    original: bytes | None = None
+    compared: bytes | None = None  # what an enclosed original is held against: the message, or most receipts' own
+    queued: datetime | None = None
+    submitted: datetime | None = None
+    owner: str | None = None
+
+
+def message_of(members: Members, lines: dict[str, Entry], key: str) -> Message:
+    """What the sender's own lines, records and copy say of the message."""
+    acts = sorted(lines.values(), key=lambda line: str(line["id"]))
+    records = {name[8:-5]: content for name, content in members.items() if name.startswith("records/")}
+    known = [record(records, act) for act in acts if act["act"] == "mailbox.known"]
+    queued = next((act for act in acts if act["act"] == "message.queued" and act["facts"].get("message") == key), None)
+    made, raw = record(records, queued) if queued else {}, members.get("message/original.eml")
+    by_server = [act for act in acts if act["act"] == "message.submitted" and act["facts"].get("by") == "server"]
+    message = Message(original=raw, owner=known[-1].get("address") if known else None)
+    message.queued = utc(queued["at"]) if queued else None
+    message.submitted = max((utc(act["at"]) for act in by_server), default=None)
+    if queued is not None and made and raw is not None:
+        message.held_to = "composed"
+        message.sender, message.reference = made.get("mail_from"), made.get("reference")
+        message.recipients = [str(one) for one in made.get("rcpt_to", ())]
+        message.subject, message.compared = part_of(raw).text("subject") or "", raw
+    return message
+
+
+def take_copy(message: Message, copy: bytes) -> None:
+    """A message sent by other means: what the copy says that it is held to."""
+    first = part_of(copy)
+    senders = field_addresses(first, "from")
+    message.held_to, message.sender = "copy", (senders or [message.owner or ""])[0]
+    message.subject, message.reference = first.text("subject"), bare(first.text("message-id"))
+    found: dict[str, str] = {}
+    for address in (*field_addresses(first, "to"), *field_addresses(first, "cc")):
+        found.setdefault(address_key(address), address)
+    message.recipients, message.compared = list(found.values()), copy
+
+
+def mail_date(value: bytes) -> datetime | None:
+    """The Date of a mail with its zone; None where it cannot be read."""
+    try:
+        read = parsedate_to_datetime(value[:200].decode("ascii"))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    if read.tzinfo is None:
+        return read.replace(tzinfo=timezone.utc) if b"-0000" in value else None
+    return read
+
+
+def take_receipts(message: Message, receipts: list[Receipt]) -> None:
+    """What the receipts alone say of a message: of several acceptances the one with which most of the rest agrees."""
+    own = [one for one in receipts if one.trusted and not one.faults and one.kind in RECEIPTS]
+    own = [one for one in own if message.owner is None or same_address(one.sender, message.owner)]
+    accepted = [one for one in own if one.kind == "acceptance"]
+    rest = [one for one in own if one.kind != "acceptance"]
+
+    def supporters(source: Receipt) -> int:
+        agreeing = (one for one in rest if same_id(one.identifier, source.identifier))
+        return len({(one.kind, address_key(one.recipient or "")) for one in agreeing})
+
+    source = max(accepted, key=supporters) if accepted else next(iter(own), None)
+    if source is None:
+        return
+    message.held_to, message.sender, message.subject = "receipts", source.sender or "", source.subject
+    message.reference, message.identifier = source.reference, source.identifier
+    tied = [one for one in own if same_id(one.reference, source.reference)]
+    tied += [one for one in own if same_id(one.identifier, source.identifier)]
+    found: dict[str, str] = {}
+    for one in [source] if source.kind == "acceptance" else [source, *sorted(tied, key=lambda one: one.order)]:
+        for address in (*(each["address"] for each in one.recipients), one.recipient):
+            if address is not None:
+                found.setdefault(address_key(address), address)
+    message.recipients = list(found.values())
+
+
+def record(records: Members, line: Entry) -> Entry:
+    """The record that a line names; empty where it is not there."""
+    found = json.loads(records.get(str(line["facts"].get("record")), b"{}"))
+    return found if isinstance(found, dict) else {}
+
+
+def utc(text: str) -> datetime:
+    """A time of the ledger."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def agree(receipts: list[Receipt], message: Message, now: datetime) -> None:
+    """Hold every receipt against the message: what each `disagrees` in.
+
+    A message sent by other means is first what its receipts say; then it is its copy, unless they speak against that.
+    """
+    if message.held_to is None:
+        if message.owner is None:
+            dated = [one for one in receipts if one.trusted and one.sender and one.issued and one.kind in RECEIPTS]
+            message.owner = dated[0].sender if dated else None
+        take_receipts(message, receipts)
+        hold(receipts, message, now)
+        counting = [one for one in receipts if one.counts]
+        enclosed = [one.original for one in counting if one.original is not None and one.receipt_form != "breve"]
+        copy = message.original
+        mine = copy is not None and same_address((field_addresses(part_of(copy), "from") or [""])[0], message.owner)
+        if copy is not None and (mine or message.owner is None) and not spoken_against(copy, counting):
+            message.identifier = None
+            take_copy(message, copy)
+        elif enclosed:
+            bodies = [body_of(part_of(one)) for one in enclosed]
+            message.compared = enclosed[max(range(len(bodies)), key=lambda at: bodies.count(bodies[at]))]
+    hold(receipts, message, now)
+
+
+def spoken_against(copy: bytes, counting: list[Receipt]) -> bool:
+    """Whether what counts encloses another original than this copy, or certifies another subject, and none this."""
+    trial = Message(held_to="copy", compared=copy, subject=part_of(copy).text("subject"))
+    against = False
+    for one in counting:
+        same = not list(original_points(one, trial)) if one.original is not None else None
+        if same:
+            return False
+        told = None in (one.subject, trial.subject) or same_subject(one.subject or "", trial.subject or "")
+        against = against or same is False or not told
+    return against
+
+
+def hold(receipts: list[Receipt], message: Message, now: datetime) -> None:
+    """Each against the message by itself, then all together: the acceptance with which most agrees leads the rest."""
+    for one in receipts:
+        one.disagrees = list(points(one, message, now)) if message.held_to else ["message"]
+    leading = led_by(receipts)
+    if not leading:
+        for one in receipts:
+            if message.reference and one.reference is None and not same_id(one.identifier, message.identifier):
+                one.disagrees.append("reference")
+        return
+    issuer = leading[0]
+    accepted = [one for one in leading if one.kind == "acceptance" and same_provider(one, issuer)]
+    identifier = message.identifier or (accepted[0].identifier if accepted else None)
+    same = [one for one in accepted if one is accepted[0] or same_id(one.identifier, accepted[0].identifier)]
+    first = min((one.issued for one in same if one.issued is not None), default=None)
+    for one in receipts:
+        together(one, message, identifier, first, issuer)
+    counted = [one.identifier for one in receipts if one.counts and one.kind == "acceptance" and one.identifier]
+    message.identifier = message.identifier or (identifier if message.held_to != "composed" else None)
+    message.identifier = message.identifier or next(iter(counted), None)
+
+
+def led_by(receipts: list[Receipt]) -> list[Receipt]:
+    """The evidence of the sender's provider, best first: with whose identifier most of the rest agrees, whose
+    identifier is its signer's, what the server saw arrive, what stands with others of its provider, the earliest."""
+    holding = [one for one in receipts if one.counts]
+    ours = [one for one in holding if one.kind in BY_SENDERS_PROVIDER]
+
+    support: dict[str, set[tuple[str | None, str]]] = {}
+    peers: dict[tuple[str, str], set[tuple[str | None, str]]] = {}
+    for one in holding:
+        place = (one.kind, address_key(one.recipient or ""))
+        if one.kind in ("delivery", "non-delivery") and one.identifier:
+            support.setdefault(one.identifier.lower(), set()).add(place)
+        if one.kind in BY_SENDERS_PROVIDER:
+            peers.setdefault(one.issuer, set()).add(place)
+
+    def rank(one: Receipt) -> tuple[int, bool, bool, int, tuple[datetime, int, str, str]]:
+        domain, own = one.issuer[0], (one.identifier or "").rpartition("@")[2].lower()
+        fits = domain != "" and own != "" and (f".{own}".endswith(f".{domain}") or f".{domain}".endswith(f".{own}"))
+        supported = len(support.get((one.identifier or "").lower(), ()))
+        return -supported, not fits, not is_beside(one), -len(peers[one.issuer]), one.order
+
+    return sorted(ours, key=rank)
+
+
+def together(
+    one: Receipt, message: Message, identifier: str | None, accepted: datetime | None, issuer: Receipt
+) -> None:
+    """What a receipt disagrees in with those that lead."""
+    if None not in (one.identifier, identifier) and not same_id(one.identifier, identifier):
+        one.disagrees.append("identifier")
+    if message.reference and one.reference is None and not same_id(one.identifier, identifier):
+        one.disagrees.append("reference")
+    both = one.issued is not None and accepted is not None
+    if both and one.kind in AFTER_ACCEPTANCE and one.issued < accepted - CLOCKS_DIFFER:  # type: ignore[operator]
+        one.disagrees.append("order_of_times")
+    if one.kind in BY_SENDERS_PROVIDER and not same_provider(one, issuer):
+        one.disagrees.append("issuer")
+
+
+def conflicts(receipts: list[Receipt]) -> list[str]:
+    """What trusted evidence contradicts of the rest, and agrees in everything else."""
+    names = set()
+    for one in receipts:
+        failed, certifies = set(one.disagrees), one.trusted and not one.faults and one.kind in RECEIPTS
+        if certifies and failed <= {"identifier", "issuer", "order_of_times"}:
+            names |= {f"two-{name}s" for name in failed & {"identifier", "issuer"}}
+    return sorted(names)
+
+
+LEGAL_FORMS = {
+    *("spa", "srl", "srls", "sapa", "snc", "sas", "scarl", "scpa", "spasu"),
+    *("socio", "unico", "societa", "per", "azioni"),
+}
+
+
+def same_provider(one: Receipt, other: Receipt) -> bool:
+    """Whether two receipts were signed by one provider: the same organization, or the same domain."""
+    pairs = list(zip(one.issuer, other.issuer))  # noqa: B905 - Python 3.9
+    pairs = [pair for pair in pairs if "" not in pair]
+    return not pairs or any(left == right for left, right in pairs)
+
+
+def organization(name: str) -> str:
+    """Letters and digits of a name, without case, accents, punctuation and legal form."""
+    plain = unicodedata.normalize("NFKD", name[:1_000]).casefold()
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return "".join(word for word in re.sub(r"[^\w\s]|_", "", plain).split() if word not in LEGAL_FORMS)
+
+
+def points(one: Receipt, message: Message, now: datetime) -> Iterator[str]:
+    """The points in which a receipt disagrees with the message; what it does not speak of is no point."""
+    known = {address_key(address) for address in message.recipients}
+    certified = {address_key(each["address"]) for each in one.recipients}
+    if one.sender is not None and message.sender and not same_address(one.sender, message.sender):
+        yield "sender"
+    if certified and known and not (certified == known if one.kind == "acceptance" else certified <= known):
+        yield "recipients"
+    if one.recipient is not None and known and address_key(one.recipient) not in known:
+        yield "recipient"
+    if None not in (one.subject, message.subject) and not same_subject(one.subject or "", message.subject or ""):
+        yield "subject"
+    if message.reference and one.reference is not None and not same_id(one.reference, message.reference):
+        yield "reference"
+    if message.reference and one.reference is None and (one.identifier is None or one.kind == "acceptance"):
+        yield "reference"
+    if lacks_original(one, message):
+        yield "its original, which it does not enclose"
+    if not right_time(one, message, now):
+        yield "the clocks"
+    if not could_sign(one, message):
+        yield "the end of its certificate"
+    if one.original is not None and message.compared is not None:
+        yield from original_points(one, message)
+
+
+def lacks_original(one: Receipt, message: Message) -> bool:
+    """A complete or brief receipt encloses the original; for a recipient in Cc alone it may not (RFC 6109 3.3.2)."""
+    encloses = one.kind == "delivery" and (one.receipt_form or "").lower() in ("completa", "breve")
+    if not encloses or one.original is not None:
+        return False
+    ours = part_of(message.compared or b"")
+    to, copied = ({address_key(each) for each in field_addresses(ours, name)} for name in ("to", "cc"))
+    return one.recipient is None or address_key(one.recipient) not in copied - to
+
+
+def right_time(one: Receipt, message: Message, now: datetime) -> bool:
+    """Two of three clocks agree: the certified time lies between the message's making and the newest line, or the
+    server's time of arrival stands beside it. Both of these are the sender's own word."""
+    if one.issued is None:
+        return False
+    made = made_at(one, message)
+    early = made is not None and one.issued < made - A_DAY
+    return is_beside(one) or not (early or one.issued > now + A_DAY)
+
+
+def is_beside(one: Receipt) -> bool:
+    """Whether the server saw a mail arrive when it says that it was certified."""
+    return one.arrived is not None and one.issued is not None and abs(one.arrived - one.issued) <= TWO_DAYS
+
+
+def made_at(one: Receipt, message: Message) -> datetime | None:
+    """When the message was made: by the queueing line, or by the Date of the original that is at hand."""
+    own = one.original if one.original is not None else message.compared
+    return message.queued if message.held_to == "composed" else mail_date(part_of(own or b"").first("date"))
+
+
+def could_sign(one: Receipt, message: Message) -> bool:
+    """Whether the signer's key could still sign for this message: its certificate, and its length of before 2019."""
+    if one.signer is None:
+        return False
+    on_time = one.arrived is not None and one.arrived <= one.signer.until
+    made = made_at(one, message)
+    holds = made is None or made <= one.signer.until or on_time
+    if one.signer.bits < 2048:
+        return holds and message.held_to != "composed" and (one.arrived is None or one.arrived < SHORT_KEYS_UNTIL)
+    return holds
+
+
+def same_subject(certified: str, sent: str) -> bool:
+    """The same text but for blanks, composition of letters, encoded words, and letters broken into U+FFFD."""
+    ours = plain_text(sent)
+    for theirs in (plain_text(certified), plain_text(decoded_text(certified.encode("utf-8", "replace")))):
+        if theirs == ours or ("\ufffd" in theirs and same_but_broken(theirs, ours)):
+            return True
+    return False
+
+
+def plain_text(text: str) -> str:
+    """For comparing: blanks as one, no control characters, letters composed."""
+    kept = "".join(letter for letter in text if letter.isspace() or unicodedata.category(letter) != "Cc")
+    return unicodedata.normalize("NFC", " ".join(kept.split()))
+
+
+def same_but_broken(theirs: str, ours: str) -> bool:
+    """Whether two texts are equal but for runs beyond ASCII that were broken on the way."""
+    left, right = (re.split("([^\x00-\x7f]+)", text) for text in (theirs, ours))
+    broken = [("\ufffd" in a and "\ufffd" not in b and b != "" and not b.isascii(), a, b) for a, b in zip(left, right)]  # noqa: B905
+    return len(left) == len(right) and all(mended or a == b for mended, a, b in broken)
+
+
+# What a provider changes in the message that it encloses (RFC 5321 4.4, RFC 6109 2.2.1; seen in real originals).
+PROVIDERS_OWN = {"received", "return-path", "message-id", "x-riferimento-message-id", "x-tiporicevuta"}
+ONLY_SAID = {"date", "reply-to"}  # where these alone differ, pec-tracker says so as a limit
+# Of a message that left by other means: what a mail program shows or obeys, beside content-, resent- and list- fields.
+SHOWN = {
+    *("", "from", "sender", "to", "cc", "bcc", "reply-to", "subject", "date", "mime-version", "in-reply-to"),
+    *("references", "comments", "keywords", "organization", "importance", "priority", "x-priority", "sensitivity"),
+    *("x-msmail-priority", "disposition-notification-to", "return-receipt-to", "mail-followup-to", "followup-to"),
+    *("newsgroups", "expires", "supersedes", "archived-at", "autocrypt", "face", "x-face"),
+}
+CHARSETS = {"utf-8": "utf-8", "us-ascii": "ascii", "iso-8859-1": "latin-1", "iso-8859-15": "iso8859-15",
+            "windows-1252": "cp1252"}  # fmt: skip
+TOKEN, QUOTED = r"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+", r'"(?:[^"\\]|\\.)*"'
+TYPED = re.compile(rf"({TOKEN}(?:/{TOKEN})?) ?((?:; ?{TOKEN}=(?:{TOKEN}|{QUOTED}) ?)*);?")
+TYPED_PARAMETER = re.compile(rf"; ?({TOKEN})=({TOKEN}|{QUOTED})")
+WHOLE_WORD = re.compile(r"(?<!\S)=\?([A-Za-z0-9-]{1,40})(?:\*[A-Za-z0-9-]*)?\?([bBqQ])\?([!->@-~]*)\?=(?!\S)")
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+SPECIAL = re.compile(r'[()<>\[\]:;@\\,."\x00-\x1f\x7f]')
+Fields = list[tuple[str, str]]
+
+
+def compared_fields(raw: bytes) -> Fields:
+    """The header fields in the form in which two copies are compared: equal only where every mail program reads the
+    same. A line that is none has no name."""
+    blank = re.search(rb"\A\r?\n|\n\r?\n", raw)
+    head = raw[: blank.start() + 1] if blank and blank.end() > 2 else raw if blank is None else b""
+    head = head[3 if head.startswith(b"\xef\xbb\xbf") else 0 :]
+    text = head.decode("utf-8", "surrogateescape").replace("\x00", "\udc00")
+    fields: list[tuple[str, list[str]]] = []
+    for number, written in enumerate(text.split("\n")):
+        line = written[:-1] if written.endswith("\r") else written
+        if not line or (number == 0 and line.startswith(("From ", ">From "))):
+            continue
+        if line.startswith((" ", "\t")) and fields:
+            fields[-1][1].append(line if line.strip(" \t") else "\n")
+            continue
+        before, colon, after = line.partition(":")
+        fields.append((before.lower(), [after]) if colon else ("", [line]))
+    found = [(name, compared_value(name, re.sub(r"[ \t]+", " ", "".join(lines)).strip(" "))) for name, lines in fields]
+    return [(name, value) for name, value in found if name not in PROVIDERS_OWN or CONTROL.search(value)]
+
+
+def compared_value(name: str, text: str) -> str:
+    """A field's value: decoded, or taken apart, where it follows the grammar to the letter; else as it stands."""
+    if name in ("subject", "from", "to", "cc", "reply-to"):
+        return words_decoded(text, SPECIAL if name != "subject" else CONTROL)
+    if name in ("content-type", "content-disposition"):
+        found = TYPED.fullmatch(text[:16384])
+        pairs = [(key.lower(), unquoted(value)) for key, value in TYPED_PARAMETER.findall(found[2] if found else "")]
+        if found is None or len(text) > 16384 or len(dict(pairs)) != len(pairs):
+            return text
+        written = sorted((key, value.lower() if key == "charset" else value) for key, value in pairs)
+        return found[1].lower() + "".join(f"\0{key}={value}" for key, value in written)
+    return text.lower() if name == "content-transfer-encoding" else text
+
+
+def words_decoded(text: str, forbidden: re.Pattern[str]) -> str:
+    """Text with its encoded words decoded; as it stands where a mail program could read it otherwise."""
+    if not text.isascii() or "=?" not in text:
+        return text if text.isascii() else "\0" + text
+    pieces: list[str] = []
+    at, words = 0, list(WHOLE_WORD.finditer(text))
+    while words:
+        run = [words.pop(0)]
+        while words and not text[run[-1].end() : words[0].start()].strip() and words[0][1].lower() == run[0][1].lower():
+            run.append(words.pop(0))
+        between = text[at : run[0].start()]
+        try:
+            decoded = b"".join(map(strict_word, run)).decode(CHARSETS[run[0][1].lower()])
+        except (KeyError, ValueError):
+            return text
+        if forbidden.search(decoded):
+            return text
+        pieces += ["" if pieces and not between.strip() else between, decoded]
+        at = run[-1].end()
+    whole = "".join([*pieces, text[at:]])
+    return text if "=?" in whole else unicodedata.normalize("NFC", re.sub(r"[ \t]+", " ", whole).strip(" "))
+
+
+def strict_word(word: re.Match[str]) -> bytes:
+    """The bytes of an encoded word that is well-formed to the letter. Raises ValueError."""
+    content = word[3].encode("ascii")
+    if word[2] in "bB":
+        found = base64.b64decode(content, validate=True)
+        if base64.b64encode(found) != content:
+            raise ValueError("not to the letter")
+        return found
+    if not re.fullmatch(rb"(?:=[0-9A-Fa-f]{2}|[!-<>-~])*", content):
+        raise ValueError("not to the letter")
+    return binascii.a2b_qp(content, header=True)
+
+
+def original_points(one: Receipt, message: Message) -> Iterator[str]:
+    """The enclosed original against the message as sent: it must read the same. The point of every difference that
+    takes the proof away."""
+    theirs, ours = one.original or b"", message.compared or b""
+    brief = one.kind == "delivery" and one.receipt_form == "breve"
+    composed = message.held_to == "composed"
+    left, right = compared_fields(theirs), compared_fields(ours)
+    for name in differing(left, right, every=composed):
+        if name not in ONLY_SAID and not name.startswith("content-"):
+            yield f"original's {name or 'header'}"
+    top = list(differing(contents(left), contents(right), every=True))
+    if body_of(part_of(theirs)) == body_of(part_of(ours)) and not top:
+        return
+    if composed and not brief:
+        yield from (f"original's {name}" for name in top)
+        if body_of(part_of(theirs)) != body_of(part_of(ours)):
+            yield "original's body"
+    elif not same_parts(theirs, ours, brief=brief):
+        yield "original's parts"
+
+
+def contents(fields: Fields) -> Fields:
+    """The fields that say how a body reads."""
+    return [one for one in fields if one[0].startswith("content-")]
+
+
+def differing(theirs: Fields, ours: Fields, *, every: bool) -> Iterator[str]:
+    """The names of fields that differ, or that one of both lacks."""
+    for name in sorted({name for name, _ in (*theirs, *ours)}):
+        told = every or name in SHOWN or name.startswith(("content-", "resent-", "list-"))
+        if told and [value for key, value in theirs if key == name] != [value for key, value in ours if key == name]:
+            yield name
+
+
+def body_of(part: Part) -> str:
+    """The SHA-256 of a mail's body, with line ends as on the wire and none at its end."""
+    return sha256(wire(part.body))
+
+
+def wire(body: bytes) -> bytes:
+    """A body with line ends as on the wire, and none at its end."""
+    return body.rstrip(b"\r\n").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+Node = tuple[Part, Fields, bytes]  # a part, its fields as compared, and of a multipart what stands outside its parts
+
+
+def nodes(raw: bytes) -> dict[str, Node]:
+    """Every node of a mail's tree by its place; with one named `cut` where the tree is larger than is looked at."""
+    found: dict[str, Node] = {}
+    waiting: list[tuple[str, bytes]] = [("1", raw)]
+    while waiting:
+        place, entity = waiting.pop()
+        part = part_of(entity)
+        inner = parts_of(part) if place.count(".") < 20 else []
+        fields = [one for one in compared_fields(entity) if place != "1" or one[0].startswith("content-")]
+        around = b""
+        if inner:
+            fields = [(name, re.sub("\0boundary=[^\0]*", "", value)) for name, value in fields]
+            around = outside(part)
+        found[place] = (part, fields, around)
+        waiting += [(f"{place}.{number}", one) for number, one in enumerate(inner)]
+        if len(found) + len(waiting) > MOST_PARTS:
+            found["cut"] = found[place]
+            return found
+    return found
+
+
+def outside(part: Part) -> bytes:
+    """What stands before the first and after the last boundary of a multipart."""
+    mark = b"--" + part.parameters("content-type")[1].get("boundary", "").rstrip().encode("utf-8", "replace")
+    before = part.body.partition(mark)[0]
+    closed = part.body.rpartition(mark + b"--")
+    return before.strip(b"\r\n") + b"\0" + (closed[2].strip(b" \t\r\n") if closed[1] else b"")
+
+
+def same_parts(theirs: bytes, ours: bytes, *, brief: bool) -> bool:
+    """The same tree, node for node: the same fields, the same content, or its SHA-1 where a brief receipt puts that."""
+    left, right = nodes(theirs), nodes(ours)
+    if left.keys() != right.keys() or "cut" in left:
+        return False
+    return all(same_node(left[place], right[place], brief=brief) for place in left)
+
+
+def same_node(theirs: Node, ours: Node, *, brief: bool) -> bool:
+    """One node against ours; a hash stands for the encoded or (seen) the decoded content."""
+    part, fields, around = theirs
+    mine, own_fields, own_around = ours
+    content = part.decoded or b""
+    digits = content.strip().lower().decode("latin-1") if len(content) <= 200 else ""
+    if brief and part.filename.lower().endswith(".hash") and re.fullmatch("[0-9a-f]{40}", digits):
+        hashes = {hashlib.sha1(one).hexdigest() for one in (mine.decoded or mine.body, wire(mine.body))}
+        named = mine.filename in ("", part.filename) or part.filename == f"{mine.filename}.hash"
+        return named and digits in hashes
+    names = set(differing(fields, own_fields, every=True))
+    same = part.decoded is not None and part.decoded == mine.decoded and around == own_around
+    if part.type.startswith("multipart/") and part.decoded != mine.decoded:
+        same = around == own_around  # its parts are nodes of their own
+    recoded = {"content-transfer-encoding"} if part.decoded is not None and is_clean(part) and is_clean(mine) else set()
+    return same and not names - recoded
+
+
+def is_clean(part: Part) -> bool:
+    """Whether a transfer encoding is well-formed to the letter, so that no reader decodes it otherwise."""
+    encoding = part.first("content-transfer-encoding").strip().lower()
+    body = wire(part.body).replace(b"\r\n", b"\n")
+    if encoding == b"base64":
+        joined = body.replace(b"\n", b"")
+        return base64.b64encode(part.decoded or b"") == joined
+    if encoding == b"quoted-printable":
+        return re.fullmatch(rb"(?:=[0-9A-F]{2}|=\n|[\t\n -<>-~])*", body) is not None
+    return encoding in (b"", b"7bit", b"8bit", b"binary")
+
+
+# --- where each recipient's journey stands ---
+
+
+def is_final(notice: Receipt, accepted: datetime | None) -> bool:
+    """Whether a delay notice closes the transaction, as the one after 24 hours does (RFC 6109 3.1.6)."""
+    if notice.error_code == "5.4.1":
+        return True
+    return None not in (notice.issued, accepted) and notice.issued - accepted >= timedelta(hours=22)  # type: ignore[operator]
+
+
+def concerns(one: Receipt, recipient: str) -> bool:
+    """Whether evidence speaks of a recipient."""
+    if one.kind in ("acceptance", "non-acceptance"):
+        return True
+    if one.recipient is not None:
+        return same_address(one.recipient, recipient)
+    return {address_key(each["address"]) for each in one.recipients} == {address_key(recipient)}
+
+
+def journey(recipient: str, counting: list[Receipt]) -> Entry:
+    """The state of the message towards one recipient, from the evidence that counts: the best that it gives."""
+    ours = [one for one in counting if concerns(one, recipient)]
+    of = {kind: [one for one in ours if one.kind == kind] for kind in RECEIPTS}
+    accepted = of["acceptance"][0].issued if of["acceptance"] else None
+    final = [one for one in of["delay-notice"] if is_final(one, accepted)]
+    delays = [one for one in of["delay-notice"] if one not in final]
+    failures = sorted(of["non-delivery"] + final, key=lambda one: one.order)
+    external = of["acceptance"] if is_external(recipient, of["acceptance"]) else []
+    claims = (
+        *(("delivered", of["delivery"]), ("failed", failures), ("not_accepted", of["non-acceptance"])),
+        *(("external", external), ("delayed", delays), ("accepted", of["acceptance"])),
+    )
+    state, deciding = next(((name, found[0]) for name, found in claims if found), ("awaiting_acceptance", None))
+    failed = deciding if state in ("failed", "not_accepted", "delayed") else None
+    best = (*of["delivery"], *failures, *of["non-acceptance"], *delays, *of["acceptance"])
+    return {
+        "recipient": recipient,
+        "state": state,
+        "state_at": iso(deciding.issued if deciding else None),
+        "accepted_at": iso(accepted),
+        "delivered_at": iso(of["delivery"][0].issued if of["delivery"] else None),
+        "error_code": failed.error_code if failed else None,
+        "error_detail": failed.error_detail if failed else None,
+        "contradictions": list(contradictions(of, failures, bool(external))),
+        "evidence": list(dict.fromkeys(one.key for one in best)),
+    }
+
+
+def is_external(recipient: str, acceptances: list[Receipt]) -> bool:
+    """An ordinary mailbox, by the first acceptance that lists it; listed both ways it is held to be certified."""
+    for one in acceptances:
+        types = {each["type"] for each in one.recipients if same_address(each["address"], recipient)}
+        if types:
+            return types == {"esterno"}
+    return False
+
+
+def contradictions(of: dict[str, list[Receipt]], failures: list[Receipt], external: bool) -> Iterator[str]:
+    """What cannot both be true."""
+    delivered, refused, accepted = of["delivery"], of["non-acceptance"], of["acceptance"]
+    if delivered and failures:
+        yield "delivery-and-failure"
+    if delivered and refused:
+        yield "delivery-and-not-accepted"
+    if delivered and external:
+        yield "delivery-to-external"
+    if failures and refused:
+        yield "failure-and-not-accepted"
+    if accepted and refused:
+        yield "acceptance-after-refusal" if refused[0].order < accepted[0].order else "refusal-after-acceptance"
+    for name, found in (("two-deliveries", delivered), ("two-acceptances", accepted)):
+        if len({one.issued for one in found}) > 1:
+            yield name
+
+
+def iso(at: datetime | None) -> str | None:
+    """A time as report.json writes it."""
+    return at.isoformat() if at is not None else None
+
+
+# --- sums, ledger, stamps ---
 
 
 def sums_findings(members: Members) -> Iterator[Finding]:
@@ -131,60 +1497,93 @@ def sums_findings(members: Members) -> Iterator[Finding]:
     if "SHA256SUMS" not in members:
         yield "SHA256SUMS", "is missing"
         return
-    lines = members["SHA256SUMS"].decode("utf-8", "replace").splitlines(keepends=True)
-    listed = {line[66:].rstrip("\n"): line[:64] for line in lines}
+    lines = members["SHA256SUMS"].decode("utf-8", "replace").split("\n")
+    listed = {line[66:]: line[:64] for line in lines if line}
     right = "".join(f"{sha256(members[name])}  {name}\n" for name in sorted(members) if name != "SHA256SUMS")
     named = False
     for name in sorted((listed.keys() | members.keys()) - {"SHA256SUMS"}):
         if name not in members or listed.get(name) != sha256(members[name]):
             named = True
-            yield name, "is missing" if name not in members else "does not have the SHA-256 that SHA256SUMS says"
-    if not named and "".join(lines) != right:
+            wrong = "does not have the SHA-256 that SHA256SUMS says" if name in listed else "is not in SHA256SUMS"
+            yield name, wrong if name in members else "is missing"
+    if not named and "\n".join(lines) != right:
         yield "SHA256SUMS", "is not written as it should be"
 
 
-def ledger_findings(members: Members, report: dict[str, Any]) -> Iterator[Finding]:
-    """Seals follow each other; lines stand in them; lines name these mails, records and this message."""
-    seals = sorted(name for name in members if re.fullmatch(r"ledger/[0-9]{8,}\.seal", name))
-    sealed: dict[str, str] = {}
+@dataclass
+class Seal:
+    """A seal: its member, its number, the SHA-256 of each line by its id, the time of its newest line by their ids."""
+
+    member: str
+    number: int
+    lines: dict[str, str]
+    newest: datetime
+
+
+def seals_of(members: Members) -> tuple[list[Seal], list[Finding]]:
+    """The seals in order, and what is wrong with them or between them."""
+    seals: list[Seal] = []
+    findings: list[Finding] = []
     previous = None
-    for name in seals:
+    for name in sorted(name for name in members if re.fullmatch(r"ledger/[0-9]{8,15}\.seal", name)):
         text = members[name].decode("ascii", "replace")
         rows = re.findall(r"^([0-9a-f]{64})  ([0-9a-v]{26})\.json\n", text, re.M)
         head = re.match(r"# previous ([0-9a-f]{64}|none)\n", text)
         if head is None or text != head[0] + "".join(f"{row[0]}  {row[1]}.json\n" for row in rows) or not rows:
-            yield name, "is no seal"
+            findings.append((name, "is no seal"))
         elif previous is not None and head[1] != sha256(members[previous]):
-            yield name, "does not follow the seal before"
-        sealed.update({row[1]: row[0] for row in rows})
+            findings.append((name, "does not follow the seal before"))
+        lines = {row[1]: row[0] for row in rows}
+        seals.append(Seal(name, int(name[7:-5]), lines, max(map(time_of_id, lines), default=EPOCH)))
         previous = name
-    numbers = [int(name[7:-5]) for name in seals]
-    if not numbers or numbers != list(range(numbers[0], numbers[-1] + 1)):
-        yield "ledger/", "lacks a seal"
-    elif (numbers[-1], sha256(members[seals[-1]])) != (report["as_of"]["seal"], report["as_of"]["sha256"]):
-        yield seals[-1], "is not the seal that report.json names"
-    yield from lines_findings(members, sealed, report)
+    numbers = [seal.number for seal in seals]
+    if not numbers or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        findings.append(("ledger/", "lacks a seal"))
+    return seals, findings
 
 
-def lines_findings(members: Members, sealed: dict[str, str], report: dict[str, Any]) -> Iterator[Finding]:
-    """Each line stands in a seal (*sealed*: line to SHA-256); each mail and record is named by one."""
-    mails = {sha256(raw): name for name, raw in members.items() if is_mail(name)}
-    named, records = set(), set()
+def time_of_id(line_id: str) -> datetime:
+    """When a line was written, as the first 56 bits of its id say in microseconds: the sender's clock."""
+    value = 0
+    for letter in line_id[:12]:
+        value = value * 32 + "0123456789abcdefghijklmnopqrstuv".index(letter)
+    return EPOCH + timedelta(microseconds=value >> 4)
+
+
+def lines_of(members: Members, seals: list[Seal], key: str) -> tuple[dict[str, Entry], list[Finding]]:
+    """The lines that stand in a seal, by member; and each that does not, or is about another message."""
+    sealed = {line: digest for seal in seals for line, digest in seal.lines.items()}
+    lines: dict[str, Entry] = {}
+    findings: list[Finding] = []
     for name, content in members.items():
         if not (name.startswith("ledger/") and name.endswith(".json")):
             continue
         if sealed.get(name[7:-5]) != sha256(content):
-            yield name, "does not stand in a seal as it is"
+            findings.append((name, "does not stand in a seal as it is"))
             continue
-        facts = json.loads(content)["facts"]
-        records.add(facts.get("record"))
-        act = json.loads(content)["act"]
-        if act.startswith("message.") and facts.get("message") != report["message"]["key"]:
-            yield name, "is about another message"
-        if act in ("mail.archived", "message.queued"):
-            named.add(facts.get("mail"))
-            if facts.get("mail") not in mails:
-                yield name, "names a mail that is missing"
+        line = json.loads(content)
+        canonical = json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n"
+        if canonical.encode() != content or line["id"] != name[7:-5] or not isinstance(line["facts"], dict):
+            findings.append((name, "is no ledger line"))
+            continue
+        if str(line["act"]).startswith("message.") and line["facts"].get("message") != key:
+            findings.append((name, "is about another message"))
+        lines[name] = line
+    return lines, findings
+
+
+def named_findings(members: Members, lines: dict[str, Entry]) -> Iterator[Finding]:
+    """Each mail and each record is named by a sealed line, and each that a line names is there."""
+    mails = {sha256(raw): name for name, raw in members.items() if is_mail(name)}
+    takers = ("mail.archived", "message.queued")
+    named = {line["facts"].get("mail") for line in lines.values() if line["act"] in takers}
+    records = {line["facts"].get("record") for line in lines.values()}
+    for name, line in lines.items():
+        if line["act"] in takers and line["facts"].get("mail") not in mails:
+            yield name, "names a mail that is missing"
+        kept = line["act"] in ("mailbox.known", "message.queued")
+        if kept and f"records/{line['facts'].get('record')}.json" not in members:
+            yield name, "names a record that is missing"
     for digest, name in mails.items():
         if digest not in named:
             yield name, "is named by no sealed line"
@@ -198,335 +1597,488 @@ def is_mail(name: str) -> bool:
     return name.endswith(".eml") and name.startswith(("message/", "receipts/", "not-proof/"))
 
 
-# --- what a receipt says ---
+@dataclass
+class Stamp:
+    """A time-stamp over a seal: when, or None; `wrong` is what is a finding, `unknown` why it is not verified here."""
+
+    seal: Seal
+    member: str
+    at: datetime | None = None
+    wrong: str = ""
+    unknown: str = ""
 
 
-def split_head(entity: bytes) -> tuple[Message, bytes]:
-    """Header and body of a mail or a part."""
-    found = re.search(rb"\r?\n\r?\n", entity)
-    head, body = (entity[: found.start()], entity[found.end() :]) if found else (entity, b"")
-    return BytesHeaderParser().parsebytes(head + b"\r\n\r\n"), body
+def token_stamp(tool: Openssl, members: Members, seal: Seal, roots: str) -> Stamp:
+    """Verify an RFC 3161 token over a seal by openssl: imprint, signature, chain, purpose, at its own time."""
+    stamp = Stamp(seal, seal.member[:-5] + ".tsr")
+    tsr = tool.file("token", members[stamp.member])
+    bare_form = ["-token_in"] if tool.run("ts", "-reply", "-in", tsr, "-token_in", "-text").returncode == 0 else []
+    if not bare_form and tool.run("ts", "-reply", "-in", tsr, "-token_out", "-out", "bare").returncode != 0:
+        stamp.wrong = "is no time-stamp"
+        return stamp
+    source = tsr if bare_form else "bare"
+    said = tool.run("ts", "-reply", "-in", source, "-token_in", "-text").stdout
+    told = re.search(r"^Time stamp: (\w{3}) +(\d+) ([\d:]{8})(?:\.\d+)? (\d{4}) GMT$", said, re.M)
+    if told is None:
+        stamp.wrong = "says no time"
+        return stamp
+    at = datetime.strptime(" ".join(told.groups()), "%b %d %H:%M:%S %Y").replace(tzinfo=timezone.utc)
+    data = tool.file("stamped", members[seal.member])
+    done = tool.run(
+        *("ts", "-verify", "-data", data, "-in", source, "-token_in", "-CAfile", roots),
+        *("-attime", str(int(at.timestamp()))),
+    )
+    if done.returncode == 0:
+        stamp.at = at
+    elif re.search(r"certificate verify error|unable to get|self.signed", done.stderr):
+        stamp.unknown = "its chain leads to no time-stamp authority that is known here (--tsa-ca names one)"
+    else:
+        stamp.wrong = "is no time-stamp over the seal beside it that holds"
+    return stamp
 
 
-def split_parts(entity: bytes) -> list[bytes]:
-    """The direct parts of a multipart, byte for byte."""
-    head, body = split_head(entity)
-    boundary = head.get_boundary()
-    if not boundary:
-        return []
-    mark = re.compile(rb"(?:\A|\r?\n)--" + re.escape(boundary.encode("utf-8", "replace")) + rb"(--)?[ \t]*(?:\r?\n|\Z)")
-    parts: list[bytes] = []
-    begun, at = None, 0
-    while True:
-        found = mark.search(body, at)
-        if found is None:
-            return parts
-        if begun is not None:
-            parts.append(body[begun : max(found.start(), begun)])
-        begun = found.end()
-        # The line break after one delimiter may be the one before the next.
-        at = max(found.end() - 2, found.start() + 1)
-        if found[1]:
-            return parts
+def notary_stamps(members: Members, seals: list[Seal], signatures: Signatures) -> Iterator[Stamp]:
+    """Certified acceptances that quote the SHA-256 of a seal in their subject, and so date it."""
+    for name in sorted(name for name in members if name.startswith("notary/")):
+        seal = next((one for one in seals if f"{one.number:08}" == name[7:].partition(".")[0]), None)
+        if seal is None:
+            yield Stamp(Seal(name, 0, {}, EPOCH), name, wrong="dates no seal of this package")
+            continue
+        receipt = read_receipt(name, members[name])
+        signatures.judge(receipt)
+        stamp = Stamp(seal, name, at=receipt.issued if receipt.trusted and not receipt.faults else None)
+        if receipt.kind != "acceptance" or sha256(members[seal.member]) not in (receipt.subject or ""):
+            stamp.at, stamp.wrong = None, "does not date its seal"
+        elif stamp.at is None:
+            stamp.unknown = "its signature does not hold under an authority of this machine or of --ca"
+        yield stamp
 
 
-def decoded(part: bytes) -> bytes:
-    """A part's body without its transfer encoding; empty where that is broken."""
-    head, body = split_head(part)
-    encoding = str(head.get("content-transfer-encoding", "")).strip().lower()
-    try:
-        if encoding == "base64":
-            return binascii.a2b_base64(body)
-        return binascii.a2b_qp(body) if encoding == "quoted-printable" else body
-    except binascii.Error:
-        return b""
+def stamp_findings(stamps: list[Stamp], seals: list[Seal]) -> Iterator[Finding]:
+    """What is wrong with a stamp, or impossible beside the seals."""
+    after = {seal.number - 1: seal for seal in seals}
+    for one in stamps:
+        if one.wrong:
+            yield one.member, one.wrong
+        elif one.at is not None and one.at < one.seal.newest - CLOCKS_DIFFER:
+            yield one.member, "is older than the newest line of its seal: the ledger's times are not what they say"
+        elif one.at is not None and one.seal.number in after and after[one.seal.number].newest < one.at - TWO_DAYS:
+            yield one.member, "is younger than the lines of the seal that follows: its lines were dated back"
 
 
-def signed_parts(raw: bytes) -> list[bytes]:
-    """The direct parts of the signed multipart/mixed."""
-    signed = split_parts(raw)
-    return split_parts(signed[0]) if signed else []
+# --- the report, and the rest of the package ---
+
+# Contradictions between copies of a message that left by other means: which one is the message is said by their names.
+COPIES_DIFFER = ("copies-differ", "copy-differs")
+
+SHAPES = re.compile(
+    r"message/(original|copy-[0-9]{2,})\.eml|(receipts|not-proof)/[0-9]{3,}-[a-z-]+\.eml|records/[0-9a-f]{64}\.json"
+    r"|ledger/([0-9a-v]{26}\.json|[0-9]{8,}\.(seal|tsr))|notary/[0-9]{8,}\.[0-9a-f]{8}\.eml"
+    r"|certificates/([0-9a-f]{16}\.(der|pem)|chain-[0-9]+-(anchor|intermediates)\.pem)"
+    r"|revocation/[0-9a-f]{16}\.(crl|ocsp)|metadata/([0-9]{3,}-[a-z-]+|original|PIndex)\.xml"
+    r"|daticert/[0-9]{3,}-[a-z-]+\.xml|README\.txt|LEGGIMI\.txt|summary\.pdf|riepilogo\.pdf"
+    r"|report\.json|SHA256SUMS|verify_package\.py"
+)
 
 
-def enclosed_original(raw: bytes) -> bytes | None:
-    """The mail that a receipt encloses."""
-    for part in signed_parts(raw):
-        head, _ = split_head(part)
-        if head.get_content_type() == "message/rfc822" or (head.get_filename() or "").lower() == "postacert.eml":
-            return decoded(part)
-    return None
+@dataclass
+class Result:
+    """What came of it: what does not hold, what a reader should know, and where each recipient's journey stands."""
+
+    findings: list[Finding] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    journeys: list[Entry] = field(default_factory=list)
+    proof: list[Receipt] = field(default_factory=list)
+    message: Message = field(default_factory=Message)
+
+    def take(self, member: str, check: Callable[[], Any]) -> Any:
+        """Run a check; whatever bytes make it stumble over are a finding, never a fault of this program."""
+        try:
+            found = check()
+            return list(found) if isinstance(found, Iterator) else found
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the package is not as packages are made
+            self.findings.append((member, f"or what it names cannot be read ({type(error).__name__})"))
+            return None
+
+    def add(self, member: str, check: Callable[[], Iterator[Finding]]) -> None:
+        """Run a check that gives findings."""
+        self.findings += self.take(member, check) or []
 
 
-def daticert_findings(members: Members, entry: dict[str, Any]) -> Iterator[Finding]:
-    """The extract is what the mail holds, and the report says what it says."""
-    member = entry["member"]
-    extract = "daticert/" + member.rpartition("/")[2].replace(".eml", ".xml")
-    if extract not in members:
-        if entry["tipo"] is not None:
-            yield extract, "is missing"
-        return
-    inside = members[extract]
-    if inside not in map(decoded, signed_parts(members[member])):
-        yield extract, f"is not the certification data in {member}"
-        return
-    if b"<!DOCTYPE" in inside:
-        yield extract, "has a document type, which no provider writes"
-        return
-    try:
-        root = ElementTree.fromstring(inside.strip(b"\x00 \t\r\n"))
-    except ElementTree.ParseError:
-        yield extract, "cannot be read"
-        return
-    said = {
-        "tipo": root.get("tipo"),
-        "provider": text_of(root, "dati/gestore-emittente"),
-        "sender": text_of(root, "intestazione/mittente"),
-        "recipient": text_of(root, "dati/consegna"),
-        "identifier": bare(text_of(root, "dati/identificativo")),
-    }
-    for field, value in said.items():
-        if value is not None and value != " ".join((entry[field] or "").split()):
-            yield member, f"certifies another {field} than report.json says"
-    day, hour = text_of(root, "dati/data/giorno"), text_of(root, "dati/data/ora")
-    if day and hour and entry["issued_at"] and f"{day[6:]}-{day[3:5]}-{day[:2]}T{hour}" != entry["issued_at"][:19]:
-        yield member, "certifies another time than report.json says"
+class Package:
+    """One package under examination."""
+
+    def __init__(self, members: Members, tool: Openssl, authorities: list[Certificate], stamp_roots: bytes) -> None:
+        self.members, self.tool, self.result = members, tool, Result()
+        self.signatures = Signatures(tool, members, authorities)
+        self.stamp_roots = tool.file("stamp-roots", stamp_roots)
+        self.report: Entry = {}
+
+    def examine(self) -> Result:
+        """Everything, from what the rest is derived to what is derived from it."""
+        take, members = self.result.add, self.members
+        take("SHA256SUMS", lambda: sums_findings(members))
+        take("ZIP", lambda: ((name, "does not belong here") for name in members if not SHAPES.fullmatch(name)))
+        take("certificates/", lambda: certificate_findings(members))
+        take("metadata/PIndex.xml", lambda: index_findings(members))
+        take("report.json", self.report_read)
+        take("report.json", self.ledger)
+        take("report.json", self.summary)
+        return self.result
+
+    def report_read(self) -> Iterator[Finding]:
+        """The report, written as packages write it: a key that stands twice would read two ways."""
+        raw = self.members["report.json"]
+        self.report = json.loads(raw)
+        if (json.dumps(self.report, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace") != raw:
+            yield "report.json", "is not written as it should be"
+        if self.report["schema"] != 1:
+            yield "report.json", "is of another kind than this program knows"
+
+    def ledger(self) -> Iterator[Finding]:
+        """Seals and lines, and then what rests on them: receipts, journeys, stamps."""
+        members, told = self.members, self.report
+        seals, findings = seals_of(members)
+        key = told["message"]["key"]
+        lines, more = lines_of(members, seals, key)
+        yield from (*findings, *more, *named_findings(members, lines))
+        last = seals[-1]
+        as_of = {"seal": last.number, "sha256": sha256(members[last.member]), "at": last.newest.isoformat()}
+        if told["as_of"] != as_of:
+            yield last.member, "is not the seal that report.json names"
+        yield from ledger_entry_findings(told["ledger"], members, seals, lines)
+        message = self.result.message = message_of(members, lines, key)
+        receipts = self.receipts(lines)
+        agree(receipts, message, last.newest)
+        yield from self.evidence(receipts)
+        yield from self.judged(receipts)
+        yield from self.stamped(seals, lines)
+
+    def receipts(self, lines: dict[str, Entry]) -> list[Receipt]:
+        """Every mail in receipts/ and not-proof/, read and judged, in order of time."""
+        found = []
+        for member in sorted(name for name in self.members if name.startswith(("receipts/", "not-proof/"))):
+            receipt = read_receipt(member, self.members[member])
+            self.signatures.judge(receipt)
+            mine = (one["facts"] for one in lines.values() if one["act"] == "mail.archived")
+            times = [one.get("internal_at") for one in mine if one.get("mail") == receipt.key]
+            receipt.arrived = min((utc(time) for time in times if time), default=None)
+            found.append(receipt)
+        return sorted(found, key=lambda one: one.order)
+
+    def evidence(self, receipts: list[Receipt]) -> Iterator[Finding]:
+        """Each mail against its entry in report.json, its extract, and the folder in which it lies."""
+        told = [
+            (entry, counts) for part, counts in (("proof", True), ("not_proof", False)) for entry in self.report[part]
+        ]
+        entries = {entry["member"]: (entry, counts) for entry, counts in told}
+        found = {one.member for one in receipts}
+        if len(entries) != len(told) or entries.keys() != found:
+            yield from ((name, "is not what report.json lists") for name in sorted(entries.keys() ^ found))
+            yield "report.json", "does not list each receipt once"
+        for one in receipts:
+            yield from extract_findings(self.members, one)
+            if one.member in entries:
+                yield from entry_findings(one, *entries[one.member])
+
+    def judged(self, receipts: list[Receipt]) -> Iterator[Finding]:
+        """The message and the journeys that report.json tells, against those that follow from what counts."""
+        message, told = self.result.message, self.report
+        counting = self.result.proof = [one for one in receipts if one.counts]
+        raw = message.original
+        facts = {
+            "held_to": message.held_to,
+            "subject": message.subject,
+            "sender": message.sender,
+            "recipients": message.recipients,
+            "reference": message.reference,
+            "identifier": message.identifier,
+            "member": "message/original.eml" if raw is not None else None,
+            "sha256": sha256(raw) if raw is not None else None,
+            "queued_at": iso(message.queued),
+            "submitted_at": iso(message.submitted),
+        }
+        for name, value in facts.items():
+            if told["message"].get(name) != value:
+                yield "report.json", f"says otherwise of the message's {name} than its bytes"
+        about = dict.fromkeys(message.recipients)
+        known = {address_key(one) for one in about}
+        about.update(
+            {one.recipient: None for one in counting if one.recipient and address_key(one.recipient) not in known}
+        )
+        wanted = told["recipient"]
+        self.result.journeys = [
+            journey(one, counting) for one in about if wanted is None or same_address(one, str(wanted))
+        ]
+        odd = conflicts(receipts)
+        for right in self.result.journeys:
+            right["contradictions"] += odd
+            entry: Entry = next(
+                (one for one in told["journeys"] if same_address(one["recipient"], right["recipient"])), {}
+            )
+            for name, value in right.items():
+                said = entry.get(name)
+                if name == "contradictions" and message.held_to != "composed" and isinstance(said, list):
+                    said = [one for one in said if one not in COPIES_DIFFER]
+                if said != value:
+                    yield "report.json", f"says {name} {entry.get(name)} of {right['recipient']}; it follows: {value}"
+        if len(told["journeys"]) != len(self.result.journeys):
+            yield "report.json", "does not tell one journey for each recipient"
+        if wanted is not None:
+            self.result.remarks.append(f"It is about {wanted} only.")
+
+    def stamped(self, seals: list[Seal], lines: dict[str, Entry]) -> Iterator[Finding]:
+        """Time-stamps, and what they vouch for."""
+        stamps = [
+            token_stamp(self.tool, self.members, seal, self.stamp_roots)
+            for seal in seals
+            if seal.member[:-5] + ".tsr" in self.members
+        ]
+        stamps += notary_stamps(self.members, seals, self.signatures)
+        yield from stamp_findings(stamps, seals)
+        listed = {str(one["member"]): one for one in self.report["stamps"]}
+        for one in stamps:
+            entry = listed.pop(one.member, {})
+            if one.at is not None and entry.get("at") != one.at.isoformat():
+                yield one.member, "is not what report.json says of it"
+            if one.unknown:
+                self.result.remarks.append(f"{one.member} was NOT verified here: {one.unknown}.")
+        yield from ((name, "is not in the package, and report.json names it") for name in sorted(listed))
+        self.result.remarks.append(vouched([one for one in stamps if one.at is not None], seals, lines))
+
+    def summary(self) -> Iterator[Finding]:
+        """The mails attached to the PDF summary are those of the package, all of them."""
+        names = {"en": ("README.txt", "summary.pdf"), "it": ("LEGGIMI.txt", "riepilogo.pdf")}
+        readme, name = names[self.report["language"]]
+        wanted = {readme, name} if self.report["pdf"] is True else {readme}
+        there = self.members.keys() & {one for pair in names.values() for one in pair}
+        yield from ((one, "is missing" if one in wanted else "does not belong here") for one in sorted(there ^ wanted))
+        if name in there & wanted:
+            mails = {raw for member, raw in self.members.items() if member.endswith(".eml")}
+            attached = set(attachments(self.members[name]))
+            others = attached - mails  # the summary's own facts, and nothing else
+            if mails - attached or len(others) > 1 or any(not other.startswith(b"{") for other in others):
+                yield name, "the mails attached to it are not those of the package"
 
 
-def text_of(root: ElementTree.Element, path: str) -> str | None:
-    """The text of an element, blanks and line breaks as one blank; None where it is missing or empty."""
-    found = root.find(path)
-    text = " ".join((found.text or "").split()) if found is not None else ""
-    return text or None
+def vouched(stamps: list[Stamp], seals: list[Seal], lines: dict[str, Entry]) -> str:
+    """Up to where the ledger is dated from outside, in words."""
+    newest = max(stamps, key=lambda one: one.seal.number, default=None)
+    if newest is None or newest.at is None:
+        return "Nothing from outside dates the sender's ledger: its own times are the sender's word."
+    under = {line for seal in seals if seal.number <= newest.seal.number for line in seal.lines}
+    later = sum(name[7:-5] not in under for name in lines)
+    rest = f"; {later} line(s) here are later, and the sender's word" if later else ""
+    number, at = newest.seal.number, newest.at.isoformat()
+    return f"What the ledger says up to seal {number} was written by {at} ({newest.member}){rest}."
 
 
-def bare(text: str | None) -> str | None:
-    """An identifier without its angle brackets."""
-    return text[1:-1] if text and text.startswith("<") and text.endswith(">") else text
-
-
-def agreement_findings(members: Members, entry: dict[str, Any], message: dict[str, Any]) -> Iterator[Finding]:
-    """What counts as proof agrees with the message: its ids, its addresses, and the original that it encloses."""
-    member = entry["member"]
-    for field in ("reference", "identifier"):
-        if entry[field] and message[field] and entry[field].lower() != message[field].lower():
-            yield member, f"has another {field} than the message"
-    known = {address.lower() for address in message["recipients"]}
-    if entry["recipient"] and known and entry["recipient"].lower() not in known:
-        yield member, "is about someone to whom the message was not sent"
-    if entry["sender"] and message["sender"] and entry["sender"].lower() != message["sender"].lower():
-        yield member, "names another sender than the message"
-    whole = entry["kind"] == "delivery" and entry["receipt_form"] == "completa"
-    if whole and message["held_to"] == "composed" and (entry["agreement"] or {}).get("original"):
-        inside = enclosed_original(members[member])
-        if inside is None or body_hash(inside) != body_hash(members["message/original.eml"]):
-            yield member, "does not enclose the message as sent"
-
-
-def body_hash(mail: bytes) -> str:
-    """The SHA-256 of a mail's body, with line ends as on the wire and none at its end."""
-    body = split_head(mail)[1].rstrip(b"\r\n")
-    return sha256(body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
-
-
-# --- signatures, by openssl ---
-
-
-def openssl(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run openssl; the caller looks at its status."""
-    return subprocess.run(["openssl", *arguments], capture_output=True, text=True, errors="replace", check=False)
-
-
-class Signatures:
-    """Asks openssl about each mail, in a folder of its own."""
-
-    def __init__(self, folder: Path, members: Members, authorities: list[Path]) -> None:
-        self.folder = folder
-        self.members = members
-        self.own = b"".join(path.read_bytes() for path in authorities)
-        self.public = public_roots()
-        ders = {sha256(raw): raw for name, raw in members.items() if name.endswith(".der")}
-        self.pems = {digest: ssl.DER_cert_to_PEM_cert(der).encode() for digest, der in ders.items()}
-
-    def holds(self, entry: dict[str, Any], *, chain: bool) -> bool:
-        """Whether openssl accepts the signature, with its chain at the certified time or without any."""
-        done = entry["verification"]
-        content, signature = self.parts(self.members[entry["member"]])
-        forms = {content: None, re.sub(rb"\r?\n", b"\r\n", content): None, content.replace(b"\r\n", b"\n"): None}
-        for form in forms:
-            command = [
-                *("cms", "-verify", "-binary", "-inform", "DER", "-in", self.file("signature", signature)),
-                *("-content", self.file("content", form), "-certfile", self.file("carried", self.carried(done))),
-                *("-signer", str(self.folder / "signer"), "-out", os.devnull),
-            ]
-            if not chain:
-                if openssl(*command, "-noverify").returncode == 0:
-                    return True
-                continue
-            at = str(int(datetime.fromisoformat(done["at"]).timestamp()))
-            level = ["-auth_level", "0"] if done["weak"] else []
-            for roots, restricted in ((self.own, False), (self.public, True)):
-                options = ["-CAfile", self.file("roots", roots), "-partial_chain", "-attime", at, *level]
-                if roots and openssl(*command, *options).returncode == 0 and self.right_signer(entry, restricted):
-                    return True
-        return False
-
-    def carried(self, done: dict[str, Any]) -> bytes:
-        """Certificates that may stand in the chain; as `-certfile` they are no anchors."""
-        return b"".join(self.pems.get(digest, b"") for digest in done["certificates"]) or b"\n"
-
-    def right_signer(self, entry: dict[str, Any], restricted: bool) -> bool:
-        """The signer's address is the one in From; under public roots an authority of PEC certified it."""
-        signer = str(self.folder / "signer")
-        addresses = openssl("x509", "-in", signer, "-noout", "-email").stdout.lower().split()
-        head, _ = split_head(self.members[entry["member"]])
-        senders = [address.lower() for _, address in getaddresses(head.get_all("from", [])) if address]
-        if len(senders) != 1 or senders[0] not in addresses:
-            return False
-        issuer = openssl("x509", "-in", signer, "-noout", "-issuer", "-nameopt", "multiline,utf8").stdout
-        return not restricted or any(re.search(rf"commonName\s*= {name}$", issuer, re.M) for name in PEC_AUTHORITIES)
-
-    def parts(self, raw: bytes) -> tuple[bytes, bytes]:
-        """The signed bytes and the signature (DER) of a multipart/signed mail; both empty for another."""
-        found = split_parts(raw)
-        return (found[0], decoded(found[1])) if len(found) == 2 else (b"", b"")
-
-    def file(self, name: str, content: bytes) -> str:
-        """The path of a file with this content, for openssl to read."""
-        path = self.folder / name
-        path.write_bytes(content)
-        return str(path)
-
-
-def public_roots() -> bytes:
-    """The roots of Italian PEC in this machine's store, and no other."""
-    paths = [ssl.get_default_verify_paths().cafile, *STORES]
-    store = next((Path(path) for path in paths if path and Path(path).is_file()), None)
-    if store is None:
-        return b""
-    blocks = re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", store.read_bytes(), re.S)
-    ders = {block: base64.b64decode(block[27:-25]) for block in blocks}
-    return b"".join(block + b"\n" for block, der in ders.items() if any(name in der for name in PEC_ROOTS))
-
-
-def signature_findings(signatures: Signatures, entry: dict[str, Any], counts: bool) -> Iterator[Finding]:
-    """What report.json says of a signature is what openssl says. *counts*: the evidence is called proof."""
-    member, done = entry["member"], entry["verification"]
+def entry_findings(one: Receipt, entry: Entry, counts: bool) -> Iterator[Finding]:
+    """What report.json says of a mail, and where the mail lies, against what follows from its bytes."""
+    member, done = one.member, entry["verification"]
+    if entry["sha256"] != one.key:
+        yield member, "is not the mail that report.json names"
+    if entry["counts"] is not counts or counts is not member.startswith("receipts/"):
+        yield member, "does not lie in the folder to which report.json says that it belongs"
+    if one.tipo is not None and (counts or not one.faults):
+        said = {name: getattr(one, name, None) for name in COMPARED} | {"issued_at": iso(one.issued)}
+        for name in COMPARED:
+            if entry[name] != said[name]:
+                yield member, f"certifies another {name} than report.json says: {said[name]}"
+    if counts and not one.counts:
+        yield member, f"does not count as proof, and report.json counts it: {why_not(one)}"
+    revoked = "revoked" in done["reasons"]
+    if one.counts and not counts and not revoked:
+        yield member, "counts as proof by all that is looked at here, and report.json does not count it"
     if counts and done["verdict"] != "trusted":
         yield "report.json", f"counts {member}, whose signature it does not call trusted"
-    if done["verdict"] == "trusted":
-        if not signatures.holds(entry, chain=False):
-            yield member, "its signature does not hold"
-        elif not signatures.holds(entry, chain=True):
-            yield member, "its signature holds, but no chain leads to an authority of this machine or of --ca"
-    elif done["verdict"] == "intact" and not signatures.holds(entry, chain=False):
+    if done["verdict"] in ("trusted", "intact") and one.signer is None:
         yield member, "its signature does not hold, and report.json says that it does"
-    elif {"digest-differs", "signature-differs"} & set(done["reasons"]) and signatures.holds(entry, chain=False):
+    if done["verdict"] in ("broken", "unsigned") and one.trusted:
         yield member, "its signature holds, and report.json says that it does not"
+    if one.counts and (
+        done["at"] != iso(one.issued) or done["signer"] != name_part(signer_of(one).subject, COMMON_NAME)
+    ):
+        yield member, "was signed by another, or at another time, than report.json says"
 
 
-# --- certificates, summary ---
+def signer_of(one: Receipt) -> Certificate:
+    """The certificate that signed."""
+    if one.signer is None:
+        raise ValueError("nobody signed")
+    return one.signer
+
+
+def why_not(one: Receipt) -> str:
+    """What keeps a mail from being proof."""
+    if one.signer is None:
+        return "its signature does not hold"
+    chain = "its signature holds, but no chain leads to an authority of this machine or of --ca"
+    untrusted = [chain] if not one.trusted and one.issued is not None else []
+    reasons = (*untrusted, *one.faults, *(f"disagrees in: {point}" for point in one.disagrees))
+    return "; ".join(reasons) or f"it is a {one.kind}"
+
+
+def extract_findings(members: Members, one: Receipt) -> Iterator[Finding]:
+    """The extract of the certification data is what the mail holds, and there is one."""
+    extract = "daticert/" + one.member.rpartition("/")[2].replace(".eml", ".xml")
+    if one.xml is not None and extract not in members:
+        if one.kind is not None:
+            yield extract, "is missing"
+    elif members.get(extract) != one.xml:
+        yield extract, f"is not the certification data in {one.member}"
+
+
+def ledger_entry_findings(
+    told: Entry, members: Members, seals: list[Seal], lines: dict[str, Entry]
+) -> Iterator[Finding]:
+    """The list of lines and seals in report.json is that of the package."""
+    places = {line: seal.number for seal in seals for line in seal.lines}
+    acts = sorted(lines.values(), key=lambda line: str(line["id"]))
+    listed = [
+        {"id": one["id"], "at": iso(utc(one["at"])), "act": one["act"], "seal": places[one["id"]]} for one in acts
+    ]
+    numbers = [(one["number"], one["sha256"], one["lines"]) for one in told["seals"]]
+    if told["lines"] != listed or numbers != [
+        (one.number, sha256(members[one.member]), len(one.lines)) for one in seals
+    ]:
+        yield "report.json", "lists other ledger lines or seals than the package holds"
 
 
 def certificate_findings(members: Members) -> Iterator[Finding]:
     """Each certificate is the one in its name, and its PEM is its DER."""
     for name, content in members.items():
         if name.startswith("certificates/") and name.endswith(".der"):
-            pem = name.replace(".der", ".pem")
+            pem_name = name.replace(".der", ".pem")
             if not sha256(content).startswith(name[13:-4]):
                 yield name, "does not have the SHA-256 in its name"
-            if members.get(pem) != ssl.DER_cert_to_PEM_cert(content).encode():
-                yield pem, f"is not {name}"
-
-
-def summary_findings(members: Members, report: dict[str, Any]) -> Iterator[Finding]:
-    """The mails attached to the PDF summary are those of the package, all of them."""
-    name = "riepilogo.pdf" if report["language"] == "it" else "summary.pdf"
-    if not report["pdf"]:
-        return
-    pdf = members.get(name, b"")
-    attached = set()
-    for found in re.finditer(rb"<</Length (\d+)/Type/EmbeddedFile(/Filter/FlateDecode)?[^\n]{0,400}>>\nstream\n", pdf):
-        content = pdf[found.end() : found.end() + int(found[1])]
-        try:
-            attached.add(zlib.decompress(content) if found[2] else content)
-        except zlib.error:
-            attached.add(b"")
-    if attached != {raw for member, raw in members.items() if member.endswith(".eml")}:
-        yield name, "the mails attached to it are not those of the package"
+            if members.get(pem_name) != ssl.DER_cert_to_PEM_cert(content).encode():
+                yield pem_name, f"is not {name}"
+    known = {content for name, content in members.items() if name.startswith("certificates/") and name.endswith(".der")}
+    for name in members:
+        if name.startswith("certificates/chain-") and any(one.der not in known for one in from_pem(members[name])):
+            yield name, "holds a certificate that is not in certificates/"
 
 
 def index_findings(members: Members) -> Iterator[Finding]:
     """The SInCRO index lists every other file, with its SHA-256."""
     index = members.get("metadata/PIndex.xml", b"").decode("utf-8", "replace")
-    listed = dict(re.findall(r'<Path>([^<]*)</Path>\s*<Hash hashFunction="SHA-256">([0-9a-f]{64})</Hash>', index))
+    listed = dict(re.findall(r'<Path>([^<]*)</Path>\s{0,80}<Hash hashFunction="SHA-256">([0-9a-f]{64})</Hash>', index))
     for name in sorted((members.keys() | listed.keys()) - {"SHA256SUMS", "metadata/PIndex.xml"}):
         if name not in members or listed.get(name) != sha256(members[name]):
             yield name, "is not what metadata/PIndex.xml says"
 
 
+def attachments(pdf: bytes) -> Iterator[bytes]:
+    """The files attached to a PDF as our summaries are written."""
+    for found in re.finditer(
+        rb"<</Length (\d{1,12})/Type/EmbeddedFile(/Filter/FlateDecode)?[^\n]{0,400}>>\nstream\n", pdf
+    ):
+        content = pdf[found.end() : found.end() + int(found[1])]
+        try:
+            yield zlib.decompressobj().decompress(content, 1 << 28) if found[2] else content
+        except zlib.error:
+            continue
+
+
 # --- all of it ---
 
 
-def verify(raw: bytes | None, members: Members, authorities: list[Path]) -> list[Finding]:
-    """Everything that does not hold. *raw* is the ZIP; None for a folder, whose *members* are its files."""
-    findings: list[Finding] = []
+def examined(raw: bytes | None, members: Members, authorities: list[Path], stamp_authorities: list[Path]) -> Result:
+    """Everything that is derived. *raw* is the ZIP; None for a folder, whose *members* are its files."""
+    result = Result()
     if raw is not None:
-        members, findings = unzip(raw)
+        members, result.findings = unzip(raw)
         if not members:
-            return findings
-    findings += sums_findings(members)
-    try:
-        report = json.loads(members["report.json"])
-        findings += ledger_findings(members, report)
-        findings += certificate_findings(members)
-        findings += index_findings(members)
-        findings += summary_findings(members, report)
-        findings += mail_findings(members, report, authorities)
-    except (KeyError, ValueError, TypeError, AttributeError, IndexError):
-        findings.append(("report.json", "or what it names cannot be read"))
-    return list(dict.fromkeys(findings))
-
-
-def mail_findings(members: Members, report: dict[str, Any], authorities: list[Path]) -> Iterator[Finding]:
-    """Each mail is the one that report.json names, and holds as it says."""
-    entries = [(entry, True) for entry in report["proof"]] + [(entry, False) for entry in report["not_proof"]]
-    told = {entry["member"]: entry["sha256"] for entry, _ in entries}
-    told.update({report["message"]["member"]: report["message"]["sha256"]} if report["message"]["member"] else {})
-    for name in sorted({name for name in members if is_mail(name) and "/copy-" not in name} | told.keys()):
-        if name not in members or told.get(name) != sha256(members[name]):
-            yield name, "is not the mail that report.json names"
+            return result
+    own = [one for path in authorities for one in from_pem(path.read_bytes())]
+    stamp_roots = pem(machine_roots()) + b"".join(path.read_bytes() + b"\n" for path in stamp_authorities)
     with tempfile.TemporaryDirectory() as folder:
-        signatures = Signatures(Path(folder), members, authorities)
-        for entry, counts in entries:
-            if entry["member"] in members:
-                yield from signature_findings(signatures, entry, counts)
-                yield from daticert_findings(members, entry)
-                if counts:
-                    yield from agreement_findings(members, entry, report["message"])
+        package = Package(members, Openssl(Path(folder)), own, stamp_roots)
+        package.result.findings = result.findings
+        result = package.examine()
+    result.findings = list(dict.fromkeys(result.findings))
+    return result
+
+
+def verify(raw: bytes | None, members: Members, authorities: list[Path]) -> list[Finding]:
+    """Everything that does not hold."""
+    return examined(raw, members, authorities, []).findings
 
 
 def read_folder(folder: Path) -> Members:
-    """The members of an unpacked package: every file under *folder*."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    """The members of an unpacked package: every plain file under *folder*; of what is none, nothing."""
+    members: Members = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            members[path.relative_to(folder).as_posix() + " (no plain file)"] = b""
+        elif path.is_file():
+            members[path.relative_to(folder).as_posix()] = path.read_bytes()
+    return members
+
+
+def told(result: Result) -> Iterator[str]:
+    """The result in words."""
+    for member, text in result.findings:
+        yield f"{member}: {text}"
+    if result.findings:
+        yield f"Findings: {len(result.findings)}. It does NOT hold."
+        return
+    yield f"It holds as far as this program looks: {len(result.proof)} signature(s) of what counts as proof verified."
+    yield f"Message {result.message.reference} of {result.message.sender}: {result.message.subject}"
+    for each in result.journeys:
+        odd = f" (contradictions: {', '.join(each['contradictions'])})" if each["contradictions"] else ""
+        yield f"  {each['recipient']}: {each['state']} {each['state_at'] or ''}{odd}"
+    for one in result.proof:
+        signer = signer_of(one)
+        words = f"  {one.member}: {one.kind}, certified {iso(one.issued)}, signed by"
+        words += f" {name_part(signer.subject, COMMON_NAME)} ({name_part(signer.subject, ORGANIZATION)})"
+        words += f", certified by {name_part(signer.issuer, COMMON_NAME)}; provider named: {one.provider}"
+        old = [f"{signer.bits}-bit key"] * (signer.bits < 2048) + ["SHA-1"] * (signer.algorithm == SHA1_RSA)
+        yield words + (f"; OLD: {', '.join(old)}" if old else "")
+    if any(one.named for one in result.proof):
+        names = sorted({name_part(signer_of(one).issuer, COMMON_NAME) for one in result.proof if one.named})
+        yield f"It holds under an authority that YOU named (--ca), and no root of Italian PEC: {', '.join(names)}."
+    if not result.message.original or result.message.held_to != "composed":
+        yield "The message was not composed by pec-tracker: " + (
+            f"receipts were held against the {result.message.held_to}."
+            if result.message.held_to
+            else "nothing is known."
+        )
+    if not any(one.original is not None and one.kind == "delivery" for one in result.proof):
+        yield "No delivery receipt here encloses the message: nothing certifies what it said."
+    yield from result.remarks
+    yield "Roots of Italian PEC, by the SHA-256 of their public keys:"
+    yield from (f"  {key} (above {name})" for key, (name, _, _) in PEC_ROOTS.items())
+    yield "NOT compared here:"
+    yield from (f"  - {what}" for what in NOT_COMPARED)
+
+
+def printable(text: str) -> str:
+    """A line for a terminal: what is not plain ASCII is written as it would be in Python."""
+    plain = text.encode("ascii", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in plain)
 
 
 def main(arguments: list[str]) -> int:
     """The command; its status is 0, 1 or 2 as said above."""
-    parser = argparse.ArgumentParser(description="Verifies a proof package with openssl.")
+    parser = argparse.ArgumentParser(description="Verifies a proof package with openssl, trusting nothing in it.")
     parser.add_argument("package", nargs="?", type=Path, default=Path(__file__).resolve().parent)
     parser.add_argument("--ca", action="append", type=Path, default=[], metavar="FILE", help="trust this authority too")
+    parser.add_argument("--tsa-ca", action="append", type=Path, default=[], metavar="FILE", help="of time-stamps")
     chosen = parser.parse_args(arguments)
     try:
         raw = None if chosen.package.is_dir() else chosen.package.read_bytes()
-        findings = verify(raw, {} if raw is not None else read_folder(chosen.package), chosen.ca)
-    except OSError as error:
-        sys.stderr.write(f"cannot run: {error}\n")
+        members = {} if raw is not None else read_folder(chosen.package)
+        result = examined(raw, members, chosen.ca, chosen.tsa_ca)
+    except (OSError, subprocess.SubprocessError) as error:
+        sys.stderr.write(printable(f"cannot run: {error}") + "\n")
         return 2
-    for member, text in findings:
-        sys.stdout.write(f"{member}: {text}\n".encode("ascii", "backslashreplace").decode())
-    sys.stdout.write("Findings: %d\n" % len(findings) if findings else "Everything holds.\n")  # noqa: UP031
-    return 1 if findings else 0
+    for line in told(result):
+        sys.stdout.write(printable(line) + "\n")
+    return 1 if result.findings else 0
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ from pec_tracker.service.proof_sources import (
 from pec_tracker.service.proof_stamps import read_token
 from pec_tracker.service.proof_trust import trust_at
 from pec_tracker.service.show import message_named
+from pec_tracker.service.stamps import known_anchors
 
 log = structlog.get_logger()
 
@@ -118,7 +119,8 @@ def gathered(
     kept = [line for line in lines if line.line.facts.get("mail") in {None, *copies, *evidence}]
     ledger = _ledger(house, kept, notary, number)
     rest = {**ledger, **_records(house, kept)}
-    return _named(Sources(frame, rest), copies, evidence, trust_at(house, number))
+    stamp_roots = known_anchors(house.authorities)
+    return _named(Sources(frame, rest), copies, evidence, trust_at(house, number), stamp_roots)
 
 
 # --- what the database knows of the message ---
@@ -238,7 +240,11 @@ _NO_FRAME: Final = Frame("", None, "en", "", False)
 
 
 def _named(
-    rest: Sources, copies: Mapping[str, bytes], evidence: Mapping[str, bytes], trust: Trust
+    rest: Sources,
+    copies: Mapping[str, bytes],
+    evidence: Mapping[str, bytes],
+    trust: Trust,
+    stamp_roots: Sequence[bytes],
 ) -> tuple[Sources, Examined]:
     """The members by their final names. Two looks: which mails count decides where they lie."""
     loose = {f"{COPIES}{sha256}.eml": raw for sha256, raw in copies.items()}
@@ -250,7 +256,7 @@ def _named(
     members |= {f"{CERTIFICATES}{sha256[:16]}.der": der for sha256, der in first.certificates.items()}
     members |= _answers(first, trust)
     sources = replace(rest, members=members)
-    return sources, examine(sources, trust)
+    return sources, examine(sources, trust, stamp_roots)
 
 
 def _copies_named(copies: Mapping[str, bytes], held_to: str | None) -> dict[str, bytes]:

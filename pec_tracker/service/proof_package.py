@@ -75,8 +75,13 @@ def summary_name(report: Mapping[str, Any]) -> str:
 
 def summary(sources: Sources, report: Mapping[str, Any]) -> bytes:
     """The summary as PDF/A-3b, every raw mail attached."""
+    return pdf.summary(summary_facts(sources, report), attached(sources))
+
+
+def summary_facts(sources: Sources, report: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts that the summary prints and carries."""
     acts = sorted(sources.lines().values(), key=lambda line: line.id)
-    return pdf.summary(proof_summary.facts(report, acts), attached(sources))
+    return proof_summary.facts(report, acts, encoded(report))
 
 
 def attached(sources: Sources) -> dict[str, bytes]:

@@ -5,7 +5,7 @@ The time at which certificates are said to be valid "now" is that of the newest 
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final, cast
@@ -15,15 +15,18 @@ from sqlalchemy import Row
 from pec_tracker.ledger.lines import Line
 from pec_tracker.ledger.segments import SealFile
 from pec_tracker.pec.certificate import certificate
+from pec_tracker.pec.contents import contents
 from pec_tracker.pec.copies import SentMail
-from pec_tracker.pec.evidence import CHECKS, Evidence, address_key
+from pec_tracker.pec.evidence import CHECKS, Evidence, Fingerprint, address_key
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.journey import Journey
 from pec_tracker.pec.read import Mail, evidence_of, headers_of, read
 from pec_tracker.pec.signature import Verification, verify
+from pec_tracker.pec.standard import Kind, ReceiptForm
 from pec_tracker.pec.trust import Anchor, Trust
 from pec_tracker.service.consider import Considered, consider
 from pec_tracker.service.evidence_rows import fingerprint_json
+from pec_tracker.service.proof_limits import limits
 from pec_tracker.service.proof_sources import CERTIFICATES, ORIGINAL, REVOCATION, Frame, Sources, sealed_until
 from pec_tracker.service.proof_stamps import stamps
 
@@ -57,6 +60,14 @@ class _Message:
 
 
 @dataclass(frozen=True, slots=True)
+class _Held:
+    """What evidence is held against: the message as it was considered, and the hashes of its bytes in the package."""
+
+    considered: Considered
+    message: Fingerprint | None
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
     """A package's sources, examined: the report, the certificates (DER) of its chains by their SHA-256, and the copy
     (by SHA-256) that a message sent by other means is held to."""
@@ -67,16 +78,22 @@ class Examined:
     copy: str | None
 
 
-def examine(sources: Sources, trust: Trust) -> Examined:
-    """Verify and judge everything. What the package itself carries adds no anchor: see `trust_with`."""
+def examine(sources: Sources, trust: Trust, stamp_roots: Sequence[bytes] = ()) -> Examined:
+    """Verify and judge everything. What the package itself carries adds no anchor: see `trust_with`.
+
+    *stamp_roots* (certificates, DER) are where the chain of a time-stamp may end.
+    """
     trust = trust_with(sources, trust)
     lines, seals = sources.lines(), sources.seals()
     as_of = max(seals.values(), key=lambda seal: seal.number, default=None)
     now = sealed_until(as_of) if as_of is not None else sealed_until(SealFile(0, None, (), ""))
-    found = tuple(_read(member, raw, trust, now=now) for member, raw in sources.evidence)
     acts = sorted(lines.values(), key=lambda line: line.id)
+    arrivals = _arrivals(acts)
+    found = tuple(_read(member, raw, trust, arrivals, now=now) for member, raw in sources.evidence)
     considered = _considered(sources, acts, found, now=now)
-    entries = [_evidence_entry(one, considered, acts, trust) for one in _in_time(found)]
+    original = sources.members.get(ORIGINAL)
+    held = _Held(considered, fingerprint(original) if original is not None else None)
+    entries = [_evidence_entry(one, held, acts, trust) for one in _in_time(found)]
     report = {
         "schema": SCHEMA,
         "tool": {"name": TOOL, "version": sources.frame.version},
@@ -88,7 +105,7 @@ def examine(sources: Sources, trust: Trust) -> Examined:
             "sha256": as_of.sha256 if as_of else None,
             "at": now.isoformat(),
         },
-        "message": _message_entry(sources, acts, considered),
+        "message": {**_message_entry(sources, acts, considered), **_sent_entry(sources, found, considered)},
         "journeys": [
             _journey_entry(one) for one in considered.journeys if _concerns(one.recipient, sources.frame.recipient)
         ],
@@ -96,9 +113,9 @@ def examine(sources: Sources, trust: Trust) -> Examined:
         "not_proof": [entry for entry in entries if not entry["counts"]],
         "anchors": _anchor_entries(found, trust),
         "ledger": _ledger_entry(lines, seals),
-        "stamps": list(stamps(sources, seals, trust=trust, now=now)),
+        "stamps": list(stamps(sources, seals, trust=trust, stamp_roots=stamp_roots, now=now)),
     }
-    report["limits"] = list(_limits(report, sources))
+    report["limits"] = list(limits(report, sources, recipients=[one.recipient for one in considered.journeys]))
     ders = {sha256_of(der): der for one in found for der in one.verification.certificates}
     return Examined(report, found, dict(sorted(ders.items())), considered.copy.sha256 if considered.copy else None)
 
@@ -132,10 +149,18 @@ def sha256_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _read(member: str, raw: bytes, trust: Trust, *, now: datetime) -> Read:
+def _arrivals(acts: Sequence[Line]) -> dict[str, datetime]:
+    """When each mail reached the server, by its hash, as the line of its taking in says."""
+    archived = [act for act in acts if act.act == "mail.archived"]
+    told = {str(act.facts.get("mail")): act.facts.get("internal_at") for act in reversed(archived)}
+    return {mail: datetime.fromisoformat(str(at)) for mail, at in told.items() if at is not None}
+
+
+def _read(member: str, raw: bytes, trust: Trust, arrivals: Mapping[str, datetime], *, now: datetime) -> Read:
     mail = read(raw)
     verification = verify(raw, mail, trust, now=now)
-    evidence = evidence_of(sha256_of(raw), mail, verification.verdict, signer=verification.who)
+    key = sha256_of(raw)
+    evidence = evidence_of(key, mail, verification.verdict, signer=verification.who, arrived_at=arrivals.get(key))
     return Read(member, raw, mail, evidence, verification)
 
 
@@ -152,9 +177,10 @@ def _considered(sources: Sources, acts: Sequence[Line], found: Sequence[Read], *
         cast("Row[*tuple[Any, ...]]", message),
         recipients,
         [one.evidence for one in found],
-        [] if message.origin == "composed" else [_copy(raw) for _, raw in sources.copies],
+        [] if message.origin == "composed" else [_copy(raw, acts) for _, raw in sources.copies],
         owner=_owner(sources, acts),
         now=now,
+        copied=_copied(sources.members.get(ORIGINAL)),
     )
 
 
@@ -194,11 +220,20 @@ def _owner(sources: Sources, acts: Sequence[Line]) -> str | None:
     return known[-1].get("address") if known else None
 
 
-def _copy(raw: bytes) -> SentMail:
+def _copied(raw: bytes | None) -> tuple[str, ...]:
+    """The addresses that stand in Cc alone."""
+    headers = headers_of(raw) if raw is not None else None
+    to = {address_key(address) for address in headers.to_addresses} if headers else set()
+    return tuple(one for one in headers.cc_addresses if address_key(one) not in to) if headers else ()
+
+
+def _copy(raw: bytes, acts: Sequence[Line]) -> SentMail:
+    key = sha256_of(raw)
+    in_sent = any(act.facts.get("mail") == key and act.facts.get("sent") is True for act in acts)
     headers = headers_of(raw)
     to = [(address, "to") for address in headers.to_addresses] if headers else []
     cc = [(address, "cc") for address in headers.cc_addresses] if headers else []
-    return SentMail(sha256_of(raw), fingerprint(raw), (*to, *cc), headers.date if headers else None)
+    return SentMail(key, fingerprint(raw), (*to, *cc), headers.date if headers else None, in_sent)
 
 
 # --- entries of the report ---
@@ -234,6 +269,29 @@ def _message_entry(sources: Sources, acts: Sequence[Line], considered: Considere
     }
 
 
+def _sent_entry(sources: Sources, found: Sequence[Read], considered: Considered) -> dict[str, Any]:
+    """What was sent: of the bytes of the message or its copy, else of what a complete receipt that counts encloses.
+    `contents_of` names the member that it was read from."""
+    original = sources.members.get(ORIGINAL)
+    member, raw = _enclosed(found, considered) if original is None else (ORIGINAL, original)
+    if raw is None:
+        return {"contents_of": None, "text": None, "text_cut": False, "attachments": []}
+    sent = contents(raw)
+    return {
+        "contents_of": member,
+        "text": sent.text,
+        "text_cut": sent.cut,
+        "attachments": [asdict(part) for part in sent.attachments],
+    }
+
+
+def _enclosed(found: Sequence[Read], considered: Considered) -> tuple[str | None, bytes | None]:
+    for one in _in_time(found):
+        if one.evidence in considered.counting and one.evidence.receipt_form == ReceiptForm.COMPLETE:
+            return one.member, one.mail.original
+    return None, None
+
+
 def _journey_entry(one: Journey) -> dict[str, Any]:
     times = {name: _iso(getattr(one, name)) for name in ("state_at", "accepted_at", "delivered_at")}
     return {
@@ -247,8 +305,8 @@ def _journey_entry(one: Journey) -> dict[str, Any]:
     }
 
 
-def _evidence_entry(one: Read, considered: Considered, acts: Sequence[Line], trust: Trust) -> dict[str, Any]:
-    evidence = one.evidence
+def _evidence_entry(one: Read, held: "_Held", acts: Sequence[Line], trust: Trust) -> dict[str, Any]:
+    evidence, considered = one.evidence, held.considered
     agreement = considered.agreements.get(evidence.key)
     archived = next((a for a in acts if a.act == "mail.archived" and a.facts.get("mail") == evidence.key), None)
     return {
@@ -273,6 +331,9 @@ def _evidence_entry(one: Read, considered: Considered, acts: Sequence[Line], tru
         "verification": _verification_entry(one.verification, trust),
         "agreement": dict(agreement.points) if agreement else None,
         "disagrees": list(agreement.failed) if agreement else [],
+        "limits": list(agreement.limits) if agreement else [],
+        "arrived_at": archived.facts.get("internal_at") if archived else None,
+        "encloses_message": encloses(evidence, held.message, counts=evidence in considered.counting),
         "line": archived.id if archived else None,
         "archived_at": archived.at.isoformat() if archived else None,
         "verdict_at_arrival": archived.facts.get("verdict") if archived else None,
@@ -289,6 +350,8 @@ def _verification_entry(done: Verification, trust: Trust) -> dict[str, Any]:
         "digest_algorithm": done.digest_algorithm,
         "signer": done.signer,
         "signer_address": done.signer_address,
+        "organization": done.organization,
+        "expires_at": _iso(done.expires_at),
         "issuer": done.issuer,
         "signed_at": _iso(done.signed_at),
         "form": done.form,
@@ -337,29 +400,14 @@ def _ledger_entry(lines: Mapping[str, Line], seals: Mapping[str, SealFile]) -> d
     }
 
 
-def _limits(report: Mapping[str, Any], sources: Sources) -> Iterator[str]:
-    """Stable names of what this package does not show, for a reader to weigh."""
-    if not any(stamp["holds"] for stamp in report["stamps"]):
-        yield "ledger-times-self-asserted"
-    if any(not anchor["public_root"] for anchor in report["anchors"]):
-        yield "anchor-named-by-user"
-    counting = report["proof"]
-    if any("revocation" in entry["verification"]["not_checked"] for entry in counting):
-        yield "revocation-not-checked"
-    if any(entry["verification"]["weak"] for entry in counting):
-        yield "weak-algorithms"
-    if report["message"]["held_to"] == "copy":
-        yield "held-to-copy"
-    if report["message"]["held_to"] in ("receipts", None):
-        yield "held-to-receipts"
-    if any(entry["kind"] == "delivery" and entry["receipt_form"] != "completa" for entry in counting):
-        yield "delivery-not-complete"
-    if any(not journey["delivered_at"] for journey in report["journeys"]):
-        yield "delivery-missing"
-    if report["recipient"] is not None:
-        yield "one-recipient-only"
-    if not sources.frame.pdf:
-        yield "no-summary-pdf"
+def encloses(evidence: Evidence, message: Fingerprint | None, *, counts: bool) -> bool | None:
+    """Whether this complete receipt, being proof, encloses exactly the message: its body byte for byte; what the header
+    says is a matter of the agreement, without which no receipt counts. None for what is no complete delivery receipt,
+    or where the bytes of the message are not known."""
+    complete = evidence.kind is Kind.DELIVERY and evidence.receipt_form == ReceiptForm.COMPLETE
+    if not complete or message is None:
+        return None
+    return counts and evidence.enclosed is not None and evidence.enclosed.body == message.body
 
 
 def _concerns(address: str, wanted: str | None) -> bool:

@@ -7,15 +7,20 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
+from pec_tracker.archive.objects import Suffix
 from pec_tracker.db.engine import read_only, reading
 from pec_tracker.db.tables import Attempt, Evidence, Mail, Message
-from pec_tracker.errors import NotFoundError, UsageError
+from pec_tracker.errors import NotFoundError, StorageError, UsageError
 from pec_tracker.pec.agree import SOFT
-from pec_tracker.pec.evidence import bare_id, time_key
+from pec_tracker.pec.contents import Contents, contents
+from pec_tracker.pec.evidence import Fingerprint, bare_id, time_key
+from pec_tracker.pec.read import read
+from pec_tracker.pec.standard import ReceiptForm
 from pec_tracker.service.dossier import refresh
-from pec_tracker.service.evidence_rows import evidence_value, with_offset
+from pec_tracker.service.evidence_rows import evidence_value, fingerprint_value, with_offset
 from pec_tracker.service.find import FoundMessage, messages
 from pec_tracker.service.house import House
+from pec_tracker.service.proof_report import encloses
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class EvidenceShown:
     error_code: str | None
     error_detail: str | None
     receipt_form: str | None
+    encloses_message: bool | None  # see `proof_report.encloses`
     verification: dict[str, Any]
     warnings: tuple[str, ...]
 
@@ -76,6 +82,7 @@ class Dossier:
     evidence: tuple[EvidenceShown, ...]
     attempts: tuple[AttemptShown, ...]
     mails: tuple[MailShown, ...]
+    contents: Contents | None  # of the message, its copy, or what a complete receipt that counts encloses
 
 
 def show(house: House, name: str) -> Dossier:
@@ -88,17 +95,39 @@ def show(house: House, name: str) -> Dossier:
     with reading(house.engine) as connection:
         message_id = message_named(connection, name)
         row = connection.execute(
-            select(Message.raw, Message.submitted_at, Message.reply).where(Message.id == message_id)
+            select(Message.raw, Message.fingerprint, Message.submitted_at, Message.reply).where(
+                Message.id == message_id
+            )
         ).one()
-        return Dossier(
-            message=messages(connection, [message_id])[0],
-            raw=row.raw,
-            submitted_at=row.submitted_at,
-            reply=row.reply,
-            evidence=_evidence(connection, message_id),
-            attempts=_attempts(connection, message_id),
-            mails=_mails(connection, message_id),
-        )
+        evidence = _evidence(connection, message_id, fingerprint_value(row.fingerprint))
+        mails = _mails(connection, message_id)
+        message = messages(connection, [message_id])[0]
+        attempts = _attempts(connection, message_id)
+    return Dossier(
+        message=message,
+        raw=row.raw,
+        submitted_at=row.submitted_at,
+        reply=row.reply,
+        evidence=evidence,
+        attempts=attempts,
+        mails=mails,
+        contents=_contents(house, row.raw, evidence, mails),
+    )
+
+
+def _contents(
+    house: House, raw: str | None, evidence: Sequence[EvidenceShown], mails: Sequence[MailShown]
+) -> Contents | None:
+    """What was sent, from the archive; None where it is in no mail that may say so, or that mail is missing there."""
+    copies = [mail.sha256 for mail in mails if mail.role == "sent-copy"]
+    complete = [one.sha256 for one in evidence if one.counts and one.receipt_form == ReceiptForm.COMPLETE]
+    try:
+        if raw is not None or (len(copies) == 1 and not complete):
+            return contents(house.archive.get(raw or copies[0], Suffix.MAIL))
+        enclosed = read(house.archive.get(complete[0], Suffix.MAIL)).original if complete else None
+    except StorageError:
+        return None  # `check` names it; the rest of the dossier is worth showing
+    return contents(enclosed) if enclosed is not None else None
 
 
 def message_named(connection: Connection, name: str) -> int:
@@ -117,7 +146,7 @@ def message_named(connection: Connection, name: str) -> int:
     return ids[0]
 
 
-def _evidence(connection: Connection, message_id: int) -> tuple[EvidenceShown, ...]:
+def _evidence(connection: Connection, message_id: int, message: Fingerprint | None) -> tuple[EvidenceShown, ...]:
     rows = connection.execute(
         select(Evidence, Mail.sha256, Mail.internal_at, Mail.warnings)
         .join(Mail, Mail.id == Evidence.mail_id)
@@ -141,6 +170,7 @@ def _evidence(connection: Connection, message_id: int) -> tuple[EvidenceShown, .
             error_code=row.error_code,
             error_detail=row.error_detail,
             receipt_form=row.receipt_form,
+            encloses_message=encloses(evidence_value(row), message, counts=row.counts),
             verification=row.verification,
             warnings=tuple(row.warnings),
         )

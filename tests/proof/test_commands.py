@@ -46,7 +46,10 @@ def test_package_is_made_and_verified_on_the_command_line(here: Desk) -> None:
     assert here.run("verify", target, "--trust", here.folder / "root.pem").status == 0
     untrusted = here.run("verify", target)
     assert untrusted.status == 1
-    assert "receipts/001-acceptance.eml (report-differs)" in untrusted.out
+    assert "an authority that this computer does not know (Radice di prova)" in untrusted.out
+    assert "verify again with --trust FILE" in untrusted.words
+    assert "report-differs" not in untrusted.out
+    assert "receipts/001-acceptance.eml (report-differs)" in here.run("verify", target, "--details").out
     raw = bytearray(target.read_bytes())
     raw[200] ^= 1
     target.write_bytes(raw)
@@ -75,6 +78,7 @@ def test_look_up_finds_the_one_message_and_lists_several(here: Desk) -> None:
     )
     assert one.status == 0, one.err
     assert target.exists()
+    target.unlink()
     none = here.run("proof", "--subject", "unmentioned", "-o", target)
     assert none.status == 1
     assert here.run("proof", "-o", target).status == 2
@@ -100,8 +104,8 @@ def test_folder_for_the_court_is_written_once_and_a_missing_delivery_is_said(her
 
 
 def test_as_of_takes_a_seal_or_a_time(here: Desk) -> None:
+    assert here.run("proof", receipts.REFERENCE, "--as-of", "1", "-o", here.folder / "first.zip").status == 0
     target = here.folder / "proof.zip"
-    assert here.run("proof", receipts.REFERENCE, "--as-of", "1", "-o", target).status == 0
     assert here.run("proof", receipts.REFERENCE, "--as-of", "99", "-o", target).status == 1
     assert here.run("proof", receipts.REFERENCE, "--as-of", "01/01/2020", "-o", target).status == 1
     assert here.run("proof", receipts.REFERENCE, "--as-of", "yesterday", "-o", target).status == 2

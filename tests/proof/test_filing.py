@@ -54,7 +54,9 @@ def test_ids_name_every_file_with_its_identifiers(told: tuple[Desk, Queued]) -> 
 def test_delivery_that_is_not_complete_is_refused_with_the_reason(tmp_path: Path, form: str) -> None:
     here = desk(tmp_path)
     queued = here.compose(ANNA)
-    here.take_in(receipt(queued, "accettazione"), receipt(queued, "avvenuta-consegna", to=ANNA, receipt_form=form))
+    original = here.raw_of(queued) if form == "breve" else None  # which it encloses whole
+    delivered = receipt(queued, "avvenuta-consegna", to=ANNA, receipt_form=form, original=original)
+    here.take_in(receipt(queued, "accettazione"), delivered)
     with pytest.raises(RuleError, match="law 53/1994 needs the complete one"):
         filing(here.house, queued.key, "pct")
 
