@@ -198,7 +198,8 @@ def receipt(
 
     Where the standard asks for them, the one `recipient` (default: the first of `recipients`) and the receipt form
     (default `completa` where there is an original to enclose, else `sintetica`) are filled in. `original` is enclosed
-    as postacert.eml. `header_kind` lies in X-Ricevuta/X-Trasporto. `signature`: ready CMS bytes, or a function of the signed content that makes them.
+    as postacert.eml. `header_kind` lies in X-Ricevuta/X-Trasporto. `signature`: ready CMS bytes, or a function of the
+    signed content that makes them.
     """
     first = recipients[0] if recipients else RECIPIENT
     if recipient is None and kind in _ABOUT_ONE_RECIPIENT:
