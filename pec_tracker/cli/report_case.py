@@ -8,7 +8,7 @@ import click
 from pec_tracker.cli.options import Command, argument, json_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
-from pec_tracker.cli.written import force_option, refuse_existing, write_file
+from pec_tracker.cli.written import export, force_option, refuse_existing
 from pec_tracker.errors import Exit, NotFoundError
 from pec_tracker.texts import N_, _
 
@@ -112,5 +112,5 @@ def _export(
 
 
 def _write(output: Output, file: Path, content: bytes, *, force: bool) -> None:
-    write_file(file, content, force=force)
+    export(file, content, force=force)
     output.note(_("Written: {file}").format(file=file))

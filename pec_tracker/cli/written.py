@@ -37,5 +37,14 @@ def write_file(path: Path, content: bytes, *, force: bool) -> None:
         ) from error
 
 
+def export(path: Path, content: bytes, *, force: bool) -> None:
+    """Write *content* as `write_file` does; where the disk refuses, StorageError."""
+    with osfiles.disk_errors(path.parent):
+        try:
+            osfiles.write_out(path, content, replace=force)
+        except FileExistsError as error:
+            raise _exists(path) from error
+
+
 def _exists(path: Path) -> UsageError:
     return UsageError("{file} is there already, and is not overwritten; name another, or add --force", file=path)

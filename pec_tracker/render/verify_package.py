@@ -455,6 +455,7 @@ class Tree:
             raise UnreadableError(str(error)) from error
 
     def parse(self, source: bytes, encoding: str | None) -> None:
+        """Take every element in."""
         parser = expat.ParserCreate(encoding, "}")
         parser.buffer_text = True
         parser.StartElementHandler, parser.EndElementHandler = self.start, self.end
@@ -462,9 +463,11 @@ class Tree:
         parser.Parse(source, True)
 
     def doctype(self, *_: object) -> None:
+        """Refuse: entities and default attributes could come from it."""
         raise UnreadableError("it has a document type, which no provider writes")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
         above = self.spans[-1][0].path if self.spans else ""
         path = f"{above}/{name}" if above.count("/") < 4 else f"{above[:400]}/./{name}"
         if len(self.elements) >= 50_000:
@@ -474,6 +477,7 @@ class Tree:
         self.spans.append((element, len(self.chunks)))
 
     def end(self, _: str) -> None:
+        """It ends, and its text is known."""
         element, begun = self.spans.pop()
         if element.path.count("/") < 4:
             element.text = "".join(self.chunks[begun:])
@@ -790,7 +794,7 @@ class Openssl:
         """Run it; the caller looks at its status."""
         command = [self.program, *arguments]
         return subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False, cwd=self.folder,
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False, cwd=self.folder,
             env=self.environment, stdin=subprocess.DEVNULL, timeout=600,
         )  # fmt: skip
 
