@@ -13,6 +13,8 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from io import BytesIO
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -44,6 +46,8 @@ _PEM_EDGE: Final = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]{1,64})-----")
 # Attributes of the provider directory (RFC 6109 4.5) and of directories in general that hold a certificate.
 _LDIF_CERTIFICATES: Final = frozenset({b"providercertificate", b"usercertificate", b"cacertificate"})
 _LARGEST: Final = 32 * 1024 * 1024
+_LARGEST_CMS: Final = 8 * 1024 * 1024  # the provider directory, signed: one or two megabytes
+_MOST: Final = 10_000  # of a file's certificates: public stores hold 150, the provider directory a few hundred
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +175,10 @@ def _content(file: Path) -> bytes:
 
 def _found(content: bytes) -> _Found:
     """What a file's bytes hold, in whichever of the formats."""
-    blocks = tuple(_pem_blocks(content))
-    if blocks:
-        return _sum(_found_in_der(der) for _, der in blocks)
-    in_ldif = tuple(_ldif_certificates(content))
-    if in_ldif:
-        return _sum(_found_in_der(der) for der in in_ldif)
-    return _found_in_der(content)
+    listed = tuple(der for _, der in _pem_blocks(content)) or tuple(_ldif_certificates(content))
+    if len(listed) > _MOST:
+        return _Found()  # no list of certificates: read as one that holds none
+    return _sum(map(_found_in_der, listed)) if listed else _found_in_der(content)
 
 
 def _found_in_der(der: bytes) -> _Found:
@@ -191,11 +192,11 @@ def _found_in_der(der: bytes) -> _Found:
 def _found_in_cms(der: bytes) -> _Found:
     """A PKCS#7 bag of certificates; or, in a signed file (.p7m), what the signed content holds, not its signers."""
     try:
-        bag = cms.parse(der)
+        bag = cms.parse(der, most=_LARGEST_CMS)
     except BerError:
         return _Found()
     if bag.content is not None:
-        return _sum(_found_in_der(one) for one in _ldif_certificates(bag.content))
+        return _sum(map(_found_in_der, islice(_ldif_certificates(bag.content), _MOST)))
     return _Found(certificates=tuple(one for one in bag.certificates if certificate(one) is not None))
 
 
@@ -216,7 +217,12 @@ def _found_ocsp(der: bytes) -> _Found:
 
 
 def _sum(parts: Iterable[_Found]) -> _Found:
-    return sum(parts, start=_Found())
+    found = [part for part in parts if part]
+    return _Found(
+        certificates=tuple(chain.from_iterable(part.certificates for part in found)),
+        crls=tuple(chain.from_iterable(part.crls for part in found)),
+        ocsp=tuple(chain.from_iterable(part.ocsp for part in found)),
+    )
 
 
 def _pem_blocks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -236,8 +242,10 @@ def _pem_blocks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _ldif_certificates(content: bytes) -> Iterator[bytes]:
     """The certificates of an LDIF (RFC 2849): base64 values, folded lines joined."""
+    if b"::" not in content:
+        return
     unfolded = content.replace(b"\r\n", b"\n").replace(b"\n ", b"")
-    for line in unfolded.split(b"\n"):
+    for line in BytesIO(unfolded):  # not split into a list: a file may hold a line for each of its bytes
         name, separator, value = line.partition(b"::")
         if separator and name.split(b";")[0].strip().lower() in _LDIF_CERTIFICATES:
             try:

@@ -19,6 +19,9 @@ _CONSTRUCTED: Final = 0x20
 _INDEFINITE: Final = 0x80
 # Deeper than any CMS or certificate that exists; keeps recursion bounded on hostile bytes.
 _DEEPEST: Final = 24
+# The end of an indefinite length is found by walking what lies inside, once for each level. Real ones have six levels.
+_DEEPEST_INDEFINITE: Final = 12
+_DEEPEST_STRING: Final = 5  # as OpenSSL's ASN1_MAX_STRING_NEST
 
 
 class BerError(ValueError):
@@ -59,7 +62,7 @@ def value_at(encoded: bytes, begin: int, limit: int, depth: int = 0) -> Value:
 
 
 def _indefinite(encoded: bytes, tag: int, begin: int, limit: int, depth: int) -> Value:
-    if not tag & _CONSTRUCTED or depth >= _DEEPEST:
+    if not tag & _CONSTRUCTED or depth >= _DEEPEST_INDEFINITE:
         raise BerError("an indefinite length where none can be")
     at = begin + 2
     while encoded[at : at + 2] != b"\x00\x00":
@@ -90,7 +93,7 @@ def octets(encoded: bytes, value: Value, depth: int = 0) -> bytes:
     """The octets of an OCTET STRING, whole or in BER pieces; the caller has checked the tag."""
     if not value.tag & _CONSTRUCTED:
         return encoded[value.start : value.stop]
-    if depth >= _DEEPEST:
+    if depth >= _DEEPEST_STRING:
         raise BerError("an octet string in too many pieces")
     return b"".join(octets(encoded, piece, depth + 1) for piece in children(encoded, value))
 

@@ -12,7 +12,8 @@ from typing import Final
 from pec_tracker.pec import ber
 from pec_tracker.pec.ber import BerError, Value
 
-# Far more than mail has; bounds the work that one mail can ask for.
+# Far more than mail has (10 kB, two or three certificates); bounds the work that one mail can ask for.
+MAX_SIZE: Final = 1024 * 1024
 MAX_CERTIFICATES: Final = 64
 MAX_SIGNERS: Final = 16
 
@@ -89,8 +90,12 @@ class SignedData:
     content: bytes | None
 
 
-def parse(encoded: bytes) -> SignedData:
-    """The SignedData in `encoded`, BER or DER, with nothing after it; `BerError` where there is none."""
+def parse(encoded: bytes, *, most: int = MAX_SIZE) -> SignedData:
+    """The SignedData in `encoded`, BER or DER, with nothing after it; `BerError` where there is none, or it is longer
+    than `most` bytes.
+    """
+    if len(encoded) > most:
+        raise BerError("larger than any signature")
     whole = ber.expect(encoded, 0, len(encoded), ber.SEQUENCE)
     if whole.end != len(encoded):
         raise BerError("something follows the signature")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from io import BytesIO
 from itertools import chain, islice
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -122,38 +123,52 @@ def cut_fields(block: bytes) -> Fields:
     return _recently_cut(block) if len(block) <= MAX_REMEMBERED else _cut_fields(block)
 
 
-def _cut_fields(block: bytes) -> Fields:
-    kept: dict[bytes, list[list[bytes]]] = {}
-    current: list[bytes] | None = None
+def _cut_fields(whole: bytes) -> Fields:
+    block = whole[:MAX_BLOCK]
+    kept: dict[bytes, list[list[int]]] = {}  # where each value begins and ends
+    current: list[int] | None = None
     seen = False
-    for line in block[:MAX_BLOCK].split(b"\n"):
+    at = 0
+    for line in _lines(block):
+        start, at = at, at + len(line) + 1
         if line.startswith((b" ", b"\t")):
             if current is not None:
-                current.append(line)
+                current[1] = at - 1
             continue
         current = None
-        name, colon, value = line.partition(b":")
+        name, colon, _ = line.partition(b":")
         if not colon:
             continue
         seen = seen or _NAME.fullmatch(name) is not None
+        name_length = len(name) + 1
         name = name.rstrip().lower()
         if name in WANTED:
-            current = [value]
+            current = [start + name_length, at - 1]
             kept.setdefault(name, []).append(current)
-    values = {name: [_unfolded(lines) for lines in found] for name, found in kept.items()}
+    values = {name: [_unfolded(block[one[0] : one[1]]) for one in found] for name, found in kept.items()}
     malformed = block.startswith((b" ", b"\t")) or _MALFORMED.search(b"\n" + block) is not None
     bare_cr = block.count(b"\r") != block.count(b"\r\n")
-    return Fields(values, seen, len(block) > MAX_BLOCK, malformed, bare_cr)
+    return Fields(values, seen, len(whole) > MAX_BLOCK, malformed, bare_cr)
+
+
+def _lines(block: bytes) -> Iterable[bytes]:
+    """The lines without their LF; those of a hostile block one by one, which may be millions."""
+    if len(block) <= MAX_REMEMBERED:
+        return block.split(b"\n")
+    return (line[:-1] if line.endswith(b"\n") else line for line in BytesIO(block))
 
 
 _recently_cut = lru_cache(maxsize=64)(_cut_fields)
 
 
-def _unfolded(lines: list[bytes]) -> bytes:
+def _unfolded(written: bytes) -> bytes:
     """RFC 5322 2.2.3: the line break goes, the blank after it stays."""
-    if len(lines) == 1:
-        return lines[0].strip()[:MAX_VALUE]
-    return b"".join(line.rstrip(b"\r") for line in lines).strip()[:MAX_VALUE]
+    if b"\n" not in written:
+        return written.strip()[:MAX_VALUE]
+    joined = bytearray()
+    for line in BytesIO(written):
+        joined += line.rstrip(b"\r\n")
+    return bytes(joined.strip()[:MAX_VALUE])
 
 
 def decoded_text(value: bytes) -> str:

@@ -7,7 +7,8 @@ from itertools import chain, islice
 
 MAX_WORDS = 20_000  # of one mail; beyond, a text is no longer something that a person looks for
 MAX_WORD = 100
-MAX_FOLDED = 20_000  # letters: one may decompose into 18 (U+FDFA), and a subject may be of a megabyte
+MAX_FOLDED = 20_000  # letters at once: one may decompose into 18 (U+FDFA), and a subject may be of a megabyte
+MAX_BEYOND_ASCII = 1_000_000  # letters of one mail
 MAX_LETTERS = 200_000  # of all words together: a tsvector holds 1 MB (PostgreSQL 12.11)
 
 _WORD = re.compile(r"[\w@.+\-]+")
@@ -31,13 +32,15 @@ def fold(words: str) -> str:
 def cut(texts: Iterable[str | None]) -> list[str]:
     """The distinct folded words of *texts*; an address counts whole and by its parts."""
     words: dict[str, None] = {}
+    left = MAX_BEYOND_ASCII
     # Long texts repeat their words: each distinct one is folded and cut once.
     for written in dict.fromkeys(chain.from_iterable(_written(part) for part in texts if part)):
         if written.isascii():
             _add(words, written.lower().decode("ascii"))
         else:
             # Scripts without blanks between words make long runs: each is folded a piece at a time.
-            text = written.decode("utf-8")
+            text = written.decode("utf-8")[:left]
+            left -= len(text)
             for at in range(0, len(text), MAX_FOLDED):
                 for folded in _WORD.findall(fold(text[at : at + MAX_FOLDED])):
                     _add(words, folded)

@@ -11,6 +11,7 @@ Structure decides, never a header, a subject or a file's name elsewhere in the t
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from pec_tracker.pec import daticert as certification
@@ -36,6 +37,8 @@ MAX_ENCODED_XML: Final = 4 * certification.MAX_SIZE
 # A mail with more addresses is not read further: no provider takes more than 500 recipients, and each costs rows.
 MAX_ADDRESSES: Final = 2_000
 MAX_SHOWN: Final = 100  # of those, for the list of what could not be read
+# A mail brings one ETSI evidence, or a few; reading one takes up to half a second.
+MAX_EVIDENCE: Final = 8
 # How far down an ordinary mail is searched for a wrapped PEC, and how many of its parts are looked at.
 MAX_WRAPPED_DEPTH: Final = 4
 MAX_WRAPPED_PARTS: Final = 100
@@ -330,10 +333,14 @@ def _examined(raw: bytes, part: Entity) -> Daticert | Refusal:
 
 def _rem(raw: bytes, parts: tuple[Entity, ...]) -> tuple[RemEvidence, ...]:
     """The ETSI evidence among the direct parts."""
-    return tuple(
-        found
+    candidates = (
+        part
         for part in parts
         if part.type in _XML_TYPES or part.type.endswith("+xml") or (part.filename or "").lower().endswith(".xml")
+    )
+    return tuple(
+        found
+        for part in islice(candidates, MAX_EVIDENCE)
         if (xml := _xml(raw, part)) is not None and (found := rem.parse(xml)) is not None
     )
 
