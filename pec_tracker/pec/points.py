@@ -95,6 +95,7 @@ class Frame:
 
     @classmethod
     def of(cls, known: Known, *, submitted_at: datetime | None, now: datetime | None) -> "Frame":
+        """The frame of one message: its addresses in the form in which they are compared."""
         keys = frozenset(map(address_key, known.recipients))
         return cls(known, keys, frozenset(map(address_key, known.copied or ())), submitted_at, now)
 

@@ -21,6 +21,13 @@ ALERTS: Final[Mapping[str, str]] = {
     "evidence-not-proof": N_("no proof: {kind}, {verdict}{disagrees}"),
     "unreadable": N_("a mail that cannot be read; it is kept, see `quarantine list`"),
     "not-delivered": N_("{state}{meaning}; {next}"),
+    "unusual-provider": N_(
+        "{kind} issued by another provider than usual: {provider}; did the mailbox change provider?"
+    ),
+    "clock-doubtful": N_(
+        "the certified time and this computer's clock are days apart, and the server's arrival agrees with the former: "
+        "set the clock right"
+    ),
     "contradiction": N_("receipts contradict each other: {contradictions}"),
     "quota-warning": N_("{percent} % of the space is used; clean up soon: a full mailbox receives nothing"),
     "quota-alarm": N_("{percent} % of the space is used; clean up now: a full mailbox receives nothing"),
