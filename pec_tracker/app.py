@@ -54,9 +54,8 @@ class App:
         if own_name not in self._accounts:
             self._accounts[own_name] = _account(self.house, self.config, own_name, mailbox)
             if self.apart is None:
-                together.meet(
-                    self.house.engine, self.house.archive.root
-                )  # its record may be the archive's first object
+                # The account's record may have been the archive's first object: its identity is noted with it.
+                together.meet(self.house.engine, self.house.archive.root)
         return self._accounts[own_name]
 
     def accounts(self) -> list[Account]:

@@ -1,9 +1,9 @@
 """`pec-tracker proof`: what proves this message? A package for anyone, a folder for a court, by name or by look-up."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -12,7 +12,7 @@ from pec_tracker.cli.find import Day
 from pec_tracker.cli.options import Command, Moment, argument, json_option, option
 from pec_tracker.cli.output import Output, clean
 from pec_tracker.cli.root import Cli, pass_cli
-from pec_tracker.cli.written import force_option, refuse_existing, write_file
+from pec_tracker.cli.written import force_option, refuse_existing, usable, write_file
 from pec_tracker.errors import Exit, NotFoundError, UsageError
 from pec_tracker.pec.evidence import address_key
 from pec_tracker.texts import N_, _, words
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from pec_tracker.service.house import House
     from pec_tracker.service.lookup import Wanted
     from pec_tracker.service.proof import Package
-
-T = TypeVar("T")
 
 COURTS: Final = ("pct", "ptt")
 
@@ -96,7 +94,10 @@ def command(
     if court is None and target is not None:
         refuse_existing(target, force=force)
     house, output = cli.app().house, cli.output(as_json=as_json)
-    content = _read(attachment) if attachment else None
+    content = None
+    if attachment is not None:
+        with usable(attachment):
+            content = attachment.read_bytes()
     since, until = between or (None, None)
     if message is None:
         found = _one(house, output, Wanted(recipient, subject, case, since, until, content))
@@ -230,7 +231,8 @@ def _file(
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError("{folder} is not an empty folder; name a new one", folder=target)
     made = filing(house, message, court, recipient=recipient, as_of=as_of)
-    _writing(target, lambda: _write_folder(target, made))
+    with usable(target):
+        _write_folder(target, made)
     _tell_filing(output, target, made)
     return Exit.FINDING if made.problems else Exit.DONE
 
@@ -254,21 +256,3 @@ def _tell_filing(output: Output, target: Path, made: "Filing") -> None:
         output.say(f"  {clean(name)}")
     for one in made.problems:
         output.say(clean(f"{one.recipient}: {_(PROBLEMS[one.kind])}"))
-
-
-# --- files ---
-
-
-def _read(path: Path) -> bytes:
-    return _writing(path, path.read_bytes)
-
-
-def _writing(path: Path, act: Callable[[], T]) -> T:
-    try:
-        return act()
-    except OSError as error:
-        raise UsageError(
-            "{file} cannot be used ({reason}); name another",
-            file=path,
-            reason=error.strerror or type(error).__name__,
-        ) from error

@@ -1,6 +1,7 @@
 """How does a command write a file for a person? Private, whole or not at all, and nothing that is there is lost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,10 +26,18 @@ def refuse_existing(path: Path, *, force: bool) -> None:
 
 def write_file(path: Path, content: bytes, *, force: bool) -> None:
     """Write *content*. UsageError where *path* is there and *force* was not given, or where it cannot be written."""
+    with usable(path):
+        try:
+            osfiles.write_out(path, content, replace=force)
+        except FileExistsError as error:
+            raise _exists(path) from error
+
+
+@contextmanager
+def usable(path: Path) -> Iterator[None]:
+    """What the system refuses about *path* within the block, as a UsageError that names it."""
     try:
-        osfiles.write_out(path, content, replace=force)
-    except FileExistsError as error:
-        raise _exists(path) from error
+        yield
     except OSError as error:
         raise UsageError(
             "{file} cannot be used ({reason}); name another",

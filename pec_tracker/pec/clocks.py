@@ -9,9 +9,8 @@ from typing import Final
 from pec_tracker.pec.evidence import Evidence
 
 DAY: Final = timedelta(days=1)  # how far our own clock, or the sender's, may be wrong without a word
-ARRIVAL: Final = timedelta(
-    days=2
-)  # receipts arrive within minutes; a server that was down keeps them waiting for a day
+# Receipts arrive within minutes; a server that was down keeps them waiting for a day.
+ARRIVAL: Final = timedelta(days=2)
 
 # The PEC authorities of before 2018 certified keys of 1,024 bits; the last of those leaves ended in 2018.
 WEAK_KEY: Final = "rsa-1024"
