@@ -4,7 +4,6 @@ import statistics
 import subprocess
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.material import ADDRESS, bulk, office, sandbox_trust
@@ -16,7 +15,7 @@ from pec_tracker.ledger import seals
 from pec_tracker.sandbox.bulk import bulk_receipts
 from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.check import check
-from pec_tracker.service.house import House
+from pec_tracker.service.house import House, Start
 from pec_tracker.service.intake import take_in
 from pec_tracker.service.linking import Place
 from pec_tracker.service.study import Arrival
@@ -49,7 +48,7 @@ def _filled(folder: Path, *, count: int, receipts: int) -> House:
     trust = sandbox_trust(folder / "ca")
     archive = LocalArchive(folder / "archive")
     engine = open_engine(sqlite_url(folder / "pec-tracker.db"))
-    house = House(engine, archive, trust, Clock(), datetime.now(UTC), folder / "spool")
+    house = House(engine, archive, trust, Clock(), Start(), folder / "spool")
     row_id, key = known_mailbox(house, "bench", ADDRESS)
     place = Place(row_id, key, ADDRESS, "imported", {})
     mails = list(bulk_receipts(bulk(receipts), office=office(folder / "ca")))

@@ -17,7 +17,8 @@ from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.errors import ApartError, ConfigurationError
 from pec_tracker.ledger import together
 from pec_tracker.osfiles import disk_errors, make_private_folder
-from pec_tracker.service import trust_folder
+from pec_tracker.presence import Presence
+from pec_tracker.service import fence, trust_folder
 from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.house import Account, House, StampAuthority
 
@@ -93,7 +94,7 @@ def _furnish(config: Config, engine: Engine, archive: LocalArchive, apart: Apart
         archive=archive,
         trust=trusted,
         clock=clock,
-        started_at=now,
+        start=fence.at_start(engine),
         spool=config.data / "spool",
         uncertain_after=uncertain_after,
         authorities=tuple(
@@ -102,8 +103,14 @@ def _furnish(config: Config, engine: Engine, archive: LocalArchive, apart: Apart
         stamp_every=timedelta(minutes=config.stamps.every_minutes),
         trust_folder=folder_of_trust,
         fetch_revocation=config.revocation.fetch,
+        presence=_presence(config),
+        marks=config.state,
     )
     return App(config, house, apart)
+
+
+def _presence(config: Config) -> Presence:
+    return Presence(config.data / "alive")
 
 
 def _account(house: House, config: Config, name: str, mailbox: MailboxConfig) -> Account:
@@ -146,7 +153,7 @@ def rebuild_database(
 
     file = _database_file(config)
     old = old_database or (sqlite_url(file) if file is not None and file.exists() else None)
-    left = carry.Left() if old is None else carry.what_is_left(old, config.archive)
+    left = carry.Left() if old is None else carry.what_is_left(old, config.archive, presence=_presence(config))
     if file is None:
         return _rebuild_into(config, left, progress), None
     beside = file.with_name(f"{file.name}.rebuilding")

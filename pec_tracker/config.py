@@ -295,6 +295,7 @@ class Config(Section):
     """The whole configuration. `mailboxes` is written `[mailbox.NAME]`."""
 
     data: ConfigPath = Field(default_factory=config_source.user_data_folder)
+    state: ConfigPath = Field(default_factory=config_source.user_state_folder)
     database: str | None = Field(default=None, repr=False)  # a PostgreSQL address may hold a password
     language: Literal["auto", "it", "en"] = "auto"
     trust: tuple[ConfigPath, ...] = ()

@@ -76,6 +76,12 @@ def user_data_folder() -> Path:
     return platformdirs.user_data_path(APP, appauthor=False)
 
 
+def user_state_folder() -> Path:
+    """Where this computer marks what was sent last: not where the archive and the database live."""
+    folder = platformdirs.user_state_path(APP, appauthor=False)
+    return Path.home() / f".{APP}" if folder == user_data_folder() else folder
+
+
 def read(file: Path | None) -> Source:
     """The tree of `file` with the environment's values over it. ConfigurationError if it cannot be read."""
     tree = _read_toml(file) if file else {}

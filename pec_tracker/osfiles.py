@@ -10,10 +10,12 @@ import os
 import secrets
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 from pec_tracker.errors import DiskFullError, StorageError
 
@@ -239,15 +241,28 @@ def _lock(descriptor: int) -> bool:
 class ToldToStop:
     """Has this process been asked to end, by the system or by Ctrl-C? Made in the main thread, then called.
 
+    As a context manager it gives the signals back to whoever heard them before. In another thread it hears nothing.
     A flag and no lock: a signal may come while one is held.
     """
 
     def __init__(self) -> None:
         self._stop = False
+        self._before: dict[int, Any] = {}
+        if threading.current_thread() is not threading.main_thread():
+            return
         for name in ("SIGTERM", "SIGINT", "SIGBREAK"):  # the last one is Windows'
             number = getattr(signal, name, None)
             if number is not None:
-                signal.signal(number, self._hear)
+                self._before[number] = signal.signal(number, self._hear)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def __call__(self) -> bool:
         """Whether to stop now."""

@@ -42,6 +42,7 @@ PACKAGE: Final = "proof.zip"
 CONFIG: Final = """# Written by the demo. The authority in `trust` is the sandbox's own: it is worth nothing elsewhere.
 # The sandbox has ended: what was archived can be looked at, but nothing can be sent or collected any more.
 data = "data"
+state = "state"
 language = "{language}"
 trust = ["sandbox/ca/{ca_name}"]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pec_tracker import config_source, texts
+from pec_tracker.cli.messages import dispatched_said
 from pec_tracker.cli.options import Group, argument, json_option, option
 from pec_tracker.cli.output import Output, clean
 from pec_tracker.cli.root import Cli, pass_cli
@@ -250,7 +251,7 @@ def _tell_sent(output: Output, sent: "Dispatched | None") -> None:
     if sent is None:
         return
     state = words.word(words.SEND_STATES, sent.send_state)
-    output.say(f"  {_('trial message')} {sent.key}: {state} ({clean(sent.reply)})")
+    output.say(f"  {_('trial message')} {sent.key}: {state} ({clean(dispatched_said(sent))})")
     output.note(_("See its receipts with: pec-tracker collect, then pec-tracker show {key}").format(key=sent.key))
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pec_tracker.texts import _, words
+from pec_tracker.texts import _, error_text, facts_text, words
 
 if TYPE_CHECKING:
+    from pec_tracker.service.dispatch import Dispatched
     from pec_tracker.service.find import FoundMessage, RecipientState
     from pec_tracker.service.outbox import OutboxEntry
     from pec_tracker.service.status import OpenAlert
@@ -56,7 +57,22 @@ def entry_facts(entry: "OutboxEntry") -> dict[str, Any]:
         "next_attempt_at": entry.next_attempt_at,
         "attempts": entry.attempts,
         "reply": entry.reply,
+        "problem": said(None, entry.problem) or None,
     }
+
+
+def said(reply: str | None, problem: Mapping[str, Any] | None, *, code: int | None = None) -> str:
+    """What the server said, or in our words what happened where it said nothing."""
+    if problem is not None:
+        return facts_text(problem)
+    return " ".join(str(part) for part in (code, reply) if part)
+
+
+def dispatched_said(one: "Dispatched") -> str:
+    """The same of a message that was just tried."""
+    if one.problem is not None:
+        return error_text(one.problem)
+    return said(one.reply, None, code=one.code)
 
 
 def alert_facts(alert: "OpenAlert") -> dict[str, Any]:

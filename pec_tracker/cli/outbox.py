@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pec_tracker.cli.collect import tell_failed
-from pec_tracker.cli.messages import entry_facts, short
+from pec_tracker.cli.messages import dispatched_said, entry_facts, said, short
 from pec_tracker.cli.options import Group, argument, json_option, mailbox_option, option
 from pec_tracker.cli.output import Output, clean
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.rounds import chosen, each
+from pec_tracker.cli.stopping import until_told, waiting
 from pec_tracker.errors import Exit, PecTrackerError, StorageError, UsageError
 from pec_tracker.texts import N_, _, error_text, words
 
 if TYPE_CHECKING:
     from pec_tracker.service.dispatch import Dispatched
-    from pec_tracker.service.house import Account, House
+    from pec_tracker.service.house import Account, House, Stop
     from pec_tracker.service.outbox import OutboxEntry
 
 
@@ -72,7 +73,7 @@ def _entries(house: "House", accounts: "list[Account]") -> "list[OutboxEntry]":
 def _table(output: Output, entries: "list[OutboxEntry]", keys: dict[str, str]) -> None:
     columns = [_("Key"), _("Mailbox"), _("Since"), _("State"), _("Attempts"), _("Next attempt")]
     output.table(
-        [*columns, _("Server's words"), _("Subject")],
+        [*columns, _("Reason"), _("Subject")],
         [
             (
                 short(keys, entry.key),
@@ -81,7 +82,7 @@ def _table(output: Output, entries: "list[OutboxEntry]", keys: dict[str, str]) -
                 words.word(words.SEND_STATES, entry.send_state),
                 entry.attempts,
                 entry.next_attempt_at if entry.send_state in ("queued", "deferred") else None,
-                entry.reply,
+                said(entry.reply, entry.problem),
                 entry.subject,
             )
             for entry in entries
@@ -107,18 +108,23 @@ def send_waiting(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit
     """Collect, then dispatch."""
     app = cli.app()
     output = cli.output(as_json=as_json)
-    return each(chosen(app, mailboxes), partial(_send, app.house, output), partial(_tell_failed, output))
+    with until_told(output) as stop:
+        status = each(chosen(app, mailboxes), partial(_send, app.house, output, stop), partial(_tell_failed, output))
+        return Exit.INTERRUPTED if stop() else status
 
 
-def _send(house: "House", output: Output, account: "Account") -> Exit:
+def _send(house: "House", output: Output, stop: "Stop", account: "Account") -> Exit:
     from pec_tracker.service.collect import collect
     from pec_tracker.service.dispatch import dispatch
 
+    if stop():
+        return Exit.DONE
     with output.progress(_("Collecting {mailbox}").format(mailbox=account.name)) as progress:
-        collected = collect(house, account, progress=progress.reach)
+        collected = collect(house, account, progress=progress.reach, stop=stop)
     with output.progress(_("Sending from {mailbox}").format(mailbox=account.name)) as progress:
-        sent = dispatch(house, account, progress=progress.reach)
-    _copy(house, output, account)
+        sent = dispatch(house, account, progress=progress.reach, stop=stop, waits=waiting(output))
+    if not stop():
+        _copy(house, output, account)
     left = [entry for entry in _entries(house, [account]) if entry.send_state in ("queued", "deferred")]
     if output.json:
         output.record(_sent_facts(account, sent, waiting=left))
@@ -150,7 +156,14 @@ def _sent_facts(account: "Account", sent: "list[Dispatched]", *, waiting: "list[
     return {
         "mailbox": account.name,
         "sent": [
-            {"key": one.key, "send_state": one.send_state, "code": one.code, "reply": one.reply, "stage": one.stage}
+            {
+                "key": one.key,
+                "send_state": one.send_state,
+                "code": one.code,
+                "reply": one.reply,
+                "problem": None if one.problem is None else error_text(one.problem),
+                "stage": one.stage,
+            }
             for one in sent
         ],
         "waiting": list(map(entry_facts, waiting)),
@@ -162,8 +175,7 @@ def _tell_sent(output: Output, account: "Account", sent: "list[Dispatched]", *, 
     counts = _("{sent} tried, {waiting} still waiting").format(sent=len(sent), waiting=len(waiting))
     output.say(_("{mailbox}: {counts}").format(mailbox=account.name, counts=counts))
     for one in sent:
-        said = " ".join(str(part) for part in (one.code, one.reply) if part)
-        output.say(f"  {one.key[:8]}  {words.word(words.SEND_STATES, one.send_state)}  {clean(said)}")
+        output.say(f"  {one.key[:8]}  {words.word(words.SEND_STATES, one.send_state)}  {clean(dispatched_said(one))}")
 
 
 def _tell_failed(output: Output, account: "Account", error: PecTrackerError) -> None:
@@ -177,22 +189,24 @@ def _tell_failed(output: Output, account: "Account", error: PecTrackerError) -> 
     "resend",
     help=N_(
         "Decide that an uncertain, refused or abandoned message goes again.\n\n"
-        "If it did leave the first time, the recipient gets it twice. The decision and its reason are written into "
-        "the ledger. It is only queued: outbox send sends it."
+        "If it did leave the first time, the recipient gets it twice: where a receipt or a copy in the mailbox tells "
+        "so, it goes only with --again. The decision and its reason are written into the ledger. It is only queued: "
+        "outbox send sends it."
     ),
     epilog='pec-tracker outbox resend k7f3qv2m --reason "no trace of it in the webmail"',
 )
 @argument("key", metavar="KEY", help=N_("The message's key or its beginning."))
 @option("--reason", metavar="TEXT", required=True, help=N_("Why; it is kept in the ledger."))
+@option("--again", is_flag=True, help=N_("Also where receipts, or a copy in the mailbox, tell that it left."))
 @json_option
 @pass_cli
-def resend(cli: Cli, *, key: str, reason: str, as_json: bool) -> None:
+def resend(cli: Cli, *, key: str, reason: str, again: bool, as_json: bool) -> None:
     """A person's decision, in writing."""
     from pec_tracker.service.outbox import resend
 
     house = cli.app().house
     whole = _whole_key(house, key)
-    resend(house, whole, reason=reason)
+    resend(house, whole, reason=reason, again=again)
     _tell_decision(cli.output(as_json=as_json), whole, "queued")
 
 

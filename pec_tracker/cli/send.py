@@ -1,6 +1,7 @@
 """`pec-tracker send`: is this letter allowed, and did it leave? Queued first, then dispatched alone."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,16 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.cli.messages import said
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.output import Output, clean, rome_time
 from pec_tracker.cli.root import Cli, pass_cli
-from pec_tracker.errors import Exit, PecTrackerError, UsageError
+from pec_tracker.cli.stopping import until_told, waiting
+from pec_tracker.errors import Exit, PecTrackerError, StorageError, UsageError
 from pec_tracker.texts import N_, _, error_text, findings, words
 
 if TYPE_CHECKING:
     from pec_tracker.pec.compose import Attachment, Draft
     from pec_tracker.pec.rules import Finding
-    from pec_tracker.service.house import Account, House
+    from pec_tracker.service.house import Account, House, Stop
     from pec_tracker.service.send import Queued
 
 STDIN: Final = "-"
@@ -55,6 +58,7 @@ class _Outcome:
     stage: str | None = None
     next_attempt_at: datetime | None = None
     error: PecTrackerError | None = None
+    problem: str | None = None  # what happened, in our words, where the server said nothing
 
     @property
     def status(self) -> Exit:
@@ -129,12 +133,18 @@ def command(
     except RefusedByRulesError as error:
         _tell_rules(output, account, error)
         return error.status
-    outcome = _Outcome("queued") if queue_only else _dispatched(app.house, account, queued)
+    interrupted = False
+    if queue_only:
+        outcome = _Outcome("queued", error=queued.unsealed)
+    else:
+        with until_told(output) as stop:
+            outcome = _dispatched(app.house, account, queued, stop, waiting(output))
+            interrupted = stop() and outcome.send_state == "queued"
     if as_json:
         output.record(_facts(account, queued, outcome))
     else:
         _tell(output, queued, outcome)
-    return outcome.status
+    return Exit.INTERRUPTED if interrupted else outcome.status
 
 
 def _draft(account: "Account", text: str, given: dict[str, Any]) -> "Draft":
@@ -184,18 +194,40 @@ def _read(file: str) -> bytes:
         raise UsageError("{file} cannot be read: {reason}", file=file, reason=reason) from error
 
 
-def _dispatched(house: "House", account: "Account", queued: "Queued") -> _Outcome:
+def _dispatched(
+    house: "House", account: "Account", queued: "Queued", stop: "Stop", waits: Callable[[int], None]
+) -> _Outcome:
     """Send this message alone. Whatever happens, it is queued by now: an error is part of the outcome."""
     from pec_tracker.service.dispatch import dispatch
 
     try:
-        sent = dispatch(house, account, only=[queued.key])
+        sent = dispatch(house, account, only=[queued.key], stop=stop, waits=waits)
+    except StorageError as error:
+        return _as_it_waits(house, account, queued, _not_again(queued, error))
     except PecTrackerError as error:
         return _as_it_waits(house, account, queued, error)
     if not sent:
         return _as_it_waits(house, account, queued, None)
-    waits = _as_it_waits(house, account, queued, None).next_attempt_at if sent[0].send_state == "deferred" else None
-    return _Outcome(sent[0].send_state, sent[0].code, sent[0].reply, sent[0].stage, next_attempt_at=waits)
+    one = sent[0]
+    next_attempt_at = None
+    if one.send_state == "deferred":
+        next_attempt_at = _as_it_waits(house, account, queued, None).next_attempt_at
+    problem = None if one.problem is None else error_text(one.problem)
+    return _Outcome(one.send_state, one.code, one.reply, one.stage, next_attempt_at=next_attempt_at, problem=problem)
+
+
+def _not_again(queued: "Queued", error: StorageError) -> StorageError:
+    """The disk's or the database's error; "run the same command again" would write a second message."""
+    from pec_tracker.service.dispatch import UnnotedError
+
+    if isinstance(error, UnnotedError):
+        return error
+    return StorageError(
+        "message {key} is in the outbox: do not write it again. Once this is mended, `pec-tracker outbox send` goes "
+        "on with it: {reason}",
+        key=queued.key,
+        reason=error,
+    )
 
 
 def _as_it_waits(house: "House", account: "Account", queued: "Queued", error: PecTrackerError | None) -> _Outcome:
@@ -204,21 +236,19 @@ def _as_it_waits(house: "House", account: "Account", queued: "Queued", error: Pe
 
     entry = next((entry for entry in waiting(house, account) if entry.key == queued.key), None)
     if entry is None:
-        return _Outcome("submitted")
+        return _Outcome("submitted", error=error)
     next_attempt_at = entry.next_attempt_at if entry.send_state == "deferred" else None
-    return _Outcome(entry.send_state, reply=entry.reply, next_attempt_at=next_attempt_at, error=error)
+    problem = said(None, entry.problem) or None
+    return _Outcome(entry.send_state, reply=entry.reply, next_attempt_at=next_attempt_at, error=error, problem=problem)
 
 
 def _tell(output: Output, queued: "Queued", outcome: _Outcome) -> None:
-    said = " ".join(str(part) for part in (outcome.code, outcome.reply) if part)
-    if outcome.error is not None:
-        said = error_text(outcome.error)
     lines = [
         (_("Key"), queued.key),
         (_("Message-ID"), f"<{queued.reference}>"),
         (_("Recipients"), ", ".join(queued.recipients)),
         (_("State"), words.word(words.SEND_STATES, outcome.send_state)),
-        (_("Error") if outcome.error is not None else _("The server said"), said),
+        _said(outcome),
     ]
     width = max(_LABEL_WIDTH, *(len(label) + len(": ") for label, _said in lines))  # Italian labels are longer
     for label, text in lines:
@@ -227,14 +257,24 @@ def _tell(output: Output, queued: "Queued", outcome: _Outcome) -> None:
     for finding in queued.advice:
         output.note(_("Advice: {finding}").format(finding=_sentence(finding)))
     following = _NEXT.get(outcome.send_state)
-    if following:
+    if following and not (outcome.error is not None and outcome.send_state == "sending"):
         output.note(_(following).format(key=queued.key[:8], next=rome_time(outcome.next_attempt_at)))
+
+
+def _said(outcome: _Outcome) -> tuple[str, str]:
+    """Why it stands as it does: our error, what happened, or the server's words."""
+    if outcome.error is not None:
+        return _("Error"), error_text(outcome.error)
+    if outcome.problem is not None:
+        return _("Reason"), outcome.problem
+    return _("The server said"), said(outcome.reply, None, code=outcome.code)
 
 
 def _tell_rules(output: Output, account: "Account", error: Any) -> None:
     """The rules that the message breaks, one a line."""
     if output.json:
-        nothing = dict.fromkeys(("key", "message_id", "send_state", "code", "reply", "stage", "next_attempt_at"))
+        keys = ("key", "message_id", "send_state", "code", "reply", "problem", "stage", "next_attempt_at")
+        nothing = dict.fromkeys(keys)
         refused = {"error": error_text(error), "findings": list(map(_finding_facts, error.findings))}
         output.record({"mailbox": account.name, **nothing, "recipients": [], **refused})
         return
@@ -266,7 +306,8 @@ def _facts(account: "Account", queued: "Queued", outcome: _Outcome) -> dict[str,
         "message_id": queued.reference,
         "send_state": outcome.send_state,
         "code": outcome.code,
-        "reply": outcome.reply,
+        "reply": outcome.reply or None,
+        "problem": outcome.problem,
         "stage": outcome.stage,
         "next_attempt_at": outcome.next_attempt_at,
         "recipients": queued.recipients,

@@ -1,5 +1,6 @@
 """`pec-tracker show`: what happened to this message, with each recipient and in order of time, and what is proof?"""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pec_tracker.cli.messages import message_facts, state_text
+from pec_tracker.cli.messages import message_facts, said, state_text
 from pec_tracker.cli.options import Command, argument, json_option
 from pec_tracker.cli.output import Output, clean, rome_time
 from pec_tracker.cli.root import Cli, pass_cli
@@ -86,11 +87,16 @@ def _facts(dossier: "Dossier") -> dict[str, Any]:
         "sha256": dossier.raw,
         "submitted_at": dossier.submitted_at,
         "reply": dossier.reply,
+        "problem": said(None, dossier.problem) or None,
         "evidence": [_evidence_facts(one) for one in dossier.evidence],
-        "attempts": list(dossier.attempts),
+        "attempts": list(map(_attempt_facts, dossier.attempts)),
         "mails": list(dossier.mails),
         "contents": dossier.contents,
     }
+
+
+def _attempt_facts(attempt: "AttemptShown") -> dict[str, Any]:
+    return {**dataclasses.asdict(attempt), "problem": said(None, attempt.problem) or None}
 
 
 def _evidence_facts(one: "EvidenceShown") -> dict[str, Any]:
@@ -128,6 +134,7 @@ def _tell_message(output: Output, dossier: "Dossier") -> None:
         (_("Origin"), words.word(_ORIGINS, message.origin)),
         (_("Sending"), words.word(words.SEND_STATES, message.send_state)),
         (_("Server's words"), dossier.reply),
+        (_("Reason"), said(None, dossier.problem)),
         (_("Archived as"), f"{dossier.raw}.eml" if dossier.raw else None),
     ]
     for label, text in lines:
@@ -213,8 +220,9 @@ def _rank(kind: str) -> int:
 def _attempt(attempt: "AttemptShown") -> tuple[str, list[str]]:
     outcome = words.word(words.SEND_STATES, attempt.outcome) if attempt.outcome else _("no outcome yet")
     what = _("attempt {number} to send (our clock): {outcome}").format(number=attempt.number, outcome=outcome)
-    said = " ".join(str(part) for part in (attempt.code, attempt.reply) if part)
-    beside = [_("the server said: {text}").format(text=said)] if said else []
+    words_of = said(attempt.reply, attempt.problem, code=attempt.code)
+    by_server = _("the server said: {text}").format(text=words_of) if attempt.problem is None else words_of
+    beside = [by_server] if words_of else []
     if attempt.stage and attempt.outcome != "submitted":
         beside.append(_("it had come to: {stage}").format(stage=words.word(_STAGES, attempt.stage)))
     return what, beside

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pec_tracker.cli.messages import alert_facts, entry_facts, message_facts, short, state_text
+from pec_tracker.cli.messages import alert_facts, entry_facts, message_facts, said, short, state_text
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.output import Output, clean, rome_time
 from pec_tracker.cli.root import Cli, pass_cli
@@ -151,14 +151,14 @@ def _tell_outbox(output: Output, status: "Status", keys: dict[str, str]) -> None
     if not _heading(output, _("Outbox: {count}"), len(status.outbox)):
         return
     output.table(
-        [_("Key"), _("Mailbox"), _("Since"), _("State"), _("Server's words"), _("Subject")],
+        [_("Key"), _("Mailbox"), _("Since"), _("State"), _("Reason"), _("Subject")],
         [
             (
                 short(keys, entry.key),
                 entry.mailbox,
                 entry.created_at,
                 words.word(words.SEND_STATES, entry.send_state),
-                entry.reply,
+                said(entry.reply, entry.problem),
                 entry.subject,
             )
             for entry in status.outbox[:ROWS]

@@ -1,11 +1,9 @@
 """Who is at work on this now? Leases save double work; constraints and compare-and-set keep the promises.
 
-Leases run on real time, never on an accelerated clock.
+Leases run on real time, never on an accelerated clock. A lease that ends further ahead than its own span was taken by
+a clock that was ahead, and one of a process of this machine that has ended is nobody's: both are free at once.
 """
 
-import os
-import socket
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,13 +14,9 @@ from sqlalchemy.exc import IntegrityError
 
 from pec_tracker.db.engine import reading, storage_errors, writing
 from pec_tracker.db.tables import Lease
+from pec_tracker.presence import Presence
 
 LEASE = timedelta(minutes=5)
-
-
-def new_owner() -> str:
-    """A name for who holds a lease, told apart from every other holder: host, process, chance."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
 def until(span: timedelta | None = None) -> datetime:
@@ -30,9 +24,16 @@ def until(span: timedelta | None = None) -> datetime:
     return datetime.now(UTC) + (LEASE if span is None else span)
 
 
-def acquire(engine: Engine, name: str, *, owner: str, span: timedelta | None = None) -> bool:
-    """Take or renew the lease *name* for *span* (default LEASE); False while somebody else holds it."""
+def is_over(presence: Presence, owner: str | None, until: datetime | None, *, span: timedelta | None = None) -> bool:
+    """Whether whoever held a lease of *span* (default LEASE) *until* then holds it no more."""
     now = datetime.now(UTC)
+    if until is None or owner is None or not now < until <= now + (LEASE if span is None else span):
+        return True
+    return presence.gone(owner)
+
+
+def acquire(engine: Engine, name: str, *, owner: str, presence: Presence, span: timedelta | None = None) -> bool:
+    """Take or renew the lease *name* for *span* (default LEASE); False while somebody else holds it."""
     with storage_errors():
         try:
             with engine.begin() as connection:
@@ -40,7 +41,7 @@ def acquire(engine: Engine, name: str, *, owner: str, span: timedelta | None = N
                 if held is None:
                     connection.execute(insert(Lease).values(name=name, owner=owner, until=until(span)))
                     return True
-                if held.owner != owner and held.until > now:
+                if held.owner != owner and not is_over(presence, held.owner, held.until, span=span):
                     return False
                 taken = connection.execute(
                     update(Lease)
@@ -65,17 +66,18 @@ class Held:
     engine: Engine
     name: str
     owner: str
+    presence: Presence
 
     def renew(self) -> None:
         """Begin the lease's span anew. Somebody who took it meanwhile keeps it: double work does no harm."""
-        acquire(self.engine, self.name, owner=self.owner)
+        acquire(self.engine, self.name, owner=self.owner, presence=self.presence)
 
 
 @contextmanager
-def held(engine: Engine, name: str) -> Iterator[Held | None]:
+def held(engine: Engine, name: str, *, presence: Presence) -> Iterator[Held | None]:
     """The lease *name* for the length of the block; yields None where somebody else has it."""
-    lease = Held(engine, name, new_owner())
-    if not acquire(engine, name, owner=lease.owner):
+    lease = Held(engine, name, presence.owner(), presence)
+    if not acquire(engine, name, owner=lease.owner, presence=presence):
         yield None
         return
     try:
@@ -84,7 +86,8 @@ def held(engine: Engine, name: str) -> Iterator[Held | None]:
         release(engine, name, owner=lease.owner)
 
 
-def any_held(engine: Engine) -> bool:
-    """Whether any process is at work under a lease now."""
+def any_held(engine: Engine, *, presence: Presence) -> bool:
+    """Whether any process is at work under a lease now; on a database of any release."""
     with reading(engine) as connection:
-        return connection.execute(select(Lease.name).where(Lease.until > datetime.now(UTC))).first() is not None
+        rows = connection.execute(select(Lease.owner, Lease.until)).all()
+    return any(not is_over(presence, row.owner, row.until) for row in rows)

@@ -195,6 +195,10 @@ class Message(Base):
     next_attempt_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
     reply: Mapped[str | None]  # the server's last words
+    problem: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True)
+    )  # where the server said nothing, ours: `texts.error_facts`
+    again: Mapped[bool] = mapped_column(default=False)  # a person had it sent again, knowing what tells that it left
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
 
@@ -245,7 +249,8 @@ class Attempt(Base):
     outcome: Mapped[str | None]
     stage: Mapped[str | None]
     code: Mapped[int | None]
-    reply: Mapped[str | None]
+    reply: Mapped[str | None]  # the server's words
+    problem: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # ours: `texts.error_facts`
 
 
 class Evidence(Base):
@@ -339,6 +344,7 @@ class ArchiveRow(Base):
 
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     identity: Mapped[str]
+    marked: Mapped[bool] = mapped_column(default=False)  # a mark outside tells of its attempts (`service.fence`)
 
 
 class Stamp(Base):

@@ -19,6 +19,7 @@ from pec_tracker.ledger.lines import Line, decode
 from pec_tracker.ledger.mend import Mended
 from pec_tracker.ledger.segments import seal_path
 from pec_tracker.ledger.together import Disagreement
+from pec_tracker.presence import Presence
 
 log = structlog.get_logger()
 
@@ -35,7 +36,7 @@ class Left:
     unreadable: bool = False
 
 
-def what_is_left(url: str, archive_root: Path) -> Left:
+def what_is_left(url: str, archive_root: Path, *, presence: Presence) -> Left:
     """Ask the old database at *url*, and write the ledger files that *archive_root* lost.
 
     Raises UsageError while a process works on it, ApartError where *archive_root* is not its archive.
@@ -46,7 +47,7 @@ def what_is_left(url: str, archive_root: Path) -> Left:
         log.warning("rebuild.old_database_unreadable")
         return Left(unreadable=True)
     try:
-        _require_alone(engine)
+        _require_alone(engine, presence)
         _require_its_archive(engine, archive_root)
         mended = mend.write_again(engine, archive_root)
         lines, damaged = _unsealed(engine)
@@ -58,8 +59,8 @@ def what_is_left(url: str, archive_root: Path) -> Left:
         engine.dispose()
 
 
-def _require_alone(engine: Engine) -> None:
-    if leases.any_held(engine):
+def _require_alone(engine: Engine, presence: Presence) -> None:
+    if leases.any_held(engine, presence=presence):
         raise UsageError("another process works on this archive; stop `pec-tracker serve` and try again")
 
 

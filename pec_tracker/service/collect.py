@@ -72,7 +72,7 @@ def collect(house: House, account: Account, *, progress: Progress | None = None,
     Raises ServerError, LoginRefusedError, TlsError, StorageError; what was taken in by then is kept and sealed.
     """
     together.require(house.engine, house.archive.root)
-    with leases.held(house.engine, lease_name(account)) as lease:
+    with leases.held(house.engine, lease_name(account), presence=house.presence) as lease:
         if lease is None:
             return Collected(account.name, busy=True)
         recover(house, account)

@@ -4,7 +4,10 @@ Claim by compare-and-set with a lease; the attempt is committed before the final
 A lease that ran out without an attempt: queued again. With one: `uncertain` (see `outbox.recover`).
 """
 
-from collections.abc import Callable, Sequence
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,21 +20,31 @@ from pec_tracker.archive.objects import Suffix
 from pec_tracker.db import leases
 from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import Attempt, Mailbox, Message, Recipient
-from pec_tracker.errors import LoginRefusedError, ObjectDamagedError, ObjectMissingError, PecTrackerError, ServerError
+from pec_tracker.errors import (
+    LoginRefusedError,
+    ObjectDamagedError,
+    ObjectMissingError,
+    PecTrackerError,
+    ServerError,
+    StorageError,
+)
 from pec_tracker.ledger import lines, seals, together
-from pec_tracker.service import records
+from pec_tracker.service import fence, records
 from pec_tracker.service.alerts import NewAlert, raise_alerts
 from pec_tracker.service.dossier import reconsider
 from pec_tracker.service.house import Account, House, Stop
-from pec_tracker.service.outbox import WAITING, recover
-from pec_tracker.service.pace import pause, wait_for_turn
+from pec_tracker.service.outbox import recover
+from pec_tracker.service.pace import LOOK_EVERY, PAUSE, pause, wait_for_turn
 from pec_tracker.service.suspension import login_of, suspend
+from pec_tracker.texts import error_facts
 from pec_tracker.wire.smtp import SendOutcome, SendResult, Submitter
 
 log = structlog.get_logger()
 
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=1)
+
+GRACE_SECONDS = 8.0  # for a dialogue to end once somebody said stop
 
 # Stages before any message: a fault there is the server's, and the next message would meet it too.
 NOT_CONNECTED = frozenset({"connect", "tls", "login"})
@@ -41,8 +54,8 @@ class LeaseLostError(PecTrackerError):
     """Another process took the message over while this one was at it: nothing was sent by this one."""
 
 
-class FencedError(PecTrackerError):
-    """The database may be older than what was sent: nothing leaves before it has caught up."""
+class UnnotedError(StorageError):
+    """What became of a message could not be written down: it may have left, and is never sent again by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +65,9 @@ class Dispatched:
     key: str
     send_state: str
     code: int | None
-    reply: str
+    reply: str  # the server's words
     stage: str
+    problem: PecTrackerError | None = None  # ours, where the server said nothing
 
 
 def dispatch(
@@ -63,29 +77,32 @@ def dispatch(
     only: Sequence[str] | None = None,
     progress: Callable[[int], None] | None = None,
     stop: Stop | None = None,
+    grace: float = GRACE_SECONDS,
+    waits: Callable[[int], None] | None = None,
 ) -> list[Dispatched]:
     """Send what waits in the mailbox's outbox (`only` these keys), one after the other, over one connection.
 
     Messages queued before this process started stay until a full collect of the mailbox has ended since then.
-    `stop` ends the round after the message at hand.
-    Raises FencedError, ApartError, LoginRefusedError (the mailbox is suspended), TlsError, ServerError.
+    `stop` ends the round: after the message at hand where its server answers within *grace*, else by cutting the
+    connection, and the message is what its stage says. `waits` is told how long the provider's pace asks to wait.
+    Raises ApartError, LoginRefusedError (the mailbox is suspended), TlsError, ServerError, UnnotedError.
     """
-    if seals.database_is_older(house.engine, house.archive.root):
-        raise FencedError(
-            "the database is older than the archive (a restored backup?): nothing is sent before `pec-tracker rebuild`"
-        )
     together.require(house.engine, house.archive.root)
     recover(house, account)
+    fence.recognise(house)
     login = login_of(house, account)
+    stopping = stop or _never
     try:
-        with Submitter(account.smtp, login) as submitter:
-            began = house.clock.now()
-            return _Round(house, account, submitter, only, began, progress or _silent, stop or _never).send_all()
+        with Submitter(account.smtp, login) as submitter, _cut_when_told(submitter, stopping, grace):
+            round_ = _Round(
+                house, account, submitter, only, house.clock.now(), progress or _silent, stopping, waits or _silent
+            )
+            return round_.send_all()
     except LoginRefusedError as error:
         suspend(house, account, login, str(error))
         raise
     finally:
-        seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+        _seal(house)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +127,7 @@ class _Round:
     began: datetime
     progress: Callable[[int], None]
     stop: Stop
+    waits: Callable[[int], None]
 
     def send_all(self) -> list[Dispatched]:
         """Message after message, until none may go, the server is in trouble, or somebody says stop."""
@@ -131,27 +149,33 @@ class _Round:
 
     def _may_go(self) -> bool:
         """Something waits, and the provider's pace allows it now."""
-        return self._next() is not None and wait_for_turn(self.house, self.account, stop=self.stop)
+        return self._next() is not None and wait_for_turn(self.house, self.account, stop=self.stop, waits=self.waits)
 
     def _next(self) -> Row[*tuple[Any, ...]] | None:
-        """The oldest message that may go now; what was deferred in this round waits for another."""
+        """The oldest message that may go now; what was deferred in this round waits for another.
+
+        What is put off for longer than anything ever is was written by a clock that was ahead: it is due.
+        """
         now = self.house.clock.now()
-        fenced = Message.created_at < self.house.started_at
-        collected = exists().where(Mailbox.id == Message.mailbox_id, Mailbox.collected_at >= self.house.started_at)
-        paused = exists().where(Mailbox.id == Message.mailbox_id, Mailbox.paused_until > now)
+        due_at = Message.next_attempt_at
+        paused = exists().where(
+            Mailbox.id == Message.mailbox_id, Mailbox.paused_until > now, Mailbox.paused_until <= now + PAUSE
+        )
         columns = (
             select(Message.id, Message.key, Message.raw, Message.sender, Message.send_state, Message.attempts)
             .where(
                 Message.mailbox_id == self.account.id,
-                Message.send_state.in_(WAITING),
-                Message.next_attempt_at <= now,
-                or_(Message.send_state == "queued", Message.next_attempt_at <= self.began),
-                or_(~fenced, collected),
+                or_(
+                    (Message.send_state == "queued") & or_(due_at <= now, due_at > now + PAUSE),
+                    (Message.send_state == "deferred") & or_(due_at <= self.began, due_at > now + LONGEST_RETRY),
+                ),
                 ~paused,
             )
             .order_by(Message.created_at, Message.id)
             .limit(1)
         )
+        if not fence.looked_through(self.house, self.account):
+            columns = columns.where(Message.id > self.house.start.newest)
         if self.only is not None:
             columns = columns.where(Message.key.in_(self.only))
         with reading(self.house.engine) as connection:
@@ -159,7 +183,7 @@ class _Round:
 
     def _claim(self) -> _Claim | None:
         """Take the next message, by compare-and-set."""
-        owner = leases.new_owner()
+        owner = self.house.presence.owner()
         while (row := self._next()) is not None:
             with writing(self.house.engine) as connection:
                 taken = connection.execute(
@@ -197,36 +221,80 @@ class _Round:
             log.warning("message.taken_over", message=claim.key, reason=type(error).__name__)
             return None
         except (ObjectMissingError, ObjectDamagedError) as error:
-            _release(self.house, claim, str(error), alert=True)
+            _release(self.house, claim, error, alert=True)
             return None
         except ServerError as error:
-            _release(self.house, claim, str(error), alert=False)
+            _release(self.house, claim, error, alert=False)
+            raise
+        except StorageError as error:  # before the final dot: nothing has left
+            _release(self.house, claim, error, alert=False)
             raise
 
 
-def _release(house: House, claim: _Claim, reply: str, *, alert: bool) -> None:
+@contextmanager
+def _cut_when_told(submitter: Submitter, stop: Stop, grace: float) -> Iterator[None]:
+    """Close the connection when *grace* seconds have passed since `stop` said so: a server may take minutes."""
+    if stop is _never:
+        yield
+        return
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(LOOK_EVERY):
+            if stop() and not over.wait(grace):
+                submitter.close()
+                return
+
+    watching = threading.Thread(target=watch, name="stop", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
+
+
+def _seal(house: House) -> None:
+    """Seal what was done. A disk that is full now hides neither what became of the messages nor another error."""
+    erring = sys.exception()
+    try:
+        seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+        fence.forget_sealed(house)
+    except PecTrackerError as error:
+        if erring is None and not isinstance(error, StorageError):
+            raise
+        log.warning("ledger.unsealed", error=type(error).__name__)
+
+
+def _release(house: House, claim: _Claim, error: PecTrackerError, *, alert: bool) -> None:
     """Nothing left: the message waits again, with the reason in sight."""
     now = house.clock.now()
+    problem = error_facts(error)
     with writing(house.engine) as connection:
         connection.execute(
             update(Message)
             .where(Message.id == claim.id, Message.send_state == "sending", Message.lease_owner == claim.owner)
             .values(
                 send_state="deferred",
-                reply=reply,
+                reply=None,
+                problem=problem,
                 lease_owner=None,
                 lease_until=None,
                 next_attempt_at=now + _backoff(claim.number),
             )
         )
         if alert:
-            waits = NewAlert("send-waiting", claim.key, message_id=claim.id, facts={"reason": reply})
-            raise_alerts(connection, [waits], at=now)
+            facts = {"reason": str(error), "error": problem}
+            raise_alerts(connection, [NewAlert("send-waiting", claim.key, message_id=claim.id, facts=facts)], at=now)
 
 
 def _commit_attempt(house: House, claim: _Claim) -> None:
-    """Right before the final dot: from this commit on, a crash leaves an open attempt, and so `uncertain`."""
+    """Right before the final dot: from this commit on, a crash leaves an open attempt, and so `uncertain`.
+
+    Then the archive and this computer's mark learn of it too: they tell a database that is restored later.
+    """
     now = house.clock.now()
+    act = lines.new_line("message.attempted", at=now, message=claim.key, number=claim.number)
     with writing(house.engine) as connection:
         still_ours = connection.execute(
             update(Message)
@@ -236,16 +304,54 @@ def _commit_attempt(house: House, claim: _Claim) -> None:
         if still_ours.rowcount != 1:
             raise LeaseLostError("message {key} was taken over by another process; it is sent there", key=claim.key)
         connection.execute(insert(Attempt).values(message_id=claim.id, number=claim.number, started_at=now))
-        act = lines.new_line("message.attempted", at=now, message=claim.key, number=claim.number)
         lines.append(connection, [act])
     crash.at("dispatch.attempt-committed")
+    try:
+        fence.note_attempt(house, claim.key, claim.number)
+    except StorageError:
+        _withdraw(house, claim)
+        raise
+    fence.mark_attempt(house, act.id)
+    crash.at("dispatch.attempt-noted")
+
+
+def _withdraw(house: House, claim: _Claim) -> None:
+    """The attempt ends before its final dot."""
+    now = house.clock.now()
+    with writing(house.engine) as connection:
+        mine = (Attempt.message_id == claim.id) & (Attempt.number == claim.number)
+        connection.execute(update(Attempt).where(mine).values(ended_at=now, outcome="deferred", stage="body"))
+        act = lines.new_line(
+            "message.deferred", at=now, message=claim.key, number=claim.number, stage="body", by="withdrawn"
+        )
+        lines.append(connection, [act])
 
 
 def _settle(house: House, account: Account, claim: _Claim, result: SendResult) -> Dispatched:
-    """Commit the outcome. `submitted` only by the server's 2xx after the dot."""
+    """Commit the outcome. `submitted` only by the server's 2xx after the dot. Raises UnnotedError."""
+    try:
+        return _note_outcome(house, account, claim, result)
+    except StorageError as error:
+        if result.outcome in (SendOutcome.SUBMITTED, SendOutcome.UNCERTAIN):
+            raise UnnotedError(
+                "message {key} was handed over, and what became of it could not be written down: {reason}. Do not "
+                "write it again: make room, then `pec-tracker outbox send` goes on, and a receipt will tell",
+                key=claim.key,
+                reason=error,
+            ) from error
+        raise UnnotedError(
+            "message {key} has not left, and that could not be written down: {reason}. Do not write it again: it "
+            "stays in the outbox; make room, then `pec-tracker outbox send` goes on",
+            key=claim.key,
+            reason=error,
+        ) from error
+
+
+def _note_outcome(house: House, account: Account, claim: _Claim, result: SendResult) -> Dispatched:
     now = house.clock.now()
     state = result.outcome.value
-    reply = records.record("reply", message=claim.key, number=claim.number, code=result.code, text=result.reply)
+    problem = None if result.problem is None else error_facts(result.problem)
+    reply = records.reply(claim.key, number=claim.number, code=result.code, text=result.reply, problem=problem)
     house.archive.put_many([reply])
     crash.at("dispatch.replied")
 
@@ -282,7 +388,7 @@ def _settle(house: House, account: Account, claim: _Claim, result: SendResult) -
     else:
         log.warning("message.taken_over", message=claim.key, outcome=state)
     crash.at("dispatch.settled")
-    return Dispatched(claim.key, state, result.code, result.reply, result.stage)
+    return Dispatched(claim.key, state, result.code, result.reply, result.stage, result.problem)
 
 
 def _write_state(connection: Connection, claim: _Claim, result: SendResult, now: datetime) -> bool:
@@ -300,6 +406,7 @@ def _write_state(connection: Connection, claim: _Claim, result: SendResult, now:
             send_state=result.outcome.value,
             submitted_at=now if submitted else None,
             reply=f"{result.code or ''} {result.reply}".strip() or None,
+            problem=None if result.problem is None else error_facts(result.problem),
             lease_owner=None,
             lease_until=None,
             next_attempt_at=now + _backoff(claim.number) if result.outcome is SendOutcome.DEFERRED else None,
@@ -315,7 +422,8 @@ def _write_attempt(connection: Connection, claim: _Claim, result: SendResult, no
         "outcome": result.outcome.value,
         "stage": result.stage,
         "code": result.code,
-        "reply": result.reply,
+        "reply": result.reply or None,
+        "problem": None if result.problem is None else error_facts(result.problem),
     }
     ended = update(Attempt).where(Attempt.message_id == claim.id, Attempt.number == claim.number).values(end)
     if connection.execute(ended).rowcount == 0:

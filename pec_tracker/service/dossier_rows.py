@@ -4,7 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, update
 
@@ -22,7 +22,9 @@ from pec_tracker.service.issuer_rows import note_issuers
 from pec_tracker.service.study import reference_key
 
 # A receipt that counts proves that the message reached the provider, whatever we believed before.
-RESOLVED_BY_RECEIPT = ("uncertain", "queued", "deferred")
+RESOLVED_BY_RECEIPT = ("uncertain", "queued", "deferred", "refused", "abandoned")
+# What such a message becomes.
+BY_RECEIPT: Final = {"send_state": "submitted", "reply": None, "problem": None, "next_attempt_at": None}
 
 _UNDELIVERED = (State.FAILED, State.NOT_ACCEPTED)
 # What no provider signs as a receipt, and claims to be one all the same.
@@ -146,9 +148,14 @@ def _message_changes(page: Page) -> _Columns:
         values["identifier"] = considered.known.identifier
     if message.origin == "found":
         values |= {"created_at": considered.since or message.created_at, **_found_columns(page)}
-    if considered.counting and message.send_state in RESOLVED_BY_RECEIPT:
-        values |= {"send_state": "submitted", "reply": None}
+    if considered.counting and message.send_state in RESOLVED_BY_RECEIPT and not _is_to_go_again(message):
+        values |= BY_RECEIPT
     return {name: value for name, value in values.items() if getattr(message, name) != value}
+
+
+def _is_to_go_again(message: Row[Any]) -> bool:
+    """Whether a person has it sent once more, knowing of its receipts."""
+    return bool(message.again) and message.send_state in ("queued", "deferred")
 
 
 def _last_at(page: Page) -> datetime:

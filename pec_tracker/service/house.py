@@ -1,6 +1,6 @@
 """What does every verb work with? The archive, the database, the clock, whom we trust; and each mailbox's account."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from pec_tracker.archive.local import LocalArchive
 from pec_tracker.clock import Clock
 from pec_tracker.pec.rules import Limits
 from pec_tracker.pec.trust import Trust
+from pec_tracker.presence import Presence
 from pec_tracker.wire.endpoint import Endpoint, Login
 
 Stop = Callable[[], bool]  # has somebody said that the work should end?
@@ -26,20 +27,33 @@ class StampAuthority:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """How a process found the database when it started, so that what came since can be told without a clock.
+
+    `newest`: the highest number of a message; `collected`: when each mailbox had last been looked through.
+    """
+
+    newest: int = 0
+    collected: Mapping[int, datetime | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class House:
-    """The collaborators of the verbs. `started_at` is when this process opened the house: the restore fence."""
+    """The collaborators of the verbs. `start` is how this process found the database: the restore fence."""
 
     engine: Engine
     archive: LocalArchive
     trust: Trust
     clock: Clock
-    started_at: datetime
+    start: Start
     spool: Path  # big mails rest here on their way to the archive
     uncertain_after: timedelta = timedelta(hours=1)  # then a person is asked about an uncertain message
     authorities: tuple[StampAuthority, ...] = ()  # asked in this order, until one answers
     stamp_every: timedelta = timedelta(0)  # the least time between two time-stamps
     trust_folder: Path | None = None  # the anchors that the user added, which `trust` holds too
     fetch_revocation: bool = False  # from where trusted certificates name it
+    presence: Presence = field(default_factory=Presence)  # by which others see whether this process lives
+    marks: Path | None = None  # outside of all that is backed up together, what was sent last is marked here
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,28 +6,62 @@
 import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, exists, func, select, update
+from sqlalchemy import Connection, Row, exists, func, or_, select, update
 
+from pec_tracker.db import leases
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Alert, Attempt, Evidence, Mailbox, Message
-from pec_tracker.errors import NotFoundError, UsageError
-from pec_tracker.ledger import lines
+from pec_tracker.errors import NotFoundError, ServerError, UsageError
+from pec_tracker.ledger import lines, seals, together
 from pec_tracker.service import records
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
 from pec_tracker.service.dossier import reconsider
+from pec_tracker.service.dossier_rows import BY_RECEIPT, RESOLVED_BY_RECEIPT
+from pec_tracker.service.doubt import UNCERTAIN_ALERT, Doubt, make_uncertain
+from pec_tracker.service.fence import copies_of, hold_back
 from pec_tracker.service.house import Account, House
+from pec_tracker.texts import N_, error_facts
 
 log = structlog.get_logger()
 
 WAITING = ("queued", "deferred")  # these go by themselves
 
 # Kinds of alerts about a message that has not simply left.
-UNCERTAIN, UNRESOLVED, REFUSED, WAITS = "send-uncertain", "uncertain-unresolved", "send-refused", "send-waiting"
+UNCERTAIN, UNRESOLVED, REFUSED, WAITS = UNCERTAIN_ALERT, "uncertain-unresolved", "send-refused", "send-waiting"
 ABOUT_DECISIONS = (UNCERTAIN, UNRESOLVED, REFUSED, WAITS)
+
+
+NOT_TRIED = N_("it was not tried yet: `pec-tracker outbox send`, or a running `serve`, sends it")
+
+# Why nothing can be decided about a message, for each state.
+_UNDECIDABLE = {
+    "found": N_("message {key} was found in the mailbox and not composed here: it cannot be sent from here"),
+    "queued": N_("message {key} waits in the outbox and goes by itself; only giving it up can be decided"),
+    "deferred": N_("message {key} is put off and is tried again by itself; only giving it up can be decided"),
+    "sending": N_("message {key} is being sent at this moment: nothing can be decided about it now"),
+    "submitted": N_(
+        "message {key} was taken by the provider: there is nothing to decide about it. To send it once more all the "
+        "same: outbox resend --again"
+    ),
+    "refused": N_("message {key} was refused by the server: it can be sent again, or given up"),
+    "uncertain": N_("message {key} is uncertain: it can be settled, or sent again"),
+    "abandoned": N_("message {key} was given up: it can only be sent again"),
+}
+_RECEIVED = N_(
+    "receipts prove that message {key} left: sent again, its recipients would get it twice. If that is wanted: --again"
+)
+_SPOKEN_OF = N_(
+    "receipts that are no proof speak of message {key}, so it has probably left (see show): sent again, its "
+    "recipients would get it twice. If that is wanted: --again"
+)
+_COPIED = N_(
+    "a copy of message {key} lies in the mailbox, so it has probably left: sent again, its recipients would get it "
+    "twice. If that is wanted: --again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,48 +75,44 @@ class OutboxEntry:
     created_at: datetime
     next_attempt_at: datetime | None
     attempts: int
-    reply: str | None
+    reply: str | None  # the server's words
+    problem: dict[str, Any] | None  # ours, where the server said nothing: `texts.facts_text`
     lease_until: datetime | None
 
 
 def recover(house: House, account: Account) -> None:
-    """Messages whose sender vanished: queued again where nothing can have left, `uncertain` where it may have."""
+    """Messages whose sender vanished: queued again where nothing can have left, `uncertain` where it may have.
+
+    So is what waits although something in the mailbox or in the archive says that it left.
+    """
     now = house.clock.now()
 
     def work(connection: Connection) -> None:
-        stale = connection.execute(
-            select(Message.id, Message.key, Message.lease_until).where(
-                Message.mailbox_id == account.id,
-                Message.send_state == "sending",
-                Message.lease_until < datetime.now(UTC),
-            )
-        ).all()
-        for row in stale:
-            attempt = connection.execute(
-                select(Attempt.id, Attempt.number).where(Attempt.message_id == row.id, Attempt.ended_at.is_(None))
-            ).one_or_none()
-            state = "queued" if attempt is None else "uncertain"
-            changed = connection.execute(
-                update(Message)
-                .where(Message.id == row.id, Message.send_state == "sending", Message.lease_until == row.lease_until)
-                .values(send_state=state, lease_owner=None, lease_until=None, next_attempt_at=now)
-            )
-            if changed.rowcount != 1:
-                continue
-            if attempt is not None:
-                connection.execute(
-                    update(Attempt)
-                    .where(Attempt.id == attempt.id)
-                    .values(ended_at=now, outcome="uncertain", stage="crash")
-                )
-                act = lines.new_line(
-                    "message.uncertain", at=now, message=row.key, number=attempt.number, stage="crash", by="crash"
-                )
-                lines.append(connection, [act])
-                connection.execute(update(Message).where(Message.id == row.id).values(reply=None))
-            log.warning("message.recovered", message=row.key, state=state)
+        columns = (Message.id, Message.key, Message.mailbox_id, Message.send_state, Message.attempts)
+        sending = select(*columns, Message.lease_owner, Message.lease_until).where(
+            Message.mailbox_id == account.id, Message.send_state == "sending"
+        )
+        for row in connection.execute(sending).all():
+            if leases.is_over(house.presence, row.lease_owner, row.lease_until):
+                _recover_one(connection, row, now)
+        hold_back(connection, account, now)
 
     in_one_transaction(house.engine, work)
+
+
+def _recover_one(connection: Connection, row: Row[*tuple[Any, ...]], now: datetime) -> None:
+    opened = select(Attempt.number).where(Attempt.message_id == row.id, Attempt.ended_at.is_(None))
+    number = connection.scalar(opened)
+    if number is not None:
+        make_uncertain(connection, row, Doubt.CRASH, at=now, number=number)
+        return
+    taken_back = connection.execute(
+        update(Message)
+        .where(Message.id == row.id, Message.send_state == "sending", Message.lease_owner == row.lease_owner)
+        .values(send_state="queued", lease_owner=None, lease_until=None, next_attempt_at=now)
+    )
+    if taken_back.rowcount == 1:
+        log.warning("message.recovered", message=row.key, state="queued")
 
 
 def follow_up(house: House, account: Account) -> None:
@@ -104,8 +134,8 @@ def waiting(house: House, account: Account | None = None) -> list[OutboxEntry]:
     columns = (
         select(
             Message.key, Message.send_state, Message.subject, Message.created_at, Message.next_attempt_at,
-            Message.attempts, Message.reply, Mailbox.name, Message.lease_until, Mailbox.suspended_reason,
-            Mailbox.paused_until,
+            Message.attempts, Message.reply, Message.problem, Mailbox.name, Message.lease_until,
+            Mailbox.suspended_reason, Mailbox.paused_until,
         )
         .join(Mailbox, Mailbox.id == Message.mailbox_id)
         .where(Message.send_state != "submitted")
@@ -117,7 +147,7 @@ def waiting(house: House, account: Account | None = None) -> list[OutboxEntry]:
         return [
             OutboxEntry(
                 row.key, row.name, row.send_state, row.subject, row.created_at, _next_attempt(row, now), row.attempts,
-                row.reply or row.suspended_reason, row.lease_until,
+                row.reply or (None if row.problem else row.suspended_reason), row.problem, row.lease_until,
             )
             for row in connection.execute(columns)
         ]  # fmt: skip
@@ -132,9 +162,15 @@ def _next_attempt(row: Row[*tuple[Any, ...]], now: datetime) -> datetime | None:
     return due
 
 
-def resend(house: House, key: str, *, reason: str) -> None:
-    """A person decides that an uncertain or refused message goes again; the decision is in the ledger, in writing."""
-    _decide(house, key, ("uncertain", "refused", "abandoned"), to="queued", what="resend", reason=reason)
+def resend(house: House, key: str, *, reason: str, again: bool = False) -> None:
+    """A person decides that an uncertain or refused message goes again; the decision is in the ledger, in writing.
+
+    Where a receipt or a copy tells that it left, only *again* sends it once more: also one that was submitted.
+    Raises UsageError where that cannot be decided, NotFoundError, ApartError; then nothing was written.
+    """
+    allowed = ("uncertain", "refused", "abandoned", *(("submitted",) if again else ()))
+    what = "resend again" if again else "resend"
+    _decide(house, key, allowed, to="queued", what=what, reason=reason, again=again)
 
 
 def settle(house: House, key: str, *, sent: bool, reason: str) -> None:
@@ -155,12 +191,13 @@ def _settle_by_receipts(connection: Connection, account: Account, now: datetime)
     unsure = connection.execute(
         select(Message.id, Message.key).where(
             Message.mailbox_id == account.id,
-            Message.send_state == "uncertain",
+            Message.send_state.in_(RESOLVED_BY_RECEIPT),
+            ~(Message.again & Message.send_state.in_(WAITING)),
             exists().where(Evidence.message_id == Message.id, Evidence.counts.is_(True)),
         )
     ).all()
     for row in unsure:
-        connection.execute(update(Message).where(Message.id == row.id).values(send_state="submitted", reply=None))
+        connection.execute(update(Message).where(Message.id == row.id).values(**BY_RECEIPT))
         lines.append(connection, [lines.new_line("message.submitted", at=now, message=row.key, by="receipt")])
     reconsider(connection, [row.id for row in unsure], now=now)
 
@@ -171,7 +208,11 @@ def _ask_about_uncertain(connection: Connection, account: Account, before: datet
     rows = connection.execute(
         select(Message.id, Message.key, Message.attempts)
         .outerjoin(Attempt, (Attempt.message_id == Message.id) & (Attempt.number == Message.attempts))
-        .where(Message.mailbox_id == account.id, Message.send_state == "uncertain", since < before)
+        .where(
+            Message.mailbox_id == account.id,
+            Message.send_state == "uncertain",
+            or_(since < before, since > now + (now - before)),
+        )
     ).all()
     alerts = [
         NewAlert(UNRESOLVED, f"{row.key}/{row.attempts}", mailbox_id=account.id, message_id=row.id) for row in rows
@@ -182,17 +223,26 @@ def _ask_about_uncertain(connection: Connection, account: Account, before: datet
 def _tell_of_waiting(connection: Connection, account: Account, before: datetime, now: datetime) -> None:
     """A message that ought to have left long ago: whatever holds it up, somebody should know."""
     rows = connection.execute(
-        select(Message.id, Message.key, Message.reply).where(
-            Message.mailbox_id == account.id, Message.send_state.in_(WAITING), Message.created_at < before
+        select(Message.id, Message.key, Message.reply, Message.problem, Mailbox.suspended_reason)
+        .join(Mailbox, Mailbox.id == Message.mailbox_id)
+        .where(
+            Message.mailbox_id == account.id,
+            Message.send_state.in_(WAITING),
+            or_(Message.created_at < before, Message.created_at > now + (now - before)),  # a clock that was ahead
         )
     ).all()
     alerts = [
-        NewAlert(
-            WAITS, row.key, severity="warning", mailbox_id=account.id, message_id=row.id, facts={"reason": row.reply}
-        )
+        NewAlert(WAITS, row.key, severity="warning", mailbox_id=account.id, message_id=row.id, facts=_why(row))
         for row in rows
     ]
     raise_alerts(connection, alerts, at=now)
+
+
+def _why(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    """Why a message waits, in the server's words or in ours."""
+    problem = row.problem or error_facts(ServerError(NOT_TRIED))
+    said = row.reply or (None if row.problem else row.suspended_reason)
+    return {"reason": said} if said else {"reason": problem["template"], "error": problem}
 
 
 def _settle_answered(connection: Connection, account: Account, now: datetime) -> None:
@@ -212,36 +262,64 @@ def _settle_answered(connection: Connection, account: Account, now: datetime) ->
             settle_alerts(connection, kind, topics, at=now)
 
 
-def _decide(house: House, key: str, allowed: Sequence[str], *, to: str, what: str, reason: str) -> None:
+def _decide(
+    house: House, key: str, allowed: Sequence[str], *, to: str, what: str, reason: str, again: bool = False
+) -> None:
+    """Ask first, then keep the record, then write: a decision that is refused leaves nothing behind."""
     if not reason.strip():
         raise UsageError("say why, with --reason: the decision is kept in the ledger")
+    together.require(house.engine, house.archive.root)
+    with reading(house.engine) as connection:
+        _decidable(connection, key, allowed, to=to, again=again)
     record = records.decision(key, what=what, reason=reason, by=_who())
     house.archive.put_many([record])
     now = house.clock.now()
 
     def work(connection: Connection) -> None:
-        row = connection.execute(
-            select(Message.id, Message.send_state).where(Message.key == key).with_for_update()
-        ).one_or_none()
-        if row is None:
-            raise NotFoundError("no message has the key {key}; `pec-tracker outbox list` shows them", key=key)
-        if row.send_state not in allowed:
-            raise UsageError(
-                "message {key} is {state}: there is nothing to decide about it", key=key, state=row.send_state
-            )
+        message_id = _decidable(connection, key, allowed, to=to, again=again, locked=True)
+        decided = update(Message).where(Message.id == message_id)
         connection.execute(
-            update(Message).where(Message.id == row.id).values(send_state=to, next_attempt_at=now, reply=None)
+            decided.values(
+                send_state=to,
+                next_attempt_at=now,
+                reply=None,
+                problem=None,
+                again=again,
+                submitted_at=None if to == "queued" else Message.submitted_at,
+            )
         )
         name = "message.requeued" if to == "queued" else f"message.{to}"
-        act = lines.new_line(name, at=now, message=key, record=record.sha256, by="person")
+        knowing = {"again": True} if again else {}
+        act = lines.new_line(name, at=now, message=key, record=record.sha256, by="person", **knowing)
         lines.append(connection, [act])
         if to == "submitted":
-            reconsider(connection, [row.id], now=now)  # from now on its acceptance is due
+            reconsider(connection, [message_id], now=now)  # from now on its acceptance is due
         for kind in ABOUT_DECISIONS:
-            asked = select(Alert.topic).where(Alert.kind == kind, Alert.message_id == row.id)
+            asked = select(Alert.topic).where(Alert.kind == kind, Alert.message_id == message_id)
             settle_alerts(connection, kind, connection.scalars(asked).all(), at=now)
 
     in_one_transaction(house.engine, work)
+    seals.seal_pending(house.engine, house.archive.root, now=now)
+
+
+def _decidable(
+    connection: Connection, key: str, allowed: Sequence[str], *, to: str, again: bool, locked: bool = False
+) -> int:
+    """The number of the message, where this may be decided about it. Raises UsageError, NotFoundError."""
+    wanted = select(Message.id, Message.send_state, Message.origin).where(Message.key == key)
+    row = connection.execute(wanted.with_for_update() if locked else wanted).one_or_none()
+    if row is None:
+        raise NotFoundError("no message has the key {key}; `pec-tracker outbox list` shows them", key=key)
+    if row.origin != "composed" or row.send_state not in allowed:
+        raise UsageError(_UNDECIDABLE[row.send_state if row.origin == "composed" else "found"], key=key)
+    if to == "queued" and not again:
+        traces = ((Evidence.counts.is_(True), _RECEIVED), (Evidence.counts.is_(False), _SPOKEN_OF))
+        for condition, words in traces:
+            if connection.scalar(select(Evidence.id).where(Evidence.message_id == row.id, condition).limit(1)):
+                raise UsageError(words, key=key)
+        if connection.scalar(select(Message.id).where(Message.id == row.id, copies_of().exists())):
+            raise UsageError(_COPIED, key=key)
+    return int(row.id)
 
 
 def _who() -> str:

@@ -4,7 +4,9 @@ At most so many messages in any minute; and after "too much traffic" nothing at 
 the mailbox, also those queued meanwhile.
 """
 
+import math
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -33,16 +35,23 @@ def pause(house: House, account: Account, reply: str) -> None:
         connection.execute(
             update(Message)
             .where(Message.mailbox_id == account.id, Message.send_state.in_(WAITING), Message.next_attempt_at < until)
-            .values(next_attempt_at=until, reply=reply)
+            .values(next_attempt_at=until, reply=reply, problem=None)
         )
     log.warning("mailbox.paused", mailbox=account.key, minutes=PAUSE / MINUTE)
 
 
-def wait_for_turn(house: House, account: Account, *, stop: Stop) -> bool:
-    """Wait until one more message keeps the pace (on the house's clock); False when `stop` ended the waiting."""
+def wait_for_turn(house: House, account: Account, *, stop: Stop, waits: Callable[[int], None]) -> bool:
+    """Wait until one more message keeps the pace (on the house's clock); False when `stop` ended the waiting.
+
+    `waits` is told once how many seconds of real time that takes.
+    """
+    told = False
     while (at := _turn(house, account)) is not None and house.clock.now() < at:
         if stop():
             return False
+        if not told:
+            waits(math.ceil(house.clock.real_seconds(at - house.clock.now())))
+            told = True
         time.sleep(min(LOOK_EVERY, max(0.0, house.clock.real_seconds(at - house.clock.now()))))
     return not stop()
 
@@ -51,16 +60,21 @@ def _turn(house: House, account: Account) -> datetime | None:
     """When the next message may go: so long after the one that begins the last full window. None: now."""
     if account.messages_per_minute is None:
         return None
+    now = house.clock.now()
     burst = max(1, int(account.messages_per_minute))
     window = MINUTE * (burst / account.messages_per_minute)
     begins = (
         select(Attempt.started_at)
         .join(Message, Message.id == Attempt.message_id)
-        .where(Message.mailbox_id == account.id, Attempt.started_at > house.clock.now() - window)
+        .where(
+            Message.mailbox_id == account.id,
+            Attempt.started_at > now - window,
+            Attempt.started_at <= now + window,  # further ahead: by a clock that was wrong, long ago perhaps
+        )
         .order_by(Attempt.started_at.desc())
         .offset(burst - 1)
         .limit(1)
     )
     with reading(house.engine) as connection:
         first = connection.scalar(begins)
-    return None if first is None else first + window
+    return None if first is None else min(first, now) + window

@@ -23,7 +23,7 @@ from pec_tracker.ledger.leftovers import bring_back
 from pec_tracker.osfiles import disk_errors
 from pec_tracker.pec.compose import Outgoing
 from pec_tracker.pec.read import read
-from pec_tracker.service import notary, recheck, records
+from pec_tracker.service import doubt, notary, recheck, records
 from pec_tracker.service.carry import Left
 from pec_tracker.service.dossier import reconsider
 from pec_tracker.service.evidence_rows import chunks
@@ -176,8 +176,9 @@ class _Replay:
             ids = list(connection.scalars(select(Message.id).where(Message.send_state == "submitted")))
             for some in chunks(ids):
                 reconsider(connection, some, now=now)
-            unsure = update(Message).where(Message.send_state.in_(UNSURE)).values(send_state="uncertain")
-            return int(connection.execute(unsure).rowcount)
+            unsure = {"send_state": "uncertain", "problem": doubt.problem(doubt.Doubt.REBUILD)}
+            left_open = update(Message).where(Message.send_state.in_(UNSURE)).values(unsure)
+            return int(connection.execute(left_open).rowcount)
 
         self._trust.restore()
         record_found(self._house)
@@ -267,17 +268,30 @@ class _Replay:
     def _outcome(self, connection: Connection, act: lines.Line) -> None:
         message_id = _message(connection, act)
         state = act.act.removeprefix("message.")
-        values: dict[str, Any] = {"send_state": state, "reply": None, "next_attempt_at": None}
+        values: dict[str, Any] = {
+            "send_state": state,
+            "reply": None,
+            "problem": doubt.problem(str(act.facts.get("by"))),
+            "next_attempt_at": None,
+        }
         number = act.facts.get("number")
         if number is not None:
             code = act.facts.get("code")
-            reply = self._record(act).get("text") if act.facts.get("record") else None
-            facts = {"ended_at": act.at, "outcome": state, "stage": act.facts.get("stage"), "code": code}
+            record = self._record(act) if act.facts.get("record") else {}
+            reply = record.get("text") or None
+            facts = {
+                "ended_at": act.at,
+                "outcome": state,
+                "stage": act.facts.get("stage"),
+                "code": code,
+                "problem": record.get("problem"),
+            }
             ended = update(Attempt).where(Attempt.message_id == message_id, Attempt.number == number)
             if connection.execute(ended.values(**facts, reply=reply)).rowcount == 0:
                 row = {"message_id": message_id, "number": number, "started_at": act.at, **facts, "reply": reply}
                 connection.execute(insert(Attempt).values(row))
             values |= {"attempts": number, "reply": f"{code or ''} {reply or ''}".strip() or None}
+            values["problem"] = record.get("problem") or values["problem"]
         if state == "submitted" and act.facts.get("by") == "server":
             values["submitted_at"] = act.at
         connection.execute(update(Message).where(Message.id == message_id).values(values))
@@ -375,7 +389,10 @@ def _attempted(connection: Connection, act: lines.Line) -> None:
 def _decided(connection: Connection, act: lines.Line) -> None:
     state = "queued" if act.act == "message.requeued" else "abandoned"
     decided = update(Message).where(Message.id == _message(connection, act))
-    connection.execute(decided.values(send_state=state, reply=None, next_attempt_at=None))
+    again = bool(act.facts.get("again"))
+    undone = {"submitted_at": None} if state == "queued" else {}
+    values = {"send_state": state, "reply": None, "problem": None, "next_attempt_at": None, "again": again}
+    connection.execute(decided.values(**values, **undone))
 
 
 def _copied(connection: Connection, act: lines.Line) -> None:

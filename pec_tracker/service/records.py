@@ -47,6 +47,12 @@ def message(
     )
 
 
+def reply(key: str, *, number: int, code: int | None, text: str, problem: Mapping[str, Any] | None) -> Object:
+    """The record of what an attempt came to: the server's words, or ours where it said nothing (`problem`)."""
+    ours = {} if problem is None else {"problem": problem}
+    return record("reply", message=key, number=number, code=code, text=text, **ours)
+
+
 def decision(key: str, *, what: str, reason: str, by: str) -> Object:
     """The record of a person's decision about a message: what, why, who."""
     return record("decision", message=key, what=what, reason=reason, by=by)

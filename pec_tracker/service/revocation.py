@@ -21,6 +21,7 @@ from pec_tracker.pec import revocation
 from pec_tracker.pec.certificate import Certificate, certificate
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.trust import Trust
+from pec_tracker.presence import Presence
 from pec_tracker.service import trust
 from pec_tracker.service.evidence_rows import chunks
 from pec_tracker.service.house import House
@@ -47,7 +48,7 @@ def refresh(house: House, *, due_only: bool = False) -> Fetched:
 
     `due_only`: at most once in EVERY. Servers raise nothing. What is kept counts from the next start on.
     """
-    if due_only and not leases.acquire(house.engine, _LEASE, owner=leases.new_owner(), span=EVERY):
+    if due_only and not _due(house):
         return Fetched()
     now = house.clock.now()
     known = kept_in(house.trust_folder) if house.trust_folder is not None else Trust()
@@ -120,3 +121,9 @@ def _fetched(
         if revocation.statements(subject, issuer, (), (der,)):
             return None, der
     return None, None
+
+
+def _due(house: House) -> bool:
+    """Whether nobody has asked within EVERY: the lease is kept, also after its process has ended."""
+    nobody = Presence()
+    return leases.acquire(house.engine, _LEASE, owner=nobody.owner(), presence=nobody, span=EVERY)

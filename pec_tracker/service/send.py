@@ -1,4 +1,7 @@
-"""How is a message queued? Composed, checked, its bytes made durable, then one commit: only then is it queued."""
+"""How is a message queued? Composed, checked, its bytes made durable, then one commit: only then is it queued.
+
+It is sealed at once: from then on the archive alone knows of it too, whatever becomes of the database.
+"""
 
 import secrets
 from collections.abc import Sequence
@@ -12,8 +15,8 @@ from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.db import search
 from pec_tracker.db.engine import in_one_transaction
 from pec_tracker.db.tables import Mail, Message, Recipient, table
-from pec_tracker.errors import RuleError
-from pec_tracker.ledger import lines
+from pec_tracker.errors import PecTrackerError, RuleError
+from pec_tracker.ledger import lines, seals, together
 from pec_tracker.pec.compose import Draft, Outgoing, compose, new_tracker_id
 from pec_tracker.pec.evidence import address_key
 from pec_tracker.pec.fields import storable
@@ -22,7 +25,7 @@ from pec_tracker.pec.folding import cut, fold
 from pec_tracker.pec.read import read
 from pec_tracker.pec.rules import Finding, Severity, check, check_draft
 from pec_tracker.pec.wording import wording
-from pec_tracker.service import records
+from pec_tracker.service import fence, records
 from pec_tracker.service.evidence_rows import fingerprint_json
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.intake_rows import READER_VERSION
@@ -48,15 +51,20 @@ class Queued:
     reference: str
     recipients: tuple[str, ...]
     advice: tuple[Finding, ...]
+    unsealed: PecTrackerError | None = None  # why only the database knows of it yet; the next run seals
 
 
 def queue(
     house: House, account: Account, draft: Draft, *, case: str | None = None, tracker_id: str | None = None
 ) -> Queued:
-    """Compose, check and queue a message. Raises RefusedByRulesError, StorageError; then nothing is queued.
+    """Compose, check, queue and seal a message.
+
+    Raises RefusedByRulesError, StorageError, and ApartError where archive and database do not belong together (a
+    restored backup): what they were told now would be lost by the `rebuild` that mends it. Then nothing is queued.
 
     A *tracker_id* that is given is queued once: StorageError for the second time.
     """
+    together.require(house.engine, house.archive.root)
     _refuse(check_draft(draft, account=account.address))
     key = tracker_id or new_tracker_id(secrets.token_bytes(16))
     outgoing = compose(draft, tracker_id=key, now=house.clock.now())
@@ -71,6 +79,7 @@ def queue(
         mail_from=outgoing.mail_from,
         rcpt_to=outgoing.rcpt_to,
     )
+    fence.recognise(house)  # before this one is queued: what waits by then was there before
     raw = Object(outgoing.raw, Suffix.MAIL)
     house.archive.put_many([raw, record])
     crash.at("queue.archived")
@@ -78,7 +87,16 @@ def queue(
     in_one_transaction(house.engine, lambda connection: write_queued(connection, facts))
     crash.at("queue.committed")
     log.info("message.queued", message=outgoing.tracker_id, recipients=len(outgoing.rcpt_to))
-    return Queued(outgoing.tracker_id, outgoing.reference, outgoing.rcpt_to, tuple(findings))
+    return Queued(outgoing.tracker_id, outgoing.reference, outgoing.rcpt_to, tuple(findings), _seal(house))
+
+
+def _seal(house: House) -> PecTrackerError | None:
+    try:
+        seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    except PecTrackerError as error:  # the message is queued all the same
+        log.warning("ledger.unsealed", error=type(error).__name__)
+        return error
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What happened to this message? Its facts, where it stands with each recipient, and its timeline with verdicts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,7 +56,8 @@ class AttemptShown:
     outcome: str | None
     stage: str | None
     code: int | None
-    reply: str | None
+    reply: str | None  # the server's words
+    problem: Mapping[str, Any] | None  # ours, where it said nothing: `texts.facts_text`
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Dossier:
     raw: str | None
     submitted_at: datetime | None
     reply: str | None
+    problem: Mapping[str, Any] | None
     evidence: tuple[EvidenceShown, ...]
     attempts: tuple[AttemptShown, ...]
     mails: tuple[MailShown, ...]
@@ -95,7 +97,7 @@ def show(house: House, name: str) -> Dossier:
     with reading(house.engine) as connection:
         message_id = message_named(connection, name)
         row = connection.execute(
-            select(Message.raw, Message.fingerprint, Message.submitted_at, Message.reply).where(
+            select(Message.raw, Message.fingerprint, Message.submitted_at, Message.reply, Message.problem).where(
                 Message.id == message_id
             )
         ).one()
@@ -108,6 +110,7 @@ def show(house: House, name: str) -> Dossier:
         raw=row.raw,
         submitted_at=row.submitted_at,
         reply=row.reply,
+        problem=row.problem,
         evidence=evidence,
         attempts=attempts,
         mails=mails,
@@ -181,7 +184,7 @@ def _evidence(connection: Connection, message_id: int, message: Fingerprint | No
 def _attempts(connection: Connection, message_id: int) -> tuple[AttemptShown, ...]:
     rows = connection.execute(select(Attempt).where(Attempt.message_id == message_id).order_by(Attempt.number))
     return tuple(
-        AttemptShown(row.number, row.started_at, row.ended_at, row.outcome, row.stage, row.code, row.reply)
+        AttemptShown(row.number, row.started_at, row.ended_at, row.outcome, row.stage, row.code, row.reply, row.problem)
         for row in rows
     )
 

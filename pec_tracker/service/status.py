@@ -11,6 +11,7 @@ from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Alert, Folder, Mailbox, Message, QuotaSample, Recipient, Sighting
 from pec_tracker.errors import ConfigurationError, PecTrackerError
 from pec_tracker.ledger import together
+from pec_tracker.service import fence
 from pec_tracker.service.find import Found, Query, find
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.outbox import OutboxEntry, waiting
@@ -115,8 +116,20 @@ def _no_mailbox(house: House, accounts: Sequence[Account]) -> Iterator[Need]:
         yield Need("no-mailbox", error)
 
 
+def _unmarked(house: House, accounts: Sequence[Account]) -> Iterator[Need]:
+    """A restored backup could not be told from today's database."""
+    if accounts and not fence.markable(house):
+        error = ConfigurationError(
+            "the folder {folder}, where this computer marks what was sent last, cannot be written: after a restored "
+            "backup a message could be sent twice. Set `state` in the configuration to a folder that can, and that is "
+            "not in the same backup",
+            folder=house.marks,
+        )
+        yield Need("no-mark", error)
+
+
 # Each looks at one thing, and knows nothing of the others.
-_NEEDS: tuple[Callable[[House, Sequence[Account]], Iterator[Need]], ...] = (_apart, _no_mailbox)
+_NEEDS: tuple[Callable[[House, Sequence[Account]], Iterator[Need]], ...] = (_apart, _no_mailbox, _unmarked)
 
 
 def open_alerts(house: House, *, since: datetime | None = None, account: Account | None = None) -> list[OpenAlert]:
@@ -150,7 +163,7 @@ def acknowledge(house: House, alerts: Sequence[OpenAlert]) -> None:
 
 def _is_stuck(house: House, entry: OutboxEntry, now: datetime) -> bool:
     """Undecided, or waiting for longer than a message should."""
-    return entry.send_state in FOR_A_PERSON or now - entry.created_at > house.uncertain_after
+    return entry.send_state in FOR_A_PERSON or abs(now - entry.created_at) > house.uncertain_after
 
 
 def _mailbox(connection: Connection, account: Account) -> MailboxStatus:

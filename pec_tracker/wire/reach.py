@@ -58,14 +58,12 @@ def lost(endpoint: Endpoint, error: BaseException | None = None) -> ServerError:
     """An open connection broke, or the server fell silent in the middle of it."""
     if isinstance(error, TimeoutError):
         return ServerError(
-            "{host}:{port} said nothing for {seconds:g} seconds; it will be tried again",
+            "{host}:{port} said nothing for {seconds:g} seconds",
             host=endpoint.host,
             port=endpoint.port,
             seconds=endpoint.timeout,
         )
-    return ServerError(
-        "the connection to {host}:{port} was lost; it will be tried again", host=endpoint.host, port=endpoint.port
-    )
+    return ServerError("the connection to {host}:{port} was lost", host=endpoint.host, port=endpoint.port)
 
 
 def nonsense(endpoint: Endpoint, *, protocol: str, said: str) -> ServerError:

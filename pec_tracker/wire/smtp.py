@@ -16,7 +16,7 @@ import structlog
 from aiosmtplib.response import SMTPResponse
 
 from pec_tracker import crash
-from pec_tracker.errors import LoginRefusedError, PecTrackerError, ServerError
+from pec_tracker.errors import LoginRefusedError, PecTrackerError, RuleError, ServerError
 from pec_tracker.wire.endpoint import Endpoint, Login
 from pec_tracker.wire.loop_thread import LoopThread
 from pec_tracker.wire.probe import Probe
@@ -101,14 +101,14 @@ class Submitter:
         except LoginRefusedError:
             raise
         except ServerError as error:
-            return lost_at(self._stage, str(error))
+            return lost_at(self._stage, error)
         try:
             session = self._connected()
             self._busy = True
             result = self._offer(session, mail_from, rcpt_to, raw) or self._deliver(session, raw, before_final_dot)
         except SmtpBrokenError as broken:
             self._drop()
-            result = lost_at(self._stage, str(broken))
+            result = lost_at(self._stage, broken.problem)
         except BaseException:
             self._drop()
             raise
@@ -153,7 +153,7 @@ class Submitter:
 
     def _connected(self) -> SmtpSession:
         if self._session is None:
-            raise SmtpBrokenError(str(lost(self._endpoint)))
+            raise SmtpBrokenError(lost(self._endpoint))
         return self._session
 
     def _offer(self, session: SmtpSession, mail_from: str, rcpt_to: Sequence[str], raw: bytes) -> SendResult | None:
@@ -161,7 +161,8 @@ class Submitter:
         options = [f"SIZE={len(raw)}".encode()] if session.offers("size") is not None else []
         if not raw.isascii():
             if session.offers("8bitmime") is None:
-                return _refused("mail", "the server takes no 8-bit mail, and a signed message cannot be re-encoded")
+                error = RuleError("the server takes no 8-bit mail, and a signed message cannot be re-encoded")
+                return _refused("mail", error)
             options.append(b"BODY=8BITMIME")
         crash.at("smtp.before-mail")
         self._stage = "mail"
@@ -211,11 +212,11 @@ class Submitter:
         loop = self._loop
         if loop is None:
             work.close()
-            raise SmtpBrokenError(str(lost(self._endpoint)))
+            raise SmtpBrokenError(lost(self._endpoint))
         try:
             return loop.run(work)
         except ConnectionAbortedError as error:  # `close` was called from another thread
-            raise SmtpBrokenError(str(lost(self._endpoint))) from error
+            raise SmtpBrokenError(lost(self._endpoint)) from error
 
     def _drop(self) -> None:
         session, self._session = self._session, None
@@ -231,16 +232,17 @@ def unsendable(*, mail_from: str, rcpt_to: Sequence[str], raw: bytes) -> SendRes
     """
     ends = raw.count(b"\r\n")
     if raw.count(b"\n") != ends or raw.count(b"\r") != ends:
-        return _refused("body", "the message has a line end that is not CR LF; it was not sent")
+        return _refused("body", RuleError("the message has a line end that is not CR LF; it was not sent"))
     if not raw.endswith(b"\r\n"):
-        return _refused("body", "the message does not end with CR LF; it was not sent")
+        return _refused("body", RuleError("the message does not end with CR LF; it was not sent"))
     if not mail_from or _NOT_AN_ADDRESS.search(mail_from):
-        return _refused("mail", "the sender's address cannot be written in SMTP; nothing was sent")
+        return _refused("mail", RuleError("the sender's address cannot be written in SMTP; nothing was sent"))
     if not rcpt_to:
-        return _refused("rcpt", "the message has no recipient; it was not sent")
+        return _refused("rcpt", RuleError("the message has no recipient; it was not sent"))
     for recipient in rcpt_to:
         if not recipient or _NOT_AN_ADDRESS.search(recipient):
-            return _refused("rcpt", "a recipient's address cannot be written in SMTP; nothing was sent", recipient)
+            error = RuleError("a recipient's address cannot be written in SMTP; nothing was sent")
+            return _refused("rcpt", error, recipient)
     return None
 
 
@@ -254,5 +256,7 @@ def probe_smtp(endpoint: Endpoint, login: Login) -> Probe:
             return Probe(stage=submitter.stage, error=error)
 
 
-def _refused(stage: str, reply: str, recipient: str | None = None) -> SendResult:
-    return SendResult(outcome=SendOutcome.REFUSED, code=None, reply=reply, stage=stage, recipient=recipient)
+def _refused(stage: str, problem: PecTrackerError, recipient: str | None = None) -> SendResult:
+    return SendResult(
+        outcome=SendOutcome.REFUSED, code=None, reply="", stage=stage, recipient=recipient, problem=problem
+    )

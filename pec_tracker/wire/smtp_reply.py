@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pec_tracker.errors import PecTrackerError, ServerError
 from pec_tracker.wire.reach import clean_text
 
 REPLY_LIMIT = 500  # characters of the server's text that are kept
@@ -27,8 +28,9 @@ class SendResult:
     """What one attempt came to. `code` is the server's, None when it gave none that can be read.
 
     `stage` is how far we had come: connect, tls, login, mail, rcpt, data, body, dot or reply. `reply` is the
-    server's text, or ours where the server said nothing. `recipient` is the one that was refused. `pause` says that
-    the provider finds the traffic too much: wait before the next message from this mailbox.
+    server's text, empty where it said nothing: then `problem` says what happened, in our words. `recipient` is the
+    one that was refused. `pause` says that the provider finds the traffic too much: wait before the next message from
+    this mailbox.
     """
 
     outcome: SendOutcome
@@ -37,6 +39,7 @@ class SendResult:
     stage: str
     recipient: str | None = None
     pause: bool = False
+    problem: PecTrackerError | None = None
 
 
 def judged(*, stage: str, code: int, text: str, recipient: str | None = None) -> SendResult:
@@ -53,15 +56,14 @@ def judged(*, stage: str, code: int, text: str, recipient: str | None = None) ->
     )
 
 
-def lost_at(stage: str, text: str) -> SendResult:
-    """The result of an attempt that broke off at `stage` without a reply; from `dot` on, nobody knows."""
-    after_dot = stage in {"dot", "reply"}
-    return SendResult(
-        outcome=SendOutcome.UNCERTAIN if after_dot else SendOutcome.DEFERRED,
-        code=None,
-        reply=clean_text(text, limit=REPLY_LIMIT),
-        stage=stage,
+def lost_at(stage: str, error: ServerError) -> SendResult:
+    """The result of an attempt that broke off at `stage` by *error*; from `dot` on, nobody knows."""
+    if stage not in {"dot", "reply"}:
+        return SendResult(outcome=SendOutcome.DEFERRED, code=None, reply="", stage=stage, problem=error)
+    unknown = ServerError(
+        "the whole message was handed over, and the server did not say whether it took it: {reason}", reason=error
     )
+    return SendResult(outcome=SendOutcome.UNCERTAIN, code=None, reply="", stage=stage, problem=unknown)
 
 
 def _outcome(*, stage: str, code: int, pause: bool) -> SendOutcome:

@@ -27,7 +27,11 @@ _BROKEN = (aiosmtplib.SMTPException, OSError, asyncio.CancelledError)
 
 
 class SmtpBrokenError(Exception):
-    """The connection can't be used any more: lost, silent, or speaking nonsense. The text says which."""
+    """The connection can't be used any more: lost, silent, or speaking nonsense. `problem` says which."""
+
+    def __init__(self, problem: ServerError) -> None:
+        self.problem = problem
+        super().__init__(str(problem))
 
 
 class SmtpSession:
@@ -113,7 +117,7 @@ class SmtpSession:
         """Send `raw`, dot-stuffed, after a 354. A reply that comes before the final dot is returned, else None."""
         protocol = self._client.protocol
         if protocol is None:
-            raise SmtpBrokenError(str(lost(self._endpoint)))
+            raise SmtpBrokenError(lost(self._endpoint))
         # Listening from now on: a server that refuses in the middle says so once, and then hangs up.
         self._final = asyncio.ensure_future(protocol.read_response(timeout=None))
         try:
@@ -140,7 +144,7 @@ class SmtpSession:
         """Write the final dot. Raises SmtpBrokenError only when the connection was closed, and nothing was written."""
         protocol = self._client.protocol
         if protocol is None:
-            raise SmtpBrokenError(str(lost(self._endpoint)))
+            raise SmtpBrokenError(lost(self._endpoint))
         try:
             protocol.write(b".\r\n")
         except _BROKEN as error:
@@ -150,7 +154,7 @@ class SmtpSession:
     async def final_reply(self) -> SMTPResponse:
         """The reply to the message as a whole."""
         if self._final is None:
-            raise SmtpBrokenError(str(lost(self._endpoint)))
+            raise SmtpBrokenError(lost(self._endpoint))
         try:
             return await asyncio.wait_for(self._final, self._endpoint.timeout * _FINAL_REPLY_FACTOR)
         except _BROKEN as error:
@@ -221,7 +225,7 @@ class SmtpSession:
         return lost(self._endpoint, error)
 
     def _broken(self, error: BaseException) -> SmtpBrokenError:
-        return SmtpBrokenError(str(self._server_error(error)))
+        return SmtpBrokenError(self._server_error(error))
 
 
 class _Client(aiosmtplib.SMTP):
@@ -266,4 +270,4 @@ def _login_error(endpoint: Endpoint, error: aiosmtplib.SMTPAuthenticationError) 
             "it is not tried again by itself, because providers lock accounts",
             **said,
         )
-    return ServerError("{host}:{port} cannot check the login now: {code} {reply}; it will be tried again", **said)
+    return ServerError("{host}:{port} cannot check the login now: {code} {reply}; try later", **said)

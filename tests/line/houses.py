@@ -18,6 +18,7 @@ from pec_tracker.db.engine import open_engine, reading, sqlite_url
 from pec_tracker.db.tables import Alert, Message, Recipient
 from pec_tracker.pec.compose import Draft
 from pec_tracker.sandbox.server import Sandbox
+from pec_tracker.service import fence
 from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.send import Queued, queue
@@ -28,7 +29,10 @@ from tests.sandbox.running import PASSWORD
 
 @dataclass(slots=True)
 class Home:
-    """Where a house lives: its folder, its database, whom it trusts, its clock. `open` is what a process does."""
+    """Where a house lives: its folder, its database, whom it trusts, its clock. `open` is what a process does.
+
+    Its marks lie beside the folder: they are not in what is backed up and restored together.
+    """
 
     folder: Path
     url: str
@@ -43,8 +47,14 @@ class Home:
         spool = self.folder / "spool"
         spool.mkdir(parents=True, exist_ok=True)
         trust = changes.pop("trust", None) or _trust(self.ca_file)
-        house = House(engine, LocalArchive(self.folder / "archive"), trust, self.clock, self.clock.now(), spool)
+        archive = LocalArchive(self.folder / "archive")
+        house = House(engine, archive, trust, self.clock, fence.at_start(engine), spool, marks=self.marks)
         return replace(house, **changes)
+
+    @property
+    def marks(self) -> Path:
+        """This computer's folder of state."""
+        return self.folder.with_name(f"{self.folder.name}-state")
 
     def close(self) -> None:
         """Let go of every connection."""

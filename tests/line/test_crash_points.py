@@ -25,7 +25,13 @@ COLLECT_POINTS = {
 # Before the attempt is committed nothing can have left, after it nobody knows until a receipt tells.
 NOTHING_LEFT = ["dispatch.claimed", "dispatch.before-submit", "smtp.before-mail", "smtp.after-rcpt", "smtp.mid-body",
                 "smtp.before-dot"]  # fmt: skip
-NOBODY_KNOWS = ["dispatch.attempt-committed", "smtp.after-dot", "smtp.after-reply", "dispatch.replied"]
+NOBODY_KNOWS = [
+    "dispatch.attempt-committed",
+    "dispatch.attempt-noted",
+    "smtp.after-dot",
+    "smtp.after-reply",
+    "dispatch.replied",
+]
 SETTLED = ["dispatch.settled"]
 
 pytestmark = pytest.mark.usefixtures("short_leases")
@@ -100,7 +106,7 @@ def sender(home: Home, sandbox: Sandbox) -> Callable[[], object]:
     house.engine.dispose()
 
     def act() -> None:
-        again = home.open(started_at=house.started_at)
+        again = home.open(start=house.start)
         dispatch(again, account_at(again, sandbox))
 
     return act

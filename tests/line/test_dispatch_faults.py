@@ -1,5 +1,7 @@
 """Servers and networks at their worst while we send: nothing goes twice, nothing is silently not sent."""
 
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -8,21 +10,24 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, text, update
 
+from pec_tracker import texts
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.clock import Clock
 from pec_tracker.db import leases
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Attempt, Message
 from pec_tracker.errors import DiskFullError, LoginRefusedError, ServerError, StorageError, TlsError
+from pec_tracker.presence import Presence
 from pec_tracker.sandbox.failures import Moment, Verb
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import LONGEST_RETRY, dispatch
+from pec_tracker.service.dispatch import LONGEST_RETRY, UnnotedError, _Round, dispatch
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.outbox import recover, waiting
 from pec_tracker.service.pace import PAUSE
 from pec_tracker.service.suspension import resume
 from pec_tracker.wire.endpoint import Login
+from tests.archive.killed import killed_at
 from tests.line.houses import Home, account_at, journeys, message_of, open_alerts, queued, standing_clock, states
 from tests.sandbox.materials import SENDER
 from tests.servers.certificates import Authority
@@ -55,7 +60,9 @@ class TestLoginRefused:
         assert (len(smtp.connections), len(imap.connections)) == (1, 0)
         assert open_alerts(house) == ["login-refused"]
         (entry,) = waiting(house)
-        assert (entry.send_state, "535" in (entry.reply or "")) == ("deferred", True)
+        assert entry.send_state == "deferred"
+        assert entry.problem is not None
+        assert entry.problem["params"]["code"] == 535
 
     def test_another_password_resumes_the_mailbox(self, house: House, account: Account, sandbox: Sandbox) -> None:
         queued(house, account)
@@ -379,14 +386,14 @@ def test_a_disk_that_fills_up_at_a_commit_sends_nothing_twice(
     monkeypatch.setattr(leases, "LEASE", timedelta(0))
     with writing(house.engine) as connection:
         connection.execute(text(f"CREATE TRIGGER full {when} BEGIN SELECT RAISE(ABORT, 'disk is full'); END"))
-    with pytest.raises(DiskFullError):
+    with pytest.raises(UnnotedError if left else DiskFullError, match="Do not write it again" if left else "full"):
         dispatch(house, account)
     assert len(sandbox.sent) == left
-    assert states(house) == {key: "sending"}
+    assert states(house) == {key: "sending" if left else "deferred"}
     with writing(house.engine) as connection:
         connection.execute(text("DROP TRIGGER full"))
     recover(house, account)
-    assert states(house) == {key: "uncertain" if left else "queued"}
+    assert states(house) == {key: "uncertain" if left else "deferred"}
     dispatch(house, account)
     sandbox.wait_until_quiet()
     collect(house, account)
@@ -439,6 +446,117 @@ def test_a_message_whose_turn_has_not_come_stays(standing: House, sandbox: Sandb
     account = account_at(standing, sandbox)
     queued(standing, account)
     with writing(standing.engine) as connection:
-        connection.execute(update(Message).values(next_attempt_at=standing.clock.now() + timedelta(hours=1)))
+        connection.execute(update(Message).values(next_attempt_at=standing.clock.now() + PAUSE))
     assert dispatch(standing, account) == []
-    assert len(dispatch(later(standing, timedelta(hours=1)), account)) == 1
+    assert len(dispatch(later(standing, PAUSE), account)) == 1
+
+
+def at_the_dot(act: Callable[[], object], monkeypatch: pytest.MonkeyPatch, point: str) -> None:
+    """Have *act* done once, when the dialogue passes *point*."""
+    left = [act]
+
+    def pass_by(passed: str) -> None:
+        if passed == point and left:
+            left.pop()()
+
+    monkeypatch.setattr("pec_tracker.crash._act", pass_by)
+
+
+def test_a_message_that_another_process_claimed_meanwhile_is_not_claimed_again(
+    house: House, account: Account, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two dispatchers see the same message as the next one; only one may take it."""
+    key = queued(house, account).key
+    seen = _Round._next
+
+    def taken_by_another(self: _Round) -> object:
+        row = seen(self)
+        if row is not None:
+            with writing(house.engine) as connection:
+                taken = update(Message).where(Message.key == key)
+                connection.execute(
+                    taken.values(send_state="sending", attempts=1, lease_owner="another", lease_until=leases.until())
+                )
+        return row
+
+    monkeypatch.setattr(_Round, "_next", taken_by_another)
+    assert dispatch(house, account) == []
+    assert sandbox.sent == []
+    row = message_of(house, key)
+    assert (row.lease_owner, row.attempts) == ("another", 1)
+
+
+@pytest.mark.parametrize("reply", ["451 4.3.0 later", "554 5.7.1 no"])
+def test_a_late_refusal_does_not_send_again_what_a_receipt_has_shown_as_sent(
+    house: House, account: Account, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, reply: str
+) -> None:
+    """The server took the message, its receipt came at once, and then the answer to the dot was a no."""
+    key = queued(house, account).key
+
+    def settled_by_receipt() -> None:
+        with writing(house.engine) as connection:
+            connection.execute(update(Message).where(Message.key == key).values(send_state="submitted"))
+
+    sandbox.failures.reply(Verb.DOT, reply)
+    at_the_dot(settled_by_receipt, monkeypatch, "smtp.after-reply")
+    dispatch(house, account)
+    assert states(house) == {key: "submitted"}
+    assert dispatch(later(house, LONGEST_RETRY), account) == []
+
+
+def test_told_to_stop_while_the_server_thinks_the_message_is_uncertain_and_said_to_be(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    key = queued(house, account).key
+    sandbox.failures.delay(Verb.DOT, 20.0)
+    told = [False]
+    timer = threading.Timer(0.5, lambda: told.__setitem__(0, True))
+    timer.start()
+    began = time.monotonic()
+    (sent,) = dispatch(house, account, stop=lambda: told[0], grace=0.5)
+    assert time.monotonic() - began < 10
+    assert (sent.send_state, states(house)) == ("uncertain", {key: "uncertain"})
+
+
+def test_told_to_stop_the_dialogue_at_hand_is_ended_and_no_other_begun(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    first, second = queued(house, account).key, queued(house, account, subject="La seconda").key
+    sandbox.failures.delay(Verb.DOT, 1.0)
+    told = [False]
+    threading.Timer(0.3, lambda: told.__setitem__(0, True)).start()
+    assert [one.send_state for one in dispatch(house, account, stop=lambda: told[0])] == ["submitted"]
+    assert states(house) == {first: "submitted", second: "queued"}
+
+
+def test_what_we_say_of_a_lost_connection_is_in_the_readers_language_and_promises_nothing(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    queued(house, account)
+    sandbox.failures.drop(Moment.AFTER_DOT_LOST)
+    dispatch(house, account)
+    (entry,) = waiting(house)
+    assert entry.reply is None, "the server said nothing"
+    assert entry.problem is not None
+    before = texts.current()
+    try:
+        texts.activate("it")
+        italian = texts.facts_text(entry.problem)
+    finally:
+        texts.activate(before)
+    assert "consegnato per intero al server" in italian
+    assert "riprov" not in italian
+
+
+def test_a_killed_process_of_this_machine_keeps_nobody_waiting(home: Home, sandbox: Sandbox) -> None:
+    house = home.open()
+    queued(house, account_at(house, sandbox))
+
+    def killed() -> None:
+        again = home.open(start=house.start, presence=Presence(home.folder / "alive"))
+        dispatch(again, account_at(again, sandbox))
+
+    assert killed_at("smtp.after-rcpt", killed)
+    again = home.open(start=house.start, presence=Presence(home.folder / "alive"))
+    assert [one.send_state for one in dispatch(again, account_at(again, sandbox))] == ["submitted"]
+    assert len(sandbox.sent) == 1

@@ -1,25 +1,30 @@
 """What waits is in sight, what is uncertain asks, and what a person decides is in writing."""
 
 import getpass
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from pec_tracker.archive.objects import Suffix
-from pec_tracker.db.engine import reading
-from pec_tracker.db.tables import Ledger
-from pec_tracker.errors import NotFoundError, UsageError
+from pec_tracker.db.engine import reading, writing
+from pec_tracker.db.tables import Ledger, Message
+from pec_tracker.errors import ApartError, DiskFullError, NotFoundError, UsageError
 from pec_tracker.ledger import lines
+from pec_tracker.pec.trust import Trust
 from pec_tracker.sandbox.failures import Moment, Verb
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service import records
+from pec_tracker.service.check import check
 from pec_tracker.service.collect import collect
 from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.outbox import resend, settle, waiting
-from tests.line.houses import journeys, message_of, open_alerts, queued, states
+from pec_tracker.service.outbox import follow_up, resend, settle, waiting
+from pec_tracker.service.rebuild import rebuild
+from tests.line.houses import Home, account_at, journeys, message_of, new_sqlite, open_alerts, queued, states
+from tests.sandbox.materials import SENDER
 
 
 @pytest.fixture
@@ -129,7 +134,7 @@ def test_nothing_can_be_decided_about_what_left_or_is_not_there(
     house: House, account: Account, sandbox: Sandbox
 ) -> None:
     key = queued(house, account).key
-    with pytest.raises(UsageError, match="nothing to decide"):
+    with pytest.raises(UsageError, match="waits in the outbox"):
         settle(house, key, sent=True, reason="ho un sospetto")
     dispatch(house, account)
     with pytest.raises(UsageError, match="nothing to decide"):
@@ -152,3 +157,143 @@ def test_a_decision_needs_no_user_name_of_the_system(
     monkeypatch.setattr(getpass, "getuser", nobody)
     settle(house, uncertain, sent=True, reason="ho telefonato")
     assert states(house) == {uncertain: "submitted"}
+
+
+def names(house: House) -> list[str]:
+    """Every object of the archive."""
+    return sorted(path.name for path in (house.archive.root / "objects").rglob("*.json"))
+
+
+def test_a_refused_decision_leaves_nothing_that_looks_like_a_forgery(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    key = queued(house, account).key
+    dispatch(house, account)
+    before = names(house)
+    for sent in (True, False):
+        with pytest.raises(UsageError, match="nothing to decide"):
+            settle(house, key, sent=sent, reason="di nuovo")
+    with pytest.raises(UsageError, match="nothing to decide"):
+        resend(house, key, reason="di nuovo")
+    with pytest.raises(NotFoundError):
+        settle(house, "nessuno", sent=True, reason="di nuovo")
+    assert names(house) == before
+    assert check(house.engine, house.archive).findings == ()
+
+
+def test_a_decision_on_a_database_that_is_outdated_would_be_lost_and_is_refused(
+    home: Home, house: House, account: Account, sandbox: Sandbox, uncertain: str
+) -> None:
+    home.close()  # brings everything into the one file
+    shutil.copy(home.folder / "pec-tracker.db", home.folder / "yesterday.db")
+    queued(house, account, subject="Nuova")
+    home.close()
+    for left in home.folder.glob("pec-tracker.db*"):
+        left.unlink()
+    shutil.copy(home.folder / "yesterday.db", home.folder / "pec-tracker.db")
+    again = home.open()
+    before = names(again)
+    for decide in (
+        lambda: resend(again, uncertain, reason="non c'è"),
+        lambda: settle(again, uncertain, sent=True, reason="c'è"),
+        lambda: queued(again, account_at(again, sandbox)),
+    ):
+        with pytest.raises(ApartError, match="rebuild"):
+            decide()
+    assert names(again) == before
+    assert states(again) == {uncertain: "uncertain"}
+
+
+def test_what_receipts_show_as_delivered_goes_again_only_by_a_persons_word_that_says_so(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    key = queued(house, account).key
+    dispatch(house, account)
+    sandbox.wait_until_quiet()
+    collect(house, account)
+    with pytest.raises(UsageError, match="--again"):
+        resend(house, key, reason="il destinatario non lo trova")
+    resend(house, key, reason="il destinatario non lo trova", again=True)
+    sandbox.deliver(SENDER, b"From: x\r\n\r\n")
+    collect(house, account)
+    assert states(house) == {key: "queued"}, "the old receipts do not stand for the second sending"
+    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    assert decisions(house) == [("message.requeued", "resend again", "il destinatario non lo trova")]
+    assert journeys(house) == {"consegnata@pec.test": "delivered"}
+    assert len(sandbox.sent) == 2
+
+
+@pytest.mark.parametrize("state", ["refused", "abandoned", "uncertain"])
+def test_a_message_that_a_receipt_shows_as_accepted_is_not_sent_again_by_mistake(
+    house: House, account: Account, sandbox: Sandbox, state: str
+) -> None:
+    """The server took it and then said no, or somebody gave it up too early."""
+    key = queued(house, account).key
+    dispatch(house, account)
+    sandbox.wait_until_quiet()
+    with writing(house.engine) as connection:
+        connection.execute(update(Message).values(send_state=state))
+    collect(house, account)
+    assert states(house) == {key: "submitted"}
+    assert open_alerts(house) == []
+
+
+def test_a_receipt_that_is_no_proof_settles_nothing_and_keeps_a_waiting_message_back(
+    home: Home, sandbox: Sandbox
+) -> None:
+    house = home.open()
+    account = account_at(house, sandbox)
+    key = queued(house, account).key
+    dispatch(house, account)
+    sandbox.wait_until_quiet()
+    stranger = replace(house, trust=Trust())  # who trusts nobody takes no receipt for proof
+    collect(stranger, account)
+    with writing(house.engine) as connection:
+        connection.execute(update(Message).values(send_state="uncertain"))
+    follow_up(house, account)
+    assert states(house) == {key: "uncertain"}, "a forged receipt must not say that it left"
+    with writing(house.engine) as connection:
+        connection.execute(update(Message).values(send_state="deferred", next_attempt_at=house.clock.now()))
+    assert dispatch(house, account) == []
+    assert states(house) == {key: "uncertain"}
+    assert len(sandbox.sent) == 1
+
+
+def test_the_receipts_of_one_mailbox_settle_nothing_in_another(home: Home, sandbox: Sandbox) -> None:
+    house = home.open()
+    ours, theirs = account_at(house, sandbox), account_at(house, sandbox, sandbox.settings.accounts[1].address)
+    key = queued(house, ours).key
+    dispatch(house, ours)
+    sandbox.wait_until_quiet()
+    collect(house, ours)
+    with writing(house.engine) as connection:
+        connection.execute(update(Message).values(send_state="uncertain"))
+    follow_up(house, theirs)
+    assert states(house) == {key: "uncertain"}
+    follow_up(house, ours)
+    assert states(house) == {key: "submitted"}
+
+
+def test_queued_and_the_database_lost_the_archive_still_knows_of_it(home: Home, sandbox: Sandbox) -> None:
+    house = home.open()
+    account = account_at(house, sandbox)
+    key = queued(house, account).key
+    home.close()
+    home.url = new_sqlite(home.folder / "new")
+    house = home.open()
+    assert rebuild(house).uncertain == 1
+    assert [entry.key for entry in waiting(house)] == [key]
+
+
+def test_a_disk_that_fills_up_as_it_is_sealed_does_not_say_that_nothing_was_queued(
+    house: House, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collected = queued(house, account)
+
+    def full(*_arguments: object, **_more: object) -> None:
+        raise DiskFullError("no space is left under {folder}", folder="/x")
+
+    monkeypatch.setattr("pec_tracker.ledger.seals.write_segment", full)
+    second = queued(house, account)
+    assert (collected.unsealed, isinstance(second.unsealed, DiskFullError)) == (None, True)
+    assert set(states(house)) == {collected.key, second.key}

@@ -1,17 +1,29 @@
 """Yesterday's database on today's archive: nothing is sent that may have gone."""
 
 import shutil
+import ssl
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from imapclient import IMAPClient
+from sqlalchemy import update
 
+from pec_tracker.archive.objects import Suffix
+from pec_tracker.db.engine import writing
+from pec_tracker.db.tables import Ledger
+from pec_tracker.errors import ApartError
 from pec_tracker.sandbox.failures import Moment
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import FencedError, dispatch
+from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.house import House
+from pec_tracker.service.outbox import resend, waiting
 from pec_tracker.service.rebuild import rebuild
-from tests.line.houses import Home, account_at, journeys, new_sqlite, queued, states
+from tests.archive.killed import killed_at
+from tests.line.houses import Home, account_at, journeys, message_of, new_sqlite, open_alerts, queued, states
+from tests.sandbox.materials import SENDER
+from tests.sandbox.running import PASSWORD
 
 
 def backup(home: Home, name: str = "backup.db") -> Path:
@@ -37,7 +49,7 @@ def yesterday(home: Home, sandbox: Sandbox) -> Path:
     account = account_at(house, sandbox)
     queued(house, account)
     copy = backup(home)
-    house = home.open(started_at=house.started_at)
+    house = home.open(start=house.start)
     assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
     return copy
 
@@ -46,7 +58,7 @@ def test_a_database_older_than_the_archive_sends_nothing_at_all(home: Home, sand
     house = restored(home, yesterday)
     account = account_at(house, sandbox)
     assert set(states(house).values()) == {"queued"}
-    with pytest.raises(FencedError, match="rebuild"):
+    with pytest.raises(ApartError, match="rebuild"):
         dispatch(house, account)
     assert len(sandbox.sent) == 1
 
@@ -56,11 +68,13 @@ def test_not_even_what_is_queued_anew_and_not_after_a_failed_try_to_collect(
 ) -> None:
     house = restored(home, yesterday)
     account = account_at(house, sandbox)
-    queued(house, account, subject="Nuova")
+    with pytest.raises(ApartError):
+        queued(house, account, subject="Nuova")  # `rebuild` would lose it
+    assert len(states(house)) == 1
     sandbox.wait_until_quiet()
     with pytest.raises(Exception, match="rebuild"):
         collect(house, account)
-    with pytest.raises(FencedError):
+    with pytest.raises(ApartError):
         dispatch(house, account)
     assert len(sandbox.sent) == 1
 
@@ -81,19 +95,193 @@ def test_rebuilt_it_knows_what_went_and_sends_on(home: Home, sandbox: Sandbox, y
     assert len(sandbox.sent) == 2
 
 
-def test_database_and_archive_of_yesterday_together_wait_for_a_collect(
-    home: Home, sandbox: Sandbox, yesterday: Path
+def whole_backup(home: Home) -> Path:
+    """Database and archive as they are now, as a copy of the whole disk has them."""
+    backup(home)
+    return Path(shutil.copytree(home.folder, home.folder.with_name("disk"), dirs_exist_ok=True))
+
+
+def whole_restored(home: Home, disk: Path) -> House:
+    """The house as a process opens it after the copy of the disk was put back."""
+    home.close()
+    shutil.rmtree(home.folder)
+    shutil.copytree(disk, home.folder)
+    return home.open()
+
+
+@pytest.fixture
+def disk(home: Home, sandbox: Sandbox) -> Path:
+    """A copy of the whole disk from when a second message waited; it left afterwards, like the first one before."""
+    house = home.open()
+    account = account_at(house, sandbox)
+    queued(house, account, subject="Prima")
+    dispatch(house, account)
+    queued(house, account, subject="Seconda")
+    copy = whole_backup(home)
+    house = home.open(start=house.start)
+    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    home.close()
+    return copy
+
+
+def no_receipts(sandbox: Sandbox) -> None:
+    """The receipts have not come yet, or somebody has deleted them in the webmail."""
+    sandbox.wait_until_quiet()
+    context = ssl.create_default_context(cafile=str(sandbox.ca_file))
+    with IMAPClient("localhost", sandbox.imap_port, ssl_context=context) as webmail:
+        webmail.login(SENDER, PASSWORD)
+        webmail.select_folder("INBOX")
+        webmail.delete_messages(webmail.search())
+        webmail.expunge()
+
+
+def test_a_whole_disk_restored_sends_nothing_again_though_no_receipt_tells(
+    home: Home, sandbox: Sandbox, disk: Path
 ) -> None:
-    """A whole machine restored: no seal tells of what went meanwhile, the receipts on the server do."""
-    shutil.rmtree(home.folder / "archive" / "ledger")
-    house = restored(home, yesterday)
+    no_receipts(sandbox)
+    house = whole_restored(home, disk)
+    account = account_at(house, sandbox)
+    collect(house, account)
+    assert dispatch(house, account) == []
+    assert collect(house, account).complete
+    assert dispatch(house, account) == []
+    assert [entry.send_state for entry in waiting(house)] == ["uncertain"]
+    assert "send-uncertain" in open_alerts(house)
+    assert len(sandbox.sent) == 2
+
+
+def test_on_another_computer_neither_that_has_no_mark(home: Home, sandbox: Sandbox, disk: Path) -> None:
+    """The disk broke, and the backup of last night goes into a new machine."""
+    no_receipts(sandbox)
+    house = whole_restored(home, disk)
+    shutil.rmtree(home.marks)
+    with writing(house.engine) as connection:
+        connection.execute(update(Ledger).values(at=house.clock.now() - timedelta(hours=9)))
+    account = account_at(house, sandbox)
+    collect(house, account)
+    assert dispatch(house, account) == []
+    assert [entry.send_state for entry in waiting(house)] == ["uncertain"]
+    assert len(sandbox.sent) == 2
+
+
+def test_what_is_queued_after_a_restore_leaves(home: Home, sandbox: Sandbox, disk: Path) -> None:
+    house = whole_restored(home, disk)
+    account = account_at(house, sandbox)
+    fresh = queued(house, account, subject="Terza").key
+    assert [one.key for one in dispatch(house, account)] == [fresh]
+    again = home.open()
+    assert collect(again, account_at(again, sandbox)).complete
+    assert [one.send_state for one in dispatch(again, account_at(again, sandbox))] == []
+    assert states(house)[fresh] == "submitted"
+    assert len(sandbox.sent) == 3
+
+
+def test_the_receipts_tell_after_a_restore_and_nobody_need_decide(home: Home, sandbox: Sandbox, disk: Path) -> None:
+    sandbox.wait_until_quiet()
+    house = whole_restored(home, disk)
     account = account_at(house, sandbox)
     assert dispatch(house, account) == []
-    sandbox.wait_until_quiet()
     assert collect(house, account).complete
     assert set(states(house).values()) == {"submitted"}
     assert dispatch(house, account) == []
+    assert open_alerts(house) == []
+    assert len(sandbox.sent) == 2
+
+
+def test_a_mere_restart_makes_nothing_uncertain(home: Home, sandbox: Sandbox) -> None:
+    """As by the timer of a server that sends at night what was queued by day."""
+    house = home.open()
+    account = account_at(house, sandbox)
+    queued(house, account)
+    dispatch(house, account)
+    for _ in range(2):
+        house = home.open()
+        account = account_at(house, sandbox)
+        queued(house, account)
+        again = home.open()
+        account = account_at(again, sandbox)
+        assert dispatch(again, account) == []
+        collect(again, account)
+        assert [one.send_state for one in dispatch(again, account)] == ["submitted"]
+    assert len(sandbox.sent) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"not json", b'{"line": 7}'])
+def test_a_mark_that_cannot_be_read_sends_nothing_that_waited(
+    home: Home, sandbox: Sandbox, disk: Path, content: bytes
+) -> None:
+    house = whole_restored(home, disk)
+    (mark,) = home.marks.iterdir()
+    mark.unlink()
+    mark.write_bytes(content)
+    account = account_at(house, sandbox)
+    no_receipts(sandbox)
+    collect(house, account)
+    assert dispatch(house, account) == []
+    assert len(sandbox.sent) == 2
+
+
+def test_no_place_for_the_mark_stops_no_message(home: Home, sandbox: Sandbox) -> None:
+    home.marks.write_text("a file where the folder should be")
+    house = home.open()
+    account = account_at(house, sandbox)
+    queued(house, account)
+    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    again = home.open()
+    assert len(dispatch(again, account_at(again, sandbox))) == 0
+    assert set(states(again).values()) == {"submitted"}
+
+
+def test_a_copy_among_the_sent_mails_keeps_a_waiting_message_back(home: Home, sandbox: Sandbox) -> None:
+    house = home.open()
+    account = account_at(house, sandbox)
+    key = queued(house, account).key
+    sandbox.deliver(SENDER, house.archive.get(str(message_of(house, key).raw), Suffix.MAIL), folder="INBOX.Inviata")
+    house = home.open()
+    account = account_at(house, sandbox)
+    collect(house, account)
+    assert dispatch(house, account) == []
+    assert states(house) == {key: "uncertain"}
+    (entry,) = waiting(house)
+    assert entry.problem is not None
+    assert "a copy of it" in entry.problem["template"]
+    assert sandbox.sent == []
+
+
+def test_killed_right_after_the_dot_yesterdays_database_finds_the_attempt_in_the_archive(
+    home: Home, sandbox: Sandbox
+) -> None:
+    house = home.open()
+    account = account_at(house, sandbox)
+    key = queued(house, account).key
+    copy = backup(home)
+
+    def send() -> None:
+        again = home.open(start=house.start)
+        dispatch(again, account_at(again, sandbox))
+
+    assert killed_at("smtp.after-dot", send)
+    shutil.rmtree(home.marks)
+    no_receipts(sandbox)
+    house = restored(home, copy)
+    account = account_at(house, sandbox)
+    assert states(house) == {key: "queued"}
+    collect(house, account)
+    assert dispatch(house, account) == []
+    assert states(house) == {key: "uncertain"}
     assert len(sandbox.sent) == 1
+    resend(house, key, reason="nel webmail non c'è traccia")
+    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    assert message_of(house, key).attempts == 2
+
+
+def test_the_archives_notes_of_attempts_go_once_the_ledger_tells_of_them(home: Home, sandbox: Sandbox) -> None:
+    house = home.open()
+    account = account_at(house, sandbox)
+    for number in range(3):
+        queued(house, account, subject=f"Numero {number}")
+    dispatch(house, account)
+    assert list((house.archive.root / "underway").glob("*.attempt")) == []
 
 
 def test_what_did_not_leave_goes_once_the_mailbox_was_looked_through(home: Home, sandbox: Sandbox) -> None:

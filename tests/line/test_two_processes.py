@@ -33,9 +33,9 @@ def collector(home: Home, sandbox: Sandbox) -> Callable[[], object]:
     return act
 
 
-def dispatcher(home: Home, sandbox: Sandbox, started_at: Any) -> Callable[[], object]:
+def dispatcher(home: Home, sandbox: Sandbox, start: Any) -> Callable[[], object]:
     def act() -> None:
-        house = home.open(started_at=started_at)
+        house = home.open(start=start)
         dispatch(house, account_at(house, sandbox))
 
     return act
@@ -75,7 +75,7 @@ def test_collectors_that_ignore_each_other_bring_what_one_brings(
 def test_the_second_collector_leaves_the_work_to_the_first(home_on_either: Home, sandbox: Sandbox) -> None:
     house = home_on_either.open()
     account = account_at(house, sandbox)
-    with leases.held(house.engine, lease_name(account)) as mine:
+    with leases.held(house.engine, lease_name(account), presence=house.presence) as mine:
         assert mine is not None
         collected = collect(house, account)
         assert collected.busy
@@ -92,7 +92,6 @@ def test_a_collector_that_died_is_followed_once_its_lease_is_over(
     account = account_at(house, sandbox)
     assert collect(house, account).busy
     monkeypatch.setattr(leases, "LEASE", timedelta(seconds=0.2))
-    assert killed_at("intake.archived", collector(home, sandbox)) is False  # it is busy, too
     with writing(house.engine) as connection:
         connection.execute(update(Lease).values(until=leases.until(timedelta(0))))
     assert collect(house, account).taken.archived == 1
@@ -103,7 +102,7 @@ def test_dispatchers_at_once_send_each_message_once(home_on_either: Home, sandbo
     account = account_at(house, sandbox)
     keys = {queued(house, account, subject=f"Numero {number}").key for number in range(12)}
     house.engine.dispose()
-    assert at_once([dispatcher(home_on_either, sandbox, house.started_at)] * 3) == [0, 0, 0]
+    assert at_once([dispatcher(home_on_either, sandbox, house.start)] * 3) == [0, 0, 0]
     assert len(sandbox.sent) == len(keys)
     assert states(house) == dict.fromkeys(keys, "submitted")
     with reading(house.engine) as connection:
@@ -121,7 +120,7 @@ def test_a_queue_and_a_collect_meanwhile_lose_nothing(home_on_either: Home, sand
         for number in range(5):
             queued(own, account_at(own, sandbox), subject=f"Altra {number}")
 
-    send = dispatcher(home_on_either, sandbox, house.started_at)
+    send = dispatcher(home_on_either, sandbox, house.start)
     assert at_once([send, queue_more, collector(home_on_either, sandbox), send]) == [0, 0, 0, 0]
     send()
     sandbox.wait_until_quiet()
@@ -159,7 +158,7 @@ class TestLeaseOfAMessage:
             if not taken_over:
                 taken_over.append(claim.key)
                 assert [one.send_state for one in dispatch(home_on_either.open(), account)] == []  # fenced: too new
-                other = home_on_either.open(started_at=house.started_at)
+                other = home_on_either.open(start=house.start)
                 assert [one.send_state for one in dispatch(other, account)] == ["submitted"]
             commit(house_, claim)
 

@@ -80,7 +80,7 @@ def test_an_experts_commands_find_a_sound_archive_sound(archive: Path) -> None:
     assert answers[line_with("for file in")].stdout == ""
     assert answers[line_with("for seal in")].stdout == ""
 
-    hashed, listed = answers[line_with("sed -n 3p")].stdout, answers[line_with("sed -n 4p")].stdout
+    hashed, listed = answers[line_with("sed -n 2p")].stdout, answers[line_with("sed -n 3p")].stdout
     assert hashed.split()[0] == listed.split()[0]
     seal, first = answers[line_with("sha256sum ledger")].stdout, answers[line_with("head -n 1 ledger")].stdout
     assert first.split() == ["#", "previous", seal.split()[0]]

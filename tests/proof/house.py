@@ -12,7 +12,7 @@ from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.pec.compose import Attachment, Draft
 from pec_tracker.pec.trust import Trust
 from pec_tracker.service.accounts import known_mailbox
-from pec_tracker.service.house import Account, House
+from pec_tracker.service.house import Account, House, Start
 from pec_tracker.service.import_ import bring_in
 from pec_tracker.service.send import Queued, queue
 from pec_tracker.wire.endpoint import Endpoint, Login, Security
@@ -90,7 +90,7 @@ def desk(folder: Path, *, trust: Trust | None = None) -> Desk:
     spool.mkdir(parents=True)
     engine = open_engine(sqlite_url(folder / "house.db"))
     archive = LocalArchive(folder / "archive")
-    house = House(engine, archive, trust or receipts.trust(), clock, clock.now(), spool)
+    house = House(engine, archive, trust or receipts.trust(), clock, Start(), spool)
     row_id, key = known_mailbox(house, "studio", SENDER)
     nowhere = Endpoint("127.0.0.1", 1, Security.TLS)
     account = Account(row_id, key, "studio", SENDER, nowhere, nowhere, login=lambda: Login(SENDER, "x"))

@@ -35,7 +35,7 @@ from pec_tracker.db.tables import (
 from pec_tracker.pec.compose import Outgoing
 from pec_tracker.pec.trust import Trust
 from pec_tracker.service.accounts import known_mailbox
-from pec_tracker.service.house import Account, House
+from pec_tracker.service.house import Account, House, Start
 from pec_tracker.service.intake import Taken, take_in
 from pec_tracker.service.linking import Place
 from pec_tracker.service.send import QueuedFacts, write_queued
@@ -74,7 +74,7 @@ def account(house: House) -> Account:
 def open_house(url: str, folder: Path, *, trust: Trust | None = None) -> House:
     """A house on the database at *url*, its archive in *folder*."""
     clock = Clock(started=datetime.now(UTC), origin=NOW, factor=1e-9)
-    return House(open_engine(url), LocalArchive(folder / "archive"), trust or receipts.trust(), clock, NOW, folder)
+    return House(open_engine(url), LocalArchive(folder / "archive"), trust or receipts.trust(), clock, Start(), folder)
 
 
 def account_of(house: House, name: str = "office", address: str = OWNER) -> Account:

@@ -1,5 +1,6 @@
 """What a user would lose: a message that waits, when the database that alone knows it is replaced."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pec_tracker.db.tables import Ledger, Message
 from pec_tracker.errors import ApartError, UsageError
 from pec_tracker.ledger.seals import seal_pending
 from pec_tracker.pec.compose import Draft
+from pec_tracker.presence import Presence
 from pec_tracker.service.carry import what_is_left
 from pec_tracker.service.check import check
 from pec_tracker.service.house import Account, House
@@ -27,8 +29,9 @@ def url(house: House) -> str:
 
 
 @pytest.fixture
-def waiting(house: House, account: Account) -> House:
-    """A house with one act sealed, and a message that waits and is not."""
+def waiting(house: House, account: Account, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A house with one act sealed, and a message that waits and is not: killed in between, or of an earlier release."""
+    monkeypatch.setattr("pec_tracker.service.send._seal", lambda _house: None)
     seal_pending(house.engine, house.archive.root, now=NOW)
     queue(house, account, Draft(account.address, (receipts.RECIPIENT,), "Prova", "Buongiorno."), tracker_id=KEY)
     return house
@@ -41,7 +44,7 @@ def test_a_rebuild_carries_over_what_was_not_sealed(waiting: House, tmp_path: Pa
             connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         if schema == "unknown":
             connection.execute(text("DROP TABLE alembic_version"))
-    left = what_is_left(url(waiting), waiting.archive.root)
+    left = what_is_left(url(waiting), waiting.archive.root, presence=Presence())
     fresh = open_house(sqlite_url(tmp_path / "new.db"), tmp_path)
     built = rebuild(fresh, left)
     assert (built.carried, built.messages, built.missing) == (1, 1, ())
@@ -51,7 +54,7 @@ def test_a_rebuild_carries_over_what_was_not_sealed(waiting: House, tmp_path: Pa
 
 
 def test_nothing_is_carried_over_twice(waiting: House, tmp_path: Path) -> None:
-    left = what_is_left(url(waiting), waiting.archive.root)
+    left = what_is_left(url(waiting), waiting.archive.root, presence=Presence())
     seal_pending(waiting.engine, waiting.archive.root, now=NOW)
     fresh = open_house(sqlite_url(tmp_path / "new.db"), tmp_path)
     assert rebuild(fresh, left).carried == 0
@@ -63,7 +66,7 @@ def test_a_line_that_was_changed_is_not_carried_over_in_silence(waiting: House, 
     with waiting.engine.begin() as connection:
         connection.execute(text(UNSEALED))
     fresh = open_house(sqlite_url(tmp_path / "new.db"), tmp_path)
-    built = rebuild(fresh, what_is_left(url(waiting), waiting.archive.root))
+    built = rebuild(fresh, what_is_left(url(waiting), waiting.archive.root, presence=Presence()))
     assert built.old_unreadable
     fresh.engine.dispose()
 
@@ -71,17 +74,17 @@ def test_a_line_that_was_changed_is_not_carried_over_in_silence(waiting: House, 
 def test_an_empty_folder_is_not_taken_for_the_archive(waiting: House, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ApartError, match="mounted"):
-        what_is_left(url(waiting), tmp_path / "empty")
+        what_is_left(url(waiting), tmp_path / "empty", presence=Presence())
 
 
 def test_a_database_at_work_is_left_alone(waiting: House) -> None:
     with waiting.engine.begin() as connection:
         connection.execute(
             text("INSERT INTO lease (name, owner, until) VALUES ('collect:m', 'x', :until)"),
-            {"until": "2999-01-01 00:00:00.000000+00:00"},
+            {"until": f"{datetime.now(UTC) + timedelta(minutes=3):%Y-%m-%d %H:%M:%S.%f}+00:00"},
         )
     with pytest.raises(UsageError, match="serve"):
-        what_is_left(url(waiting), waiting.archive.root)
+        what_is_left(url(waiting), waiting.archive.root, presence=Presence())
 
 
 def test_a_database_that_says_no_release_is_not_written_into(waiting: House) -> None:

@@ -1,7 +1,7 @@
 """A time-stamp authority, and a house with a sealed ledger and nobody on the network."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from pec_tracker import anchors
 from pec_tracker.archive.local import LocalArchive
 from pec_tracker.clock import Clock
 from pec_tracker.db.engine import open_engine, sqlite_url
-from pec_tracker.service.house import House, StampAuthority
+from pec_tracker.service.house import House, StampAuthority, Start
 from tests.factory import receipts
 from tests.ledger.ledgers import sealed_ledger
 from tests.servers.tsa import TimeStampAuthority
@@ -41,7 +41,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path, tsa: TimeStampAuthorit
         archive=archive,
         trust=receipts.trust(),
         clock=Clock(),
-        started_at=datetime.now(UTC),
+        start=Start(),
         spool=tmp_path,
         authorities=(known(tsa),),
         stamp_every=timedelta(0),

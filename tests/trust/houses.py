@@ -14,7 +14,7 @@ from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Evidence, Ledger, Mail, Message, Recipient
 from pec_tracker.pec.trust import Trust
 from pec_tracker.service.accounts import known_mailbox
-from pec_tracker.service.house import House
+from pec_tracker.service.house import House, Start
 from pec_tracker.service.intake import take_in
 from pec_tracker.service.linking import Place
 from pec_tracker.service.study import Arrival
@@ -31,7 +31,7 @@ def house_in(folder: Path, engine: Engine) -> House:
         archive=LocalArchive(folder / "archive"),
         trust=kept(folder / "trust"),
         clock=Clock(started=datetime.now(UTC), origin=NOW),
-        started_at=NOW,
+        start=Start(),
         spool=folder,
         trust_folder=folder / "trust",
     )

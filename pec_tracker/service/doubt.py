@@ -1,0 +1,96 @@
+"""Why may a message have left, though no server's reply says so? Each reason makes it `uncertain`.
+
+What is uncertain never goes by itself: a receipt resolves it, or a person does.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import Connection, Row, insert, select, update
+
+from pec_tracker.db.tables import Attempt, Message
+from pec_tracker.errors import PecTrackerError
+from pec_tracker.ledger import lines
+from pec_tracker.service.alerts import NewAlert, raise_alerts
+from pec_tracker.texts import N_, error_facts
+
+log = structlog.get_logger()
+
+UNCERTAIN_ALERT: Final = "send-uncertain"
+
+
+class Doubt(StrEnum):
+    """The reasons, as ledger lines name them (`by`)."""
+
+    CRASH = "crash"
+    RESTORE = "restore"
+    ARCHIVE = "archive"
+    COPY = "copy"
+    RECEIPT = "receipt-not-proof"
+    REBUILD = "rebuild"
+
+
+_WORDS: Final[Mapping[Doubt, str]] = {
+    Doubt.CRASH: N_(
+        "the program was stopped after the whole message had been handed over, before the server's answer was noted"
+    ),
+    Doubt.RESTORE: N_(
+        "a backup was restored, or the data came from another computer: the message may have left after that backup"
+    ),
+    Doubt.ARCHIVE: N_("the archive knows of an attempt to send it that the database lacks: a backup was restored"),
+    Doubt.COPY: N_("a copy of it lies in the mailbox, so it may have left already"),
+    Doubt.RECEIPT: N_("a receipt speaks of it that is no proof, so it may have left already"),
+    Doubt.REBUILD: N_("the database was made again from the archive, which does not say whether the message left"),
+}
+
+
+def problem(doubt: str) -> dict[str, Any] | None:
+    """The reason as `Message.problem` keeps it; None for what is no doubt of ours."""
+    return error_facts(PecTrackerError(_WORDS[Doubt(doubt)])) if doubt in set(Doubt) else None
+
+
+def make_uncertain(
+    connection: Connection, row: Row[*tuple[Any, ...]], doubt: Doubt, *, at: datetime, number: int | None = None
+) -> bool:
+    """Make the message of *row* (id, key, mailbox_id, send_state, attempts) uncertain, unless its state changed.
+
+    *number* is the attempt that the doubt is about: it is ended with it, and made where the database has none.
+    """
+    changed = connection.execute(
+        update(Message)
+        .where(Message.id == row.id, Message.send_state == row.send_state)
+        .values(
+            send_state="uncertain",
+            attempts=max(row.attempts, number or 0),
+            reply=None,
+            problem=problem(doubt),
+            lease_owner=None,
+            lease_until=None,
+            next_attempt_at=None,
+        )
+    )
+    if changed.rowcount != 1:
+        return False
+    facts: dict[str, Any] = {}
+    if number is not None:
+        _end_attempt(connection, row.id, number, at)
+        facts = {"number": number, "stage": "crash"}
+    act = lines.new_line("message.uncertain", at=at, message=row.key, by=doubt.value, **facts)
+    lines.append(connection, [act])
+    topic = f"{row.key}/{max(row.attempts, number or 0)}"
+    alert = NewAlert(UNCERTAIN_ALERT, topic, mailbox_id=row.mailbox_id, message_id=row.id, facts={"by": doubt.value})
+    raise_alerts(connection, [alert], at=at)
+    log.warning("message.recovered", message=row.key, state="uncertain", by=doubt.value)
+    return True
+
+
+def _end_attempt(connection: Connection, message_id: int, number: int, at: datetime) -> None:
+    end = {"ended_at": at, "outcome": "uncertain", "stage": "crash"}
+    mine = (Attempt.message_id == message_id) & (Attempt.number == number)
+    if connection.scalar(select(Attempt.id).where(mine)) is None:
+        connection.execute(insert(Attempt).values(message_id=message_id, number=number, started_at=at, **end))
+    else:
+        connection.execute(update(Attempt).where(mine, Attempt.ended_at.is_(None)).values(end))
