@@ -14,6 +14,14 @@ from tests.servers.postgres import Postgres
 from tests.servers.programs import service_folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_of_this_computer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What was sent last is marked in a folder of the tests, not in the developer's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def test_ca() -> Iterator[Authority]:
     """The authority that signs every test server's certificate."""

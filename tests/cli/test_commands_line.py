@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pec_tracker.clock import Clock
+from pec_tracker.errors import DiskFullError
 from pec_tracker.sandbox.failures import Moment, Verb
 from pec_tracker.sandbox.providers import PASSWORD
 from pec_tracker.sandbox.server import Sandbox, SandboxSettings
@@ -249,3 +250,68 @@ def test_serve_says_when_it_keeps_the_watch_and_ends_when_told(box: Sandbox, des
     assert watch.returncode == 0
     assert len([sent for sent in box.sent if sent.submission.mail_from == desk.address]) == 1
     assert desk.address not in err  # the log names nobody
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_end_in_the_middle_a_send_waits_for_the_servers_word(
+    box: Sandbox, desk: Desk, letter: Letter, number: signal.Signals
+) -> None:
+    box.failures.delay(Verb.DOT, 3.0)
+    with started(desk, letter()) as sending:
+        noted = desk.folder / "data" / "archive" / "underway"
+        while not list(noted.glob("*.attempt")):  # from then on the server thinks
+            assert sending.poll() is None
+            time.sleep(0.02)
+        sending.send_signal(number)
+        out, err = sending.communicate(timeout=60)
+    assert (sending.returncode, "sent" in out) == (0, True), err
+    assert "brought to its end" in err
+    assert "Traceback" not in err
+
+
+def test_told_to_end_while_it_waits_for_its_turn_the_letter_stays_queued_and_that_is_said(
+    box: Sandbox, desk: Desk, letter: Letter
+) -> None:
+    text = desk.config.read_text("utf-8")
+    desk.config.write_text(text.replace("messages_per_minute = 6000", "messages_per_minute = 0.001"), "utf-8")
+    assert desk.run(*letter()).status == 0
+    with started(desk, letter()) as sending:
+        assert sending.stderr is not None
+        line = sending.stderr.readline()
+        assert "Waiting" in line
+        sending.send_signal(signal.SIGINT)
+        out, err = sending.communicate(timeout=60)
+    assert sending.returncode == 130
+    assert "State:            queued" in out
+    assert "It waits in the outbox" in err
+
+
+def started(desk: Desk, arguments: list[str | Path]) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "pec_tracker", "--config", str(desk.config), "--lang", "en", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_after_a_full_disk_in_the_dialogue_nobody_is_told_to_send_again(
+    box: Sandbox, desk: Desk, letter: Letter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It left; whoever obeyed "run the same command again" would send a second PEC."""
+
+    def full(*_arguments: object, **_more: object) -> None:
+        raise DiskFullError("no space is left under {folder}; free some space and run the same command again: "
+                            "nothing was left half written", folder="/x")  # fmt: skip
+
+    monkeypatch.setattr("pec_tracker.service.dispatch._note_outcome", full)
+    ran = desk.run(*letter())
+    assert ran.status == 4
+    assert len([one for one in box.sent if one.submission.mail_from == desk.address]) == 1
+    assert "Do not write it again" in ran.words
+    assert "Another process is sending it" not in ran.words
+
+
+def test_a_refused_decision_is_told_in_the_users_words(box: Sandbox, desk: Desk, letter: Letter) -> None:
+    key = desk.run(*letter("consegnata@pec.test", "--json")).record["key"]
+    ran = desk.run("outbox", "settle", key, "--sent", "--reason", "di nuovo", language="it")
+    assert ran.status == 2
+    assert "submitted" not in ran.words
+    assert "preso dal gestore" in ran.words
+    assert desk.run("check").status == 0
