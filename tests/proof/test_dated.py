@@ -32,7 +32,7 @@ def tsa() -> Iterator[TimeStampAuthority]:
 
 
 def house_at(folder: Path, tsa: TimeStampAuthority, at: datetime) -> tuple[Desk, Queued]:
-    """A house that knows the authority, with one accepted message of that time, sealed in seal 1."""
+    """A house that knows the authority, with one accepted message of that time, sealed in seal 2, after what was queued."""
     made = desk(folder)
     known = StampAuthority("prova", "http://127.0.0.1:1", anchors.stamp_roots(tsa.root))
     here = replace(made, house=replace(made.house, authorities=(known,)))
@@ -42,11 +42,11 @@ def house_at(folder: Path, tsa: TimeStampAuthority, at: datetime) -> tuple[Desk,
     return here, queued
 
 
-def seal_of(here: Desk, number: int = 1) -> Path:
+def seal_of(here: Desk, number: int = 2) -> Path:
     return here.house.archive.root / f"ledger/{number:08}.seal"
 
 
-def stamped(here: Desk, tsa: TimeStampAuthority, number: int = 1) -> None:
+def stamped(here: Desk, tsa: TimeStampAuthority, number: int = 2) -> None:
     """What `openssl ts` answers, beside the seal."""
     seal = seal_of(here, number)
     seal.with_suffix(".tsr").write_bytes(tsa.reply(request(seal.read_bytes(), 4711)))
@@ -92,12 +92,12 @@ def test_stamp_of_its_time_dates_the_ledger_where_its_authority_is_known(
     assert (known.findings, known.outcome) == ((), Outcome.HOLDS)
     unknown = verify(made.content, receipts.trust())
     assert (unknown.findings, unknown.outcome) == ((), Outcome.NOT_COMPARED)
-    assert ("stamp-not-verified", "ledger/00000001.tsr") in unknown.notes
+    assert ("stamp-not-verified", "ledger/00000002.tsr") in unknown.notes
     assert unknown.report is not None
     assert SELF_ASSERTED in unknown.report["limits"]
     with_root, without = alone(made, root_pem, tsa.root), alone(made, root_pem)
     assert with_root.findings == without.findings == []
-    assert any("up to seal 1 was written by" in text for text in with_root.remarks)
+    assert any("up to seal 2 was written by" in text for text in with_root.remarks)
     assert any("was NOT verified here" in text for text in without.remarks)
     assert any("Nothing from outside dates" in text for text in without.remarks)
 
@@ -110,8 +110,8 @@ def test_time_stamp_that_nobody_signed_dates_nothing(tmp_path: Path, tsa: TimeSt
     assert made.report["stamps"][0]["holds"] is False
     assert SELF_ASSERTED in made.report["limits"]
     found = verify(made.content, receipts.trust(), stamp_roots=anchors.stamp_roots(tsa.root)).findings
-    assert ("stamp-differs", "ledger/00000001.tsr") in {(one.kind, one.member) for one in found}
-    assert "ledger/00000001.tsr" in {member for member, _ in alone(made, root_pem, tsa.root).findings}
+    assert ("stamp-differs", "ledger/00000002.tsr") in {(one.kind, one.member) for one in found}
+    assert "ledger/00000002.tsr" in {member for member, _ in alone(made, root_pem, tsa.root).findings}
 
 
 def test_stamp_older_than_the_lines_that_it_is_over_is_impossible(
@@ -124,7 +124,7 @@ def test_stamp_older_than_the_lines_that_it_is_over_is_impossible(
     assert SELF_ASSERTED in made.report["limits"]
     found = verify(made.content, receipts.trust(), stamp_roots=anchors.stamp_roots(tsa.root)).findings
     assert "stamp-older-than-its-lines" in {one.kind for one in found}
-    assert "ledger/00000001.tsr" in {member for member, _ in alone(made, root_pem, tsa.root).findings}
+    assert "ledger/00000002.tsr" in {member for member, _ in alone(made, root_pem, tsa.root).findings}
 
 
 def test_stamp_of_long_afterwards_does_not_vouch_for_the_times_of_the_lines(

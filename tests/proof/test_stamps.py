@@ -57,7 +57,7 @@ def time_stamp(folder: Path, seal: Path, target: Path) -> Path:
 
 @pytest.fixture
 def sealed(tmp_path: Path) -> tuple[Desk, Queued]:
-    """A house with one accepted message, sealed in seal 1."""
+    """A house with one accepted message, sealed in seal 2, after what was queued."""
     here = desk(tmp_path / "house")
     queued = here.compose(ANNA)
     here.take_in(receipt(queued, "accettazione"))
@@ -71,17 +71,17 @@ def members_of(made: Package) -> dict[str, bytes]:
 def test_time_stamp_comes_along_once_the_ledger_has_gone_beyond_it(sealed: tuple[Desk, Queued], tmp_path: Path) -> None:
     here, queued = sealed
     before = proof(here.house, queued.key)
-    seal = here.house.archive.root / "ledger/00000001.seal"
+    seal = here.house.archive.root / "ledger/00000002.seal"
     authority = time_stamp(tmp_path, seal, seal.with_suffix(".tsr"))
-    assert proof(here.house, queued.key, as_of=1).content == before.content
+    assert proof(here.house, queued.key, as_of=2).content == before.content
     later = here.later(datetime.now(UTC) + timedelta(days=1) - here.house.clock.now())
     later.compose(ANNA)
     made = proof(later.house, queued.key)
     (stamp,) = made.report["stamps"]
     # Its authority is not known here, so that nothing of it was verified: see test_dated.
     assert (stamp["member"], stamp["seal"], stamp["kind"], stamp["holds"]) == (
-        "ledger/00000001.tsr",
-        1,
+        "ledger/00000002.tsr",
+        2,
         "rfc3161",
         None,
     )
@@ -100,14 +100,14 @@ def test_time_stamp_over_another_seal_is_named(sealed: tuple[Desk, Queued], tmp_
     here, queued = sealed
     other = tmp_path / "other"
     other.write_bytes(b"another seal")
-    time_stamp(tmp_path, other, here.house.archive.root / "ledger/00000001.tsr")
+    time_stamp(tmp_path, other, here.house.archive.root / "ledger/00000002.tsr")
     later = here.later(datetime.now(UTC) + timedelta(days=1) - here.house.clock.now())
     later.compose(ANNA)
     made = proof(later.house, queued.key)
     assert made.report["stamps"][0]["holds"] is False
     assert "ledger-times-self-asserted" in made.report["limits"]
     assert (
-        PackageFinding("stamp-differs", "ledger/00000001.tsr")
+        PackageFinding("stamp-differs", "ledger/00000002.tsr")
         in verify_package(made.content, receipts.trust()).findings
     )
 
@@ -119,8 +119,8 @@ def test_what_is_no_time_stamp_is_none() -> None:
 
 def test_acceptance_that_quotes_a_seal_dates_it(sealed: tuple[Desk, Queued]) -> None:
     here, queued = sealed
-    seal = (here.house.archive.root / "ledger/00000001.seal").read_bytes()
-    quoting = f"pec-tracker: sigillo 1 {hashlib.sha256(seal).hexdigest()}"
+    seal = (here.house.archive.root / "ledger/00000002.seal").read_bytes()
+    quoting = f"pec-tracker: sigillo 2 {hashlib.sha256(seal).hexdigest()}"
     at = receipts.ISSUED_AT + timedelta(hours=1)
     acceptance = receipts.receipt(
         "accettazione", subject=quoting, recipients=[SENDER], reference="notary@pec.example", issued_at=at
@@ -128,14 +128,14 @@ def test_acceptance_that_quotes_a_seal_dates_it(sealed: tuple[Desk, Queued]) -> 
     later = here.later(timedelta(hours=2))
     later.take_in(acceptance)
     sha256 = hashlib.sha256(acceptance).hexdigest()
-    row = {"seal_number": 1, "kind": "pec", "source": sha256, "sha256": sha256, "stamped_at": at}
+    row = {"seal_number": 2, "kind": "pec", "source": sha256, "sha256": sha256, "stamped_at": at}
     in_one_transaction(here.house.engine, lambda connection: connection.execute(insert(Stamp).values(row)))
     made = proof(later.house, queued.key)
     (stamp,) = made.report["stamps"]
-    assert (stamp["seal"], stamp["kind"], stamp["at"], stamp["holds"]) == (1, "pec", at.isoformat(), True)
+    assert (stamp["seal"], stamp["kind"], stamp["at"], stamp["holds"]) == (2, "pec", at.isoformat(), True)
     assert members_of(made)[stamp["member"]] == acceptance
     assert verify_package(made.content, receipts.trust()).sound
-    assert proof(later.house, queued.key, as_of=1).report["stamps"] == []
+    assert proof(later.house, queued.key, as_of=2).report["stamps"] == []
     members = members_of(made)
     members[stamp["member"]] = receipt(queued, "accettazione")
     others = {name: content for name, content in members.items() if name != "SHA256SUMS"}
