@@ -67,7 +67,7 @@ def list_quarantined(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> 
 @command.command(
     "retry",
     help=N_(
-        "Ask the server once more for the mails that it named and did not give.\n\n"
+        "Ask the server once more for the mails that it named and did not give, or gives under old numbers.\n\n"
         "The status is 1 when some still did not come, 3 when a server could not be reached."
     ),
     epilog="pec-tracker quarantine retry --mailbox studio",

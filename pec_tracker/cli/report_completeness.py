@@ -28,8 +28,8 @@ QUARANTINED_TOLD: Final = 20
         "Compare the mails on the servers with the archive, folder by folder, mail by mail.\n\n"
         "Nothing is fetched, and nothing is changed on the server or in the archive. Folders that are not collected "
         "(Trash, Drafts and Junk, or as configured) are counted and judged no further. The status is 1 when a "
-        "collected folder holds a mail that is neither archived nor in quarantine, 3 when a server could not be "
-        "reached."
+        "collected folder holds a mail that is not archived, 3 when a server could not be reached. Compared are the "
+        "numbers (UIDs) of the mails, and their size and arrival as the server says them."
     ),
     epilog="""pec-tracker report completeness
         pec-tracker report completeness --mailbox studio
@@ -80,6 +80,7 @@ def _folder_facts(folder: "FolderReport") -> dict[str, Any]:
         "archived": folder.archived,
         "quarantined": [{"uid": uid, "reason": reason} for uid, reason in folder.quarantined],
         "missing": list(folder.missing),
+        "others": list(folder.others),
         "gone": folder.gone,
         "error": None if folder.failure is None else error_text(folder.failure),
     }
@@ -112,7 +113,7 @@ def _tell(output: Output, reports: "list[Completeness]") -> None:
                 folder.on_server,
                 folder.archived,
                 len(folder.quarantined),
-                len(folder.missing),
+                len(folder.missing) + len(folder.others),
                 folder.gone,
                 _verdict(folder),
             )
@@ -122,6 +123,8 @@ def _tell(output: Output, reports: "list[Completeness]") -> None:
     )
     for report in reports:
         _tell_more(output, report)
+    if any(folder.missing or folder.others or folder.quarantined for report in reports for folder in report.folders):
+        output.note(_("Ask again for what is not collected: pec-tracker collect, or pec-tracker quarantine retry."))
     if any(folder.gone for report in reports for folder in report.folders):
         output.note(_("Gone: seen there once, and deleted or moved since; what was archived stays."))
 
@@ -144,6 +147,12 @@ def _tell_more(output: Output, report: "Completeness") -> None:
                 uid=uid,
                 reason=notices.reasons(notices.QUARANTINE, reason),
             )
+            output.say(clean(line))
+        if folder.others:
+            line = _(
+                "{mailbox}, {folder}: under {count} UIDs the server shows other mails than those collected (it was "
+                "restored, it seems); the first is {uid}"
+            ).format(mailbox=report.mailbox, folder=folder.name, count=len(folder.others), uid=folder.others[0])
             output.say(clean(line))
         more = len(folder.quarantined) - QUARANTINED_TOLD
         if more > 0:

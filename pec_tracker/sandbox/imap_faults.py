@@ -36,6 +36,7 @@ class ImapFaults:
     `answers`: what commands are answered with, by name: `SELECT`, `UID FETCH`.
     `without`: capabilities that the server does not have: `UIDPLUS`, `QUOTA`, `SPECIAL-USE`, `IDLE`, `MOVE` ...
     `during_fetch`: lines sent after the first mail of each FETCH, as `23 EXISTS` or `1 EXPUNGE`.
+    `left_out`: UIDs whose mails are left out of answers to FETCH, each so many times (None: always).
     `silent_idle`: IDLE is accepted, and nothing is ever told.
     `delay_seconds`: real seconds before each command is obeyed.
     """
@@ -47,6 +48,7 @@ class ImapFaults:
     answers: dict[str, Answer] = field(default_factory=dict)
     without: set[str] = field(default_factory=set)
     during_fetch: list[str] = field(default_factory=list)
+    left_out: dict[int, int | None] = field(default_factory=dict)
     silent_idle: bool = False
     delay_seconds: float = 0.0
 
@@ -58,6 +60,13 @@ class ImapFaults:
         """What to answer to this use of `command`, or None to obey it."""
         answer = self.answers.get(command)
         return answer.text if answer and answer.due() else None
+
+    def leaves_out(self, uid: int) -> bool:
+        """Whether the mail of this UID is left out of this answer; each call counts as one."""
+        left = self.left_out.get(uid, 0)
+        if left:
+            self.left_out[uid] = left - 1
+        return left != 0
 
     def room_before_cut(self, sent: int) -> int | None:
         """How many more bytes a connection that sent `sent` may send, None for no limit."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pec_tracker.sandbox.imap_fetch import flag_list, marks_seen, read_items, render
+from pec_tracker.sandbox.imap_fetch import Section, flag_list, marks_seen, read_items, render
 from pec_tracker.sandbox.imap_grammar import BadCommandError, Cursor
 from pec_tracker.sandbox.imap_search import BadCharsetError, Candidate, Numbering, read_search
 from pec_tracker.sandbox.imap_session import RefusedError, Session
@@ -63,6 +63,8 @@ async def _fetch(session: Session, arguments: Cursor, *, by_uid: bool) -> str:
         if reads and "\\Seen" not in mail.flags:
             _set_flags(session, mail, mail.flags | {"\\Seen"})
             told = items if "FLAGS" in items else [*items, "FLAGS"]
+        if any(isinstance(item, Section) for item in items) and session.faults.leaves_out(mail.uid):
+            continue
         values = render(mail, told, announce_longer=session.faults.longer_literals)
         wire.write(b"* %d FETCH (" % number, *values, b")\r\n")
         while unsolicited:

@@ -232,6 +232,18 @@ class Sandbox:
         at = internal_at or self.clock.now()
         return self._in_loop(lambda: self._store.deliver(address, raw, folder=folder, flags=flags, internal_at=at))
 
+    def roll_back(self, address: str, *, folder: str = "INBOX", to_uid: int) -> None:
+        """The provider restores its server: what came after *to_uid* is gone, and its UIDs are given anew."""
+
+        def restore() -> None:
+            found = self._store.mailbox(address).folder(folder)
+            if found is None:
+                raise NotFoundError("the sandbox has no folder {name}; create it first", name=folder)
+            found.remove([uid for uid in found.mails if uid > to_uid])
+            found.next_uid = to_uid + 1
+
+        self._in_loop(restore)
+
     def inject(
         self,
         kind: Injection | str,

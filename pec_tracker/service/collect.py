@@ -1,30 +1,32 @@
 """What has come? Every folder of a mailbox is looked through once; each UID ends as a mail or as a reason why not.
 
 STATUS says whether anything moved; if so the new UIDs are fetched in batches, and each batch is archived, read and
-written whole before the next. Nothing is changed on the server.
+written whole before the next. What the server owes us, or gives a second time to another mail (`uids`), is asked for
+too. Nothing is changed on the server.
 """
 
+import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
 from pec_tracker import crash
 from pec_tracker.db import leases
 from pec_tracker.db.engine import reading, writing
-from pec_tracker.db.tables import Folder, Mailbox, Sighting
+from pec_tracker.db.tables import Mailbox
 from pec_tracker.errors import PecTrackerError, ServerError
 from pec_tracker.ledger import seals, together
-from pec_tracker.service import records
+from pec_tracker.service import records, uids
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
-from pec_tracker.service.cursors import Known, Look, known_folders, mark_seen
+from pec_tracker.service.cursors import Known, Look, known_folders, lower_cursor, mark_seen
 from pec_tracker.service.folders import chosen, sent_folder
 from pec_tracker.service.house import Account, House, Stop
-from pec_tracker.service.intake import Taken, take_in_read
+from pec_tracker.service.intake import Taken, take_in, take_in_read
 from pec_tracker.service.linking import Place
 from pec_tracker.service.outbox import follow_up, recover
 from pec_tracker.service.readers import Readers
@@ -34,9 +36,6 @@ from pec_tracker.service.waiting import relink
 from pec_tracker.wire.imap import Fetched, FolderError, FolderName, ImapConnection
 
 log = structlog.get_logger()
-
-# Why a UID gave no mail: it was deleted meanwhile, or the server said NO to it alone.
-GONE, REFUSED = "gone", "refused"
 
 # Two batches are in memory at a time, in this process and in the one that reads them: larger ones gain nothing.
 BATCH_BYTES = 2 * 1024 * 1024
@@ -85,21 +84,21 @@ def collect(house: House, account: Account, *, progress: Progress | None = None,
             if result.complete:
                 _mark_collected(house, account)
             follow_up(house, account)
-            _tell_of_refused(house, account)
+            _tell_of_owed(house, account)
         finally:
             seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
     return result
 
 
 def retry_quarantined(house: House, account: Account) -> Taken:
-    """Fetch the quarantined UIDs of the mailbox once more; what comes now is taken in like any mail.
+    """Ask once more for every mail that the server has and we lack; what comes now is taken in like any mail.
 
     Raises what `collect` raises, and FolderError for a folder that the server refuses.
     """
     with connected(house, account) as imap:
-        taken = _Walk(house, account, imap, _silent, _never, _idle).through_quarantine()
+        taken = _Walk(house, account, imap, _silent, _never, _idle).through_everything()
     relink(house.engine, account.id, now=house.clock.now())
-    _tell_of_refused(house, account)
+    _tell_of_owed(house, account)
     seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
     return taken
 
@@ -121,13 +120,16 @@ class _Walk:
     renew: Callable[[], None]
     sent: str | None = None  # the folder that holds copies of what was sent
     failures: list[tuple[str, PecTrackerError]] = field(default_factory=list)
+    owed: dict[int, list[int]] = field(default_factory=dict)  # by folder, what its server did not give so far
 
     def through_all_folders(self) -> Collected:
         """Every chosen folder; one that the server refuses is noted, and the others go on."""
         wanted = self._wanted()
         looks = self._looks(wanted)
         known = known_folders(self.house, self.account, looks)
-        moved = [look for look in looks if known[look.folder.name].seen_uidnext != look.status.uidnext]
+        with reading(self.house.engine) as connection:
+            self.owed = uids.owed(connection, [one.id for one in known.values()])
+        moved = [look for look in looks if self._has_moved(look, known[look.folder.name])]
         empty = [look for look in moved if look.status.messages == 0]
         mark_seen(self.house, [(known[look.folder.name], look.status) for look in empty])
         taken = Taken()
@@ -146,17 +148,24 @@ class _Walk:
             round_trips=self.imap.round_trips,
         )
 
-    def through_quarantine(self) -> Taken:
-        """Only the UIDs that gave no mail so far, where the folder is still the one that showed them."""
+    def through_everything(self) -> Taken:
+        """Every UID that was collected and is there, held against what we keep of it; what we lack is asked for."""
         taken = Taken()
         looks = self._looks(self._wanted())
         for name, known in known_folders(self.house, self.account, looks).items():
-            with reading(self.house.engine) as connection:
-                without_mail = select(Sighting.uid).where(Sighting.folder_id == known.id, Sighting.mail_id.is_(None))
-                uids = sorted(connection.scalars(without_mail))
-            if uids and self.imap.examine(name).uidvalidity == known.uidvalidity:
-                taken += self._take(known, uids, in_order=False)
+            with self._noting(name):
+                if self.imap.examine(name).uidvalidity == known.uidvalidity:
+                    old = [uid for uid in self.imap.all_uids() if uid <= known.last_uid]
+                    taken += self._again(known, old, most=None)
         return taken
+
+    def _has_moved(self, look: Look, known: Known) -> bool:
+        """Whether the folder looks otherwise than when it was collected, or still owes us a mail.
+
+        A count that fell is no news: somebody deleted in the webmail.
+        """
+        more = known.seen_messages is not None and look.status.messages > known.seen_messages
+        return known.seen_uidnext != look.status.uidnext or more or known.id in self.owed
 
     def _wanted(self) -> list[FolderName]:
         folders = self.imap.folders()
@@ -184,20 +193,77 @@ class _Walk:
         if opened.uidvalidity != known.uidvalidity:  # made anew since we looked
             look = Look(look.folder, opened)
             known = known_folders(self.house, self.account, [look])[look.folder.name]
-        taken = self._take(known, self.imap.uids_from(known.last_uid + 1), in_order=True)
+        went_back = 0 < opened.uidnext <= known.last_uid
+        there = self.imap.all_uids() if went_back else self.imap.uids_from(max(1, known.last_uid + 1 - uids.WINDOW))
+        went_back = went_back and max(there, default=0) < opened.uidnext  # else its counter is what is wrong
+        if went_back:
+            self._tell_of_restored(known)
+        old = [uid for uid in there if uid <= known.last_uid]
+        taken = self._take(known, there[len(old) :], in_order=True)
+        if not self.stop():
+            taken += self._again(known, old, most=uids.ASKED_AGAIN)
         if not self.stop():
             mark_seen(self.house, [(known, look.status)])
+            if went_back:
+                lower_cursor(self.house, known, opened.uidnext - 1)
         return taken
 
-    def _take(self, known: Known, uids: list[int], *, in_order: bool) -> Taken:
-        """Batch by batch: archived, read and committed whole, the cursor with it, before the next is fetched."""
+    def _again(self, known: Known, old: list[int], *, most: int | None) -> Taken:
+        """Of the UIDs *old*, which are there, and of those that the server owes: whatever we have no mail of.
+
+        At most *most* of the owed ones, by chance: one that never comes must not keep the others from being asked for.
+        """
+        pending = self.owed.get(known.id, [])
+        with reading(self.house.engine) as connection:
+            sighted = uids.sighted_in(connection, known.id, old)
+        kept = [uid for uid, one in sighted.items() if one.mail_id is not None]
+        others = uids.others(sighted, self.imap.identities(kept)) if kept else []
+        if others:
+            self._tell_of_restored(known)
+        empty = [uid for uid, one in sighted.items() if one.mail_id is None]
+        wanted = sorted({*empty, *pending})
+        listed = self.imap.listed(wanted) if wanted else []
+        gone = sorted(set(pending) - set(listed))
+        chosen_now = listed if most is None or len(listed) <= most else random.sample(listed, most)
+        asked = sorted({*uids.never_seen(old, sighted), *others, *chosen_now})
+        taken = self._take(known, asked, in_order=False) if asked else Taken()
+        if gone:
+            arrivals = [Arrival(raw=None, folder_id=known.id, uid=uid, reason=uids.GONE) for uid in gone]
+            taken += take_in(
+                self.house.engine,
+                self.house.archive.put_many,
+                self._place(known),
+                arrivals,
+                trust=self.house.trust,
+                now=self.house.clock.now(),
+            )
+        return taken
+
+    def _tell_of_restored(self, known: Known) -> None:
+        """UIDs were given a second time: the provider restored its server, and mails may be gone there."""
+        log.warning("folder.restored", mailbox=self.account.key, folder=known.id)
+        alert = NewAlert(
+            "folder-restored",
+            f"{self.account.key}/{known.id}",
+            severity="warning",
+            mailbox_id=self.account.id,
+            facts={"folder": known.name},
+        )
+        with writing(self.house.engine) as connection:
+            raise_alerts(connection, [alert], at=self.house.clock.now())
+
+    def _place(self, known: Known) -> Place:
         record = records.folder(self.account.key, known.name, known.uidvalidity).sha256
-        place = Place(self.account.id, self.account.key, self.account.address, "collected", {known.id: record})
+        return Place(self.account.id, self.account.key, self.account.address, "collected", {known.id: record})
+
+    def _take(self, known: Known, wanted: list[int], *, in_order: bool) -> Taken:
+        """Batch by batch: archived, read and committed whole, the cursor with it, before the next is fetched."""
+        place = self._place(known)
         sent = known.name == self.sent
         taken = Taken()
         done = 0
-        with Readers(self.house.trust, expected=len(uids)) as readers:
-            batches = self._fetched(uids, known.id, sent=sent)
+        with Readers(self.house.trust, expected=len(wanted)) as readers:
+            batches = self._fetched(wanted, known.id, sent=sent)
             for batch, reading in readers.ahead(batches, owner=place.owner, now=self.house.clock.now):
                 taken += take_in_read(
                     self.house.engine,
@@ -208,22 +274,34 @@ class _Walk:
                     cursor={known.id: max(batch)} if in_order else None,
                 )
                 done += len(batch)
-                self.progress(done, len(uids))
+                self.progress(done, len(wanted))
                 crash.at("collect.batch-done")
                 if self.stop():
                     break
                 self.renew()
         return taken
 
-    def _fetched(self, uids: list[int], folder_id: int, *, sent: bool) -> Iterator[tuple[list[int], list[Arrival]]]:
+    def _fetched(self, wanted: list[int], folder_id: int, *, sent: bool) -> Iterator[tuple[list[int], list[Arrival]]]:
         """The UIDs of each batch, and what they gave."""
-        for batch in self.imap.fetch(uids, spool=self.house.spool, batch_bytes=BATCH_BYTES):
+        for batch in self.imap.fetch(wanted, spool=self.house.spool, batch_bytes=BATCH_BYTES):
             crash.at("collect.fetched")
+            left_out: set[int] = set()
             try:
-                arrivals = [_arrival(item, folder_id, sent=sent) for item in batch]
+                batch, left_out = self._once_more(batch)
+                arrivals = [_arrival(item, folder_id, sent=sent, left_out=left_out) for item in batch]
             finally:
                 _unspool(batch)
             yield [item.uid for item in batch], arrivals
+
+    def _once_more(self, batch: list[Fetched]) -> tuple[list[Fetched], set[int]]:
+        """The batch, and the UIDs that are listed and gave nothing, asked for a second time."""
+        silent = [item.uid for item in batch if item.raw is None and item.path is None and item.reason is None]
+        listed = self.imap.listed(silent) if silent else []
+        if not listed:
+            return batch, set()
+        got = {item.uid: item for some in self.imap.fetch(listed, spool=self.house.spool) for item in some}
+        again = [got.get(item.uid, item) for item in batch]
+        return again, {uid for uid in listed if got[uid].raw is None and got[uid].path is None}
 
     @contextmanager
     def _noting(self, folder: str) -> Iterator[None]:
@@ -235,11 +313,11 @@ class _Walk:
             log.warning("folder.failed", mailbox=self.account.key, error=type(error).__name__)
 
 
-def _arrival(item: Fetched, folder_id: int, *, sent: bool) -> Arrival:
+def _arrival(item: Fetched, folder_id: int, *, sent: bool, left_out: Collection[int]) -> Arrival:
     raw = item.raw if item.path is None else item.path.read_bytes()
     if raw is None and item.reason is not None:
         log.warning("mail.refused", folder=folder_id, uid=item.uid, said=item.reason)
-    missing = GONE if item.reason is None else REFUSED
+    missing = uids.REFUSED if item.reason is not None else uids.LEFT_OUT if item.uid in left_out else uids.GONE
     return Arrival(
         raw=raw,
         internal_at=item.internal_at,
@@ -270,17 +348,11 @@ def _mark_collected(house: House, account: Account) -> None:
         connection.execute(update(Mailbox).where(Mailbox.id == account.id).values(collected_at=house.clock.now()))
 
 
-def _tell_of_refused(house: House, account: Account) -> None:
-    """Mails that are on the server and that it does not give: a person should know, and ask again."""
-    refused = (
-        select(func.count())
-        .select_from(Sighting)
-        .join(Folder, Folder.id == Sighting.folder_id)
-        .where(Folder.mailbox_id == account.id, Sighting.reason == REFUSED)
-    )
+def _tell_of_owed(house: House, account: Account) -> None:
+    """Mails that are on the server and that it does not give: a person should know. They are asked for again."""
     now = house.clock.now()
     with writing(house.engine) as connection:
-        count = connection.execute(refused).scalar_one()
+        count = uids.owed_count(connection, account.id)
         if count:
             alert = NewAlert("mails-refused", account.key, mailbox_id=account.id, facts={"count": count})
             raise_alerts(connection, [alert], at=now)

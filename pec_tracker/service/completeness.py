@@ -1,20 +1,23 @@
 """Does the archive hold every mail that the server has? UID by UID, folder by folder (promise P2).
 
-Read-only there and here: folders are examined, never selected; nothing is fetched, flagged or written.
+A UID alone proves nothing (see `uids`): size and arrival, as the server says them, are held against the mail that we
+keep. Read-only there and here: folders are examined, never selected; no mail is fetched, flagged or written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy import Connection, func, select
 
 from pec_tracker.db.engine import reading
-from pec_tracker.db.tables import Folder, Sighting
+from pec_tracker.db.tables import Folder, Mail, Sighting
+from pec_tracker.service import uids
 from pec_tracker.service.folders import chosen
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.suspension import connected
-from pec_tracker.wire.imap import FolderError, FolderName, FolderStatus, ImapConnection
+from pec_tracker.service.uids import Sighted
+from pec_tracker.wire.imap import FolderError, FolderName, FolderStatus, Identity, ImapConnection
 
 log = structlog.get_logger()
 
@@ -24,9 +27,10 @@ class FolderReport:
     """One folder as the server shows it now, held against what we have of it.
 
     `archived` counts UIDs there whose mail we keep; `quarantined` are UIDs there that gave no mail, each with why;
-    `missing` are UIDs there that we never saw; `gone` counts mails that we saw there and that are there no longer,
-    under no other UID either. `collected`: by the configuration it is collected. `failure` is why the server refused
-    the folder; then nothing of it is known.
+    `missing` are UIDs there that we never saw; `others` are UIDs under which the server shows another mail than the one
+    that we keep, by size and arrival (a server that was restored gives UIDs anew); `gone` counts mails that we saw
+    there and that are there no longer, under no other UID either. `collected`: by the configuration it is collected.
+    `failure` is why the server refused the folder; then nothing of it is known.
     """
 
     name: str
@@ -36,13 +40,15 @@ class FolderReport:
     archived: int = 0
     quarantined: tuple[tuple[int, str], ...] = ()
     missing: tuple[int, ...] = ()
+    others: tuple[int, ...] = ()
     gone: int = 0
     failure: FolderError | None = field(default=None, compare=False)
 
     @property
     def complete(self) -> bool:
-        """All that is there is archived or in quarantine; a folder that is not collected is complete."""
-        return not self.collected or (self.failure is None and not self.missing)
+        """All that is there is archived; a folder that is not collected is complete."""
+        lacks = self.failure is not None or self.missing or self.others or self.quarantined
+        return not self.collected or not lacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +63,21 @@ class Completeness:
 
     @property
     def complete(self) -> bool:
-        """Nothing that the server has in the collected folders is without its mail or its reason."""
+        """The archive has every mail that the server has in the collected folders."""
         return not self.absent and all(folder.complete for folder in self.folders)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One sighting: the UID under its UIDVALIDITY, and the mail's row, or the reason why it gave none."""
+    """One sighting: the UID under its UIDVALIDITY, and what it gave."""
 
     uidvalidity: int
-    uid: int
-    mail_id: int | None
-    reason: str | None
+    sighted: Sighted
+
+    @property
+    def uid(self) -> int:
+        """Its UID."""
+        return self.sighted.uid
 
 
 def completeness(house: House, account: Account) -> Completeness:
@@ -92,7 +101,7 @@ def completeness(house: House, account: Account) -> Completeness:
         "mailbox.compared",
         mailbox=account.key,
         on_server=sum(folder.on_server for folder in reports),
-        missing=sum(len(folder.missing) for folder in reports if folder.collected),
+        missing=sum(len(folder.missing) + len(folder.others) for folder in reports if folder.collected),
         complete=report.complete,
     )
     return report
@@ -104,30 +113,46 @@ def _folder(
     try:
         status = imap.examine(folder.name)
         there = imap.all_uids() if status.messages else []
+        said = imap.identities(there) if there else {}
     except FolderError as error:
         return FolderReport(folder.name, collected, failure=error)
     with reading(house.engine) as connection:
         seen = _sightings(connection, account, folder.name)
-    return compare(folder.name, status, there, seen, collected=collected)
+    return compare(folder.name, status, there, seen, said, collected=collected)
 
 
 def compare(
-    name: str, status: FolderStatus, there: Sequence[int], seen: Sequence[Seen], *, collected: bool
+    name: str,
+    status: FolderStatus,
+    there: Sequence[int],
+    seen: Sequence[Seen],
+    said: Mapping[int, Identity],
+    *,
+    collected: bool,
 ) -> FolderReport:
-    """The UIDs that are *there* now, held against all that was ever *seen* in a folder of this name. Pure."""
+    """The UIDs that are *there* now, held against all that was ever *seen* in a folder of this name. Pure.
+
+    *said* is the size and the arrival that the server tells of each.
+    """
     on_server = set(there)
-    present = {one.uid: one for one in seen if one.uidvalidity == status.uidvalidity and one.uid in on_server}
-    still_there = {one.mail_id for one in present.values() if one.mail_id is not None}
-    gone = [one for one in seen if not _is_there(one, status, on_server) and one.mail_id not in still_there]
+    present = {one.uid: one.sighted for one in seen if one.uidvalidity == status.uidvalidity and one.uid in on_server}
+    others = frozenset(uids.others(present, said))
+    still_there = {one.mail_id for uid, one in present.items() if one.mail_id is not None and uid not in others}
+    gone = [
+        one
+        for one in seen
+        if (one.uid in others or not _is_there(one, status, on_server)) and one.sighted.mail_id not in still_there
+    ]
     return FolderReport(
         name=name,
         collected=collected,
         uidvalidity=status.uidvalidity,
         on_server=len(on_server),
-        archived=sum(one.mail_id is not None for one in present.values()),
+        archived=sum(one.mail_id is not None for uid, one in present.items() if uid not in others),
         quarantined=tuple(sorted((uid, one.reason) for uid, one in present.items() if one.reason is not None)),
         missing=tuple(sorted(on_server - present.keys())),
-        gone=len({one.mail_id or (one.uidvalidity, one.uid) for one in gone}),
+        others=tuple(sorted(others)),
+        gone=len({one.sighted.mail_id or (one.uidvalidity, one.uid) for one in gone}),
     )
 
 
@@ -138,11 +163,16 @@ def _is_there(one: Seen, status: FolderStatus, on_server: set[int]) -> bool:
 
 
 def _sightings(connection: Connection, account: Account, name: str) -> list[Seen]:
-    columns = select(Folder.uidvalidity, Sighting.uid, Sighting.mail_id, Sighting.reason)
-    of_folder = columns.join(Folder, Folder.id == Sighting.folder_id).where(
-        Folder.mailbox_id == account.id, Folder.name == name
+    columns = select(Folder.uidvalidity, Sighting.uid, Sighting.mail_id, Sighting.reason, Mail.size, Mail.internal_at)
+    of_folder = (
+        columns.join(Folder, Folder.id == Sighting.folder_id)
+        .outerjoin(Mail, Mail.id == Sighting.mail_id)
+        .where(Folder.mailbox_id == account.id, Folder.name == name)
     )
-    return [Seen(*row) for row in connection.execute(of_folder)]
+    return [
+        Seen(row.uidvalidity, Sighted(row.uid, row.mail_id, row.reason, row.size, row.internal_at))
+        for row in connection.execute(of_folder)
+    ]
 
 
 def _vanished(house: House, account: Account, names: Sequence[str]) -> tuple[tuple[str, int], ...]:

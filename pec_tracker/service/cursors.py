@@ -26,6 +26,7 @@ class Known:
     uidvalidity: int
     last_uid: int
     seen_uidnext: int | None
+    seen_messages: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,11 @@ def known_folders(house: House, account: Account, looks: Sequence[Look]) -> dict
 
 
 def _rows(connection: Connection, account: Account, wanted: set[tuple[str, int]]) -> dict[tuple[str, int], Known]:
-    columns = (Folder.id, Folder.name, Folder.uidvalidity, Folder.last_uid, Folder.seen_uidnext)
+    columns = (
+        Folder.id, Folder.name, Folder.uidvalidity, Folder.last_uid, Folder.seen_uidnext, Folder.seen_messages,
+    )  # fmt: skip
     rows = connection.execute(select(*columns).where(Folder.mailbox_id == account.id))
-    known = (Known(row.id, row.name, row.uidvalidity, row.last_uid, row.seen_uidnext) for row in rows)
+    known = (Known(*row) for row in rows)
     return {(one.name, one.uidvalidity): one for one in known if (one.name, one.uidvalidity) in wanted}
 
 
@@ -85,3 +88,9 @@ def mark_seen(house: House, seen: Sequence[tuple[Known, FolderStatus]]) -> None:
     rows = [{"of_folder": known.id, "uidnext": status.uidnext, "messages": status.messages} for known, status in seen]
     with writing(house.engine) as connection:
         connection.execute(changed, rows)
+
+
+def lower_cursor(house: House, known: Known, last_uid: int) -> None:
+    """The server gives UIDs anew from there on."""
+    with writing(house.engine) as connection:
+        connection.execute(update(Folder).where(Folder.id == known.id).values(last_uid=last_uid))

@@ -38,6 +38,7 @@ from pec_tracker.service.intake_rows import (
 from pec_tracker.service.linking import Links, Place, Role
 from pec_tracker.service.readers import Reading, read_all
 from pec_tracker.service.study import Arrival, Studied
+from pec_tracker.service.uids import GONE
 from pec_tracker.service.waiting import link_late, wait_for_turn
 
 log = structlog.get_logger()
@@ -181,7 +182,7 @@ def _counts(fresh: Sequence[Studied], studied: Sequence[Studied], missing: Seque
     return Taken(
         archived=len(fresh),
         known=len(studied) - len(fresh),
-        quarantined=len(missing),
+        quarantined=sum(arrival.reason != GONE for arrival in missing),
         proof=verdicts.get(Verdict.TRUSTED.value, 0),
         kinds=kinds,
         verdicts=verdicts,

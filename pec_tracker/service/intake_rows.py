@@ -228,7 +228,9 @@ def insert_sightings(
     *,
     now: datetime,
 ) -> set[tuple[int, int]]:
-    """One row a UID that has none yet; a quarantined UID that now gives its mail gets it. Returns both sorts."""
+    """One row a UID that has none yet. One that gave no mail gets it, or another reason; one under which a restored
+    server shows another mail gets that. Returns what is new of these.
+    """
     wanted: dict[tuple[int, int], dict[str, Any]] = {}
     for arrival in missing:
         if arrival.folder_id is not None and arrival.uid is not None:
@@ -241,12 +243,13 @@ def insert_sightings(
     released: set[tuple[int, int]] = set()
     for folder_id in {folder_id for folder_id, _ in wanted}:
         for some in chunks(sorted(uid for folder, uid in wanted if folder == folder_id)):
-            there = select(Sighting.uid, Sighting.mail_id).where(
+            there = select(Sighting.uid, Sighting.mail_id, Sighting.reason).where(
                 Sighting.folder_id == folder_id, Sighting.uid.in_(some)
             )
             for row in connection.execute(there).all():
                 values = fresh.pop((folder_id, row.uid))
-                if row.mail_id is None and values["mail_id"] is not None:
+                another = values["mail_id"] not in (None, row.mail_id)
+                if another or (row.mail_id is None and values["mail_id"] is None and row.reason != values["reason"]):
                     released.add((folder_id, row.uid))
                     connection.execute(
                         update(Sighting)

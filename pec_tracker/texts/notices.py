@@ -32,7 +32,11 @@ ALERTS: Final[Mapping[str, str]] = {
     "quota-warning": N_("{percent} % of the space is used; clean up soon: a full mailbox receives nothing"),
     "quota-alarm": N_("{percent} % of the space is used; clean up now: a full mailbox receives nothing"),
     "login-refused": N_("the login was refused and the mailbox is suspended; correct the password"),
-    "mails-refused": N_("the server refuses to give {count} mails; see `quarantine list`, then `quarantine retry`"),
+    "mails-refused": N_("{count} mails lie on the server, which does not give them: see `quarantine list`"),
+    "folder-restored": N_(
+        "the server has numbered the mails of the folder {folder} anew: the provider restored a backup, it seems. "
+        "Mails may be gone there; what was archived stays, and new mails are collected"
+    ),
     "copy-failed": N_("no copy could be put into the folder of sent mails: {reason}"),
     "collect-failed": N_("collecting failed: {reason}"),
     "dispatch-failed": N_("sending failed: {reason}"),
@@ -60,8 +64,9 @@ LEVELS: Final[Mapping[str, str]] = {
 # Why a UID gave no mail, beside the server's own words and the reader's warnings (findings.WARNINGS).
 QUARANTINE: Final[Mapping[str, str]] = {
     **findings.WARNINGS,
-    "refused": N_("the server refused to give it; ask again with `quarantine retry`"),
-    "gone": N_("the server showed it and then gave nothing: deleted meanwhile, or damaged there"),
+    "refused": N_("the server refuses to give it; it is asked for again by each collect"),
+    "left-out": N_("the server names it and gives nothing; it is asked for again by each collect"),
+    "gone": N_("it was on the server and is there no longer: deleted before it could be collected"),
 }
 
 UNREAD: Final[Mapping[str, str]] = {

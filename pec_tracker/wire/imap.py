@@ -23,7 +23,7 @@ from pec_tracker.wire.endpoint import Endpoint, Login
 from pec_tracker.wire.imap_dialogue import Dialogue, FolderError, decoded
 from pec_tracker.wire.imap_fetch import as_internal_date, uid_set
 from pec_tracker.wire.imap_folders import DRAFTS, JUNK, SENT, TRASH, FolderName, folder_names
-from pec_tracker.wire.imap_mails import BATCH_BYTES, BATCH_UIDS, Fetched, Mails
+from pec_tracker.wire.imap_mails import BATCH_BYTES, BATCH_UIDS, Fetched, Identity, Mails
 from pec_tracker.wire.imap_socket import ImapSocket, quoted
 from pec_tracker.wire.probe import Probe
 
@@ -36,6 +36,7 @@ __all__ = [
     "FolderError",
     "FolderName",
     "FolderStatus",
+    "Identity",
     "ImapConnection",
     "Quota",
     "probe_imap",
@@ -143,6 +144,14 @@ class ImapConnection:
         """Every UID of the open folder, ascending."""
         return self._search("ALL")
 
+    def listed(self, uids: Sequence[int]) -> list[int]:
+        """Those of *uids* that the open folder still has, ascending."""
+        found: list[int] = []
+        for start in range(0, len(uids), BATCH_UIDS):
+            chunk = uids[start : start + BATCH_UIDS]
+            found += set(self._search("UID", uid_set(chunk))) & set(chunk)
+        return sorted(found)
+
     def search_reference(self, reference: str) -> list[int]:
         """UIDs in the open folder of mails that carry this Message-ID, or quote it as a receipt does."""
         if not reference or _NEVER_ON_ONE_LINE.search(reference) or not reference.isascii():
@@ -153,6 +162,10 @@ class ImapConnection:
     def sizes(self, uids: Sequence[int]) -> dict[int, int]:
         """The size in bytes of each of these mails that is still there, as the server says it."""
         return self._mails.sizes(uids)
+
+    def identities(self, uids: Sequence[int]) -> dict[int, Identity]:
+        """Size and arrival of each of these mails of which the server tells."""
+        return self._mails.identities(uids)
 
     def fetch(self, uids: Sequence[int], *, spool: Path, batch_bytes: int = BATCH_BYTES) -> Iterator[list[Fetched]]:
         """Whole mails of the open folder, in the order of `uids`, in batches of about `batch_bytes`.

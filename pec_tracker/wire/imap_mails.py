@@ -11,6 +11,7 @@ from pec_tracker.wire.imap_spool import SPOOL_OVER, spooled
 
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_UIDS = 500  # a command line stays short whatever the gaps
+_DOUBTS = 3  # so many mails may prove shorter than announced, and be just so, before the server is believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,31 @@ class Fetched:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """By what a mail is known again without fetching it: its size in bytes and its arrival, as the server says."""
+
+    size: int | None
+    internal_at: datetime | None
+
+
 class Mails:
     """The mails of the folder that is open in a dialogue. BODY.PEEK only: no flag is ever changed."""
 
     def __init__(self, dialogue: Dialogue) -> None:
         self._dialogue = dialogue
         self._imap = dialogue.imap
+        self._doubts = _DOUBTS
+
+    def identities(self, uids: Sequence[int]) -> dict[int, Identity]:
+        """Size and arrival of each of these mails of which the server tells."""
+        found: dict[int, Identity] = {}
+        for start in range(0, len(uids), BATCH_UIDS):
+            for answer in self._answers(uids[start : start + BATCH_UIDS], "(UID RFC822.SIZE INTERNALDATE)"):
+                if answer.uid is not None:
+                    before = found.get(answer.uid, Identity(None, None))
+                    found[answer.uid] = Identity(answer.size or before.size, answer.internal_at or before.internal_at)
+        return found
 
     def sizes(self, uids: Sequence[int]) -> dict[int, int]:
         """The size in bytes of each of these mails that is still there, as the server says it."""
@@ -90,7 +110,22 @@ class Mails:
             got = self._bodies(present)
         except FolderError as refusal:
             got = self._singly(present, sizes, refusal)
+        self._ask_again_for_short(got, sizes)
         return [got.get(uid) or Fetched(uid, None, sizes.get(uid, 0), None, None) for uid in uids]
+
+    def _ask_again_for_short(self, got: dict[int, Fetched], sizes: dict[int, int]) -> None:
+        """A mail that came shorter than announced is asked for once more, alone, and the longer one is kept.
+
+        Servers that reckon sizes otherwise than they send are believed after a few such mails.
+        """
+        for uid, mail in got.items():
+            if mail.raw is None or mail.size >= sizes[uid] or self._doubts == 0:
+                continue
+            again = self._bodies([uid]).get(uid)
+            if again is not None and again.size > mail.size:
+                got[uid] = again
+            else:
+                self._doubts -= 1
 
     def _bodies(self, uids: Sequence[int]) -> dict[int, Fetched]:
         got: dict[int, Fetched] = {}

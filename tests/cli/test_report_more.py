@@ -90,8 +90,9 @@ def test_quarantined_mail_is_told_with_its_reason(connected: Desk, sandbox: Sand
     connected.run("collect")
     sandbox.imap_faults.answers.clear()
     ran = connected.run("report", "completeness")
-    assert ran.status == 0
+    assert ran.status == 1
     assert "studio, INBOX, UID 1: " in ran.out
+    assert "quarantine retry" in ran.err
     record = connected.run("report", "completeness", "--json").record
     assert [one["quarantined"] for one in record["folders"] if one["quarantined"]] == [
         [{"uid": 1, "reason": "refused"}]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import imapclient
 import pytest
@@ -13,8 +14,9 @@ from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collect import collect
 from pec_tracker.service.completeness import FolderReport, Seen, compare, completeness
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.uids import Sighted
 from pec_tracker.wire.endpoint import Login
-from pec_tracker.wire.imap import FolderStatus
+from pec_tracker.wire.imap import FolderStatus, Identity
 from tests.factory import receipts
 from tests.line.houses import Home, account_at
 from tests.sandbox.materials import SENDER, letter
@@ -60,14 +62,16 @@ def test_mail_that_was_not_collected_yet_is_named_by_its_uid(house: House, accou
     assert completeness(house, account).complete
 
 
-def test_quarantined_mail_is_accounted_for_with_its_reason(house: House, account: Account, sandbox: Sandbox) -> None:
+def test_mail_that_the_server_refuses_to_give_is_named_and_is_not_complete(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
     sandbox.deliver(SENDER, letter())
     sandbox.imap_faults.answer("UID FETCH", "NO cannot read it", after=1, times=1)
     collect(house, account)
     sandbox.imap_faults.answers.clear()
     inbox = folder(house, account)
     assert (inbox.archived, inbox.quarantined, inbox.missing) == (0, ((1, "refused"),), ())
-    assert completeness(house, account).complete
+    assert not completeness(house, account).complete, "it lies on the server and in no archive"
 
 
 def test_folder_that_the_server_refuses_is_not_taken_for_complete(
@@ -181,18 +185,28 @@ def test_folder_made_anew_is_not_complete_until_it_was_enumerated_again(
 
 # --- the comparison itself ---
 
+ARRIVED = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
 
 @given(
     there=st.sets(st.integers(1, 30)),
     seen=st.dictionaries(st.tuples(st.integers(1, 2), st.integers(1, 40)), st.none() | st.integers(1, 50)),
+    reused=st.sets(st.integers(1, 30)),
 )
 def test_every_uid_on_the_server_is_counted_exactly_once(
-    there: set[int], seen: dict[tuple[int, int], int | None]
+    there: set[int], seen: dict[tuple[int, int], int | None], reused: set[int]
 ) -> None:
-    known = [Seen(at, uid, mail, None if mail else "gone") for (at, uid), mail in seen.items()]
+    known = [
+        Seen(at, Sighted(uid, mail, None if mail else "gone", size=mail, internal_at=ARRIVED if mail else None))
+        for (at, uid), mail in seen.items()
+    ]
+    said = {uid: Identity(seen.get((2, uid)), ARRIVED) for uid in there} | {
+        uid: Identity(9_999, ARRIVED + timedelta(days=1)) for uid in reused & there
+    }
     status = FolderStatus(messages=len(there), uidnext=max(there, default=0) + 1, uidvalidity=2, highestmodseq=None)
-    report = compare("INBOX", status, sorted(there), known, collected=True)
-    assert report.archived + len(report.quarantined) + len(report.missing) == len(there)
+    report = compare("INBOX", status, sorted(there), known, said, collected=True)
+    assert report.archived + len(report.quarantined) + len(report.missing) + len(report.others) == len(there)
     assert set(report.missing) == {uid for uid in there if (2, uid) not in seen}
-    assert report.complete == (not report.missing)
+    assert set(report.others) == {uid for uid in reused & there if seen.get((2, uid)) is not None}
+    assert report.complete == (report.archived == len(there))
     assert report.gone <= len(seen)

@@ -17,12 +17,14 @@ from pec_tracker.errors import DiskFullError, ServerError
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service import collect as collecting
 from pec_tracker.service.collect import collect, retry_quarantined
+from pec_tracker.service.completeness import completeness
 from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.quarantine import quarantined
+from pec_tracker.service.rebuild import rebuild
 from pec_tracker.wire.endpoint import Endpoint, Security
 from tests.line.dump import differing, dump, files
-from tests.line.houses import Home, account_at, journeys, open_alerts, queued, standing_clock
+from tests.line.houses import Home, account_at, journeys, new_sqlite, open_alerts, queued, standing_clock
 from tests.line.story import sent_elsewhere
 from tests.sandbox.materials import SENDER, letter
 from tests.sandbox.running import imap
@@ -227,7 +229,7 @@ def test_mails_deleted_while_we_read_are_named_and_stop_no_other(
 
     collected = collect(house, account, progress=expunge_a_later_one)
     assert collected.complete
-    assert (collected.taken.archived, collected.taken.quarantined) == (1_502, 1)
+    assert (collected.taken.archived, collected.taken.quarantined) == (1_502, 0), "what is gone is owed by nobody"
     (missing,) = quarantined(house)
     assert (missing.uid, missing.reason) == (1_502, "gone")
 
@@ -265,7 +267,7 @@ def test_a_server_with_no_extensions_at_all_is_collected(house: House, account: 
 
 
 class TestQuarantine:
-    """A UID that gives no mail: named, and asked for again when a person says so."""
+    """A UID that gives no mail: named, and asked for again by the next collect, or when a person says so."""
 
     @pytest.fixture
     def refused(self, house: House, account: Account, sandbox: Sandbox) -> None:
@@ -280,8 +282,15 @@ class TestQuarantine:
     ) -> None:
         assert [entry.reason for entry in quarantined(house)] == ["refused"]
         assert open_alerts(house) == ["mails-refused"]
-        assert collect(house, account).taken.archived == 0
         assert retry_quarantined(house, account).archived == 1
+        assert quarantined(house) == []
+        assert open_alerts(house) == []
+
+    @pytest.mark.usefixtures("refused")
+    def test_it_comes_with_the_next_collect_though_nothing_new_is_there(
+        self, house: House, account: Account, sandbox: Sandbox
+    ) -> None:
+        assert collect(house, account).taken.archived == 1
         assert quarantined(house) == []
         assert open_alerts(house) == []
 
@@ -383,3 +392,125 @@ def test_ten_thousand_folders_are_collected_in_seconds(home: Home, test_ca: Auth
             assert (collected.complete, collected.folders) == (True, 10_000)
             assert collected.round_trips <= 6 + 10_000
     assert counted(house, Folder.id) == 10_000
+
+
+# --- what the server owes, and what it gives twice ---
+
+
+def answered(sandbox: Sandbox, count: int = 10) -> list[int]:
+    """Mails in the inbox, by UID."""
+    return [sandbox.deliver(SENDER, mail(number, size=100 * number)) for number in range(count)]
+
+
+def test_a_mail_that_was_left_out_of_an_answer_once_is_collected_all_the_same(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    uids = answered(sandbox)
+    sandbox.imap_faults.left_out = {uids[3]: 1, uids[7]: 1}
+    collected = collect(house, account)
+    assert collected.complete
+    assert (mails(house), collected.taken.quarantined) == (10, 0)
+
+
+def test_a_mail_that_the_server_keeps_leaving_out_is_asked_for_until_it_comes(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    uids = answered(sandbox)
+    sandbox.imap_faults.left_out = {uids[3]: None, uids[7]: None}
+    assert collect(house, account).taken.quarantined == 2
+    assert open_alerts(house) == ["mails-refused"]
+    report = completeness(house, account)
+    assert not report.complete
+    assert [folder.quarantined for folder in report.folders if folder.quarantined] == [
+        ((uids[3], "left-out"), (uids[7], "left-out"))
+    ]
+    del sandbox.imap_faults.left_out[uids[3]]
+    assert collect(house, account).taken.archived == 1, "nothing new came, and it is asked for all the same"
+    assert open_alerts(house) == ["mails-refused"]
+    sandbox.imap_faults.left_out.clear()
+    assert collect(house, account).taken.archived == 1
+    assert (mails(house), open_alerts(house)) == (10, [])
+    assert completeness(house, account).complete
+
+
+def test_a_mail_that_was_deleted_before_it_came_is_no_debt(house: House, account: Account, sandbox: Sandbox) -> None:
+    uids = answered(sandbox)
+    sandbox.imap_faults.left_out = {uids[9]: None}
+    assert collect(house, account).taken.quarantined == 1
+    with imap(sandbox) as person:
+        person.select("INBOX")
+        person.uid("STORE", str(uids[9]), "+FLAGS", "(\\Deleted)")
+        person.expunge()
+    assert collect(house, account).taken.quarantined == 0
+    assert open_alerts(house) == []
+    assert completeness(house, account).complete
+    assert [entry.reason for entry in quarantined(house)] == ["gone"]
+
+
+def test_a_server_that_was_restored_gives_uids_anew_and_their_mails_are_collected(
+    home: Home, house: House, account: Account, sandbox: Sandbox, new_home: Callable[..., Home]
+) -> None:
+    """The provider brings back its backup: five mails are gone there, three others take their UIDs."""
+    answered(sandbox)
+    assert collect(house, account).complete
+    sandbox.roll_back(SENDER, to_uid=5)
+    for number in range(100, 103):
+        sandbox.deliver(SENDER, mail(number, size=70 * number))
+    before = completeness(house, account)
+    assert not before.complete
+    assert [folder.others for folder in before.folders if folder.others] == [(6, 7, 8)]
+    assert collect(house, account).taken.archived == 3
+    assert mails(house) == 13, "what was archived stays, though it is gone there"
+    assert open_alerts(house) == ["folder-restored"]
+    assert completeness(house, account).complete
+    sandbox.deliver(SENDER, mail(200))
+    assert collect(house, account).taken.archived == 1, "the cursor follows the server"
+    assert completeness(house, account).complete
+    again = new_home()
+    again.folder = home.folder
+    again.url = new_sqlite(home.folder / "rebuilt")
+    built = again.open()
+    rebuild(built)
+    assert differing(dump(built.engine, leave_out=CURSOR), dump(house.engine, leave_out=CURSOR)) == {}
+    assert collect(built, account_at(built, sandbox)).complete
+    assert mails(built) == 14
+
+
+CURSOR = frozenset({"folder.last_uid"})  # of a restored server it is found again by the next collect
+
+
+def test_more_mails_than_were_lost_hide_none_of_those_that_took_their_uids(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    answered(sandbox)
+    collect(house, account)
+    sandbox.roll_back(SENDER, to_uid=5)
+    for number in range(100, 108):
+        sandbox.deliver(SENDER, mail(number, size=70 * number))
+    assert collect(house, account).taken.archived == 8
+    assert open_alerts(house) == ["folder-restored"]
+    assert completeness(house, account).complete
+
+
+def test_a_server_that_counts_wrong_is_not_taken_for_a_restored_one(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    answered(sandbox)
+    collect(house, account)
+    inbox = sandbox._store.mailbox(SENDER).folder("INBOX")
+    assert inbox is not None
+    inbox.next_uid = 4  # and its mails 5 to 10 are there
+    collect(house, account)
+    assert (mails(house), open_alerts(house)) == (10, [])
+
+
+def test_deleting_in_the_webmail_brings_nothing_again(house: House, account: Account, sandbox: Sandbox) -> None:
+    uids = answered(sandbox)
+    collect(house, account)
+    with imap(sandbox) as person:
+        person.select("INBOX")
+        person.uid("STORE", f"{uids[2]}:{uids[4]}", "+FLAGS", "(\\Deleted)")
+        person.expunge()
+    collected = collect(house, account)
+    assert (collected.taken.archived, collected.taken.known, open_alerts(house)) == (0, 0, [])
+    assert completeness(house, account).complete

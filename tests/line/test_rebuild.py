@@ -45,7 +45,7 @@ def test_a_rebuilt_database_is_equal_to_the_lost_one(home: Home, sandbox: Sandbo
     assert differing(dump(new.engine), before) == {}
     assert all(before[table] for table in before if table != "stamp")  # the story leaves no table out
     with reading(new.engine) as connection:
-        assert connection.scalars(select(Sighting.reason).where(Sighting.reason.is_not(None))).all() == ["refused"]
+        assert connection.scalars(select(Sighting.reason).where(Sighting.reason.is_not(None))).all() == ["left-out"]
         assert set(connection.scalars(select(Message.origin))) == {"composed", "found"}
 
 

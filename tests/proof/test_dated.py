@@ -32,7 +32,7 @@ def tsa() -> Iterator[TimeStampAuthority]:
 
 
 def house_at(folder: Path, tsa: TimeStampAuthority, at: datetime) -> tuple[Desk, Queued]:
-    """A house that knows the authority, with one accepted message of that time, sealed in seal 2, after what was queued."""
+    """A house that knows the authority, with one accepted message of that time, sealed in seal 2."""
     made = desk(folder)
     known = StampAuthority("prova", "http://127.0.0.1:1", anchors.stamp_roots(tsa.root))
     here = replace(made, house=replace(made.house, authorities=(known,)))
