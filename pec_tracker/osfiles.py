@@ -238,6 +238,15 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
+def end_as_by_ctrl_c() -> None:
+    """Let the system's request to end (SIGTERM) raise KeyboardInterrupt, so that what is open is closed.
+
+    Only in the main thread, and only where nobody else hears that signal.
+    """
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 class ToldToStop:
     """Has this process been asked to end, by the system or by Ctrl-C? Made in the main thread, then called.
 

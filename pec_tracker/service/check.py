@@ -2,13 +2,13 @@
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing import get_context
 
 from sqlalchemy import Engine, select
 
+from pec_tracker import workers
 from pec_tracker.archive.finding import Finding, FindingKind
 from pec_tracker.archive.local import FORMAT_LINE, LocalArchive, format_file
 from pec_tracker.archive.objects import Suffix
@@ -165,8 +165,7 @@ def _rehash_all(shelves: Sequence[tuple[str, tuple[str, ...]]], processes: int) 
         for folder, names in shelves:
             yield folder, rehash(folder, names)
         return
-    # Spawned, not forked: the same on every system, and safe beside a daemon's threads.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with workers.pool(processes) as pool:
         running: list[tuple[str, Future[Rehash]]] = [(f, pool.submit(rehash, f, names)) for f, names in shelves]
         for folder, future in running:
             yield folder, future.result()

@@ -11,12 +11,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing import get_context
 from types import TracebackType
 from typing import Self, TypeVar
 
 import structlog
 
+from pec_tracker import workers
 from pec_tracker.pec.trust import Trust
 from pec_tracker.service.study import Arrival, Studied, study
 
@@ -47,8 +47,7 @@ class Readers:
         self._pool: ProcessPoolExecutor | None = None
         self._workers = spare
         if spare > 0 and (expected is None or expected >= MANY):
-            # Spawned, not forked: this process may have threads, and Windows knows no other way.
-            self._pool = ProcessPoolExecutor(spare, get_context("spawn"), initializer=_begin_work, initargs=(trust,))
+            self._pool = workers.pool(spare, _begin_work, trust)
             self._pool.submit(_nothing)  # the worker starts while the first batch is on its way
 
     def __enter__(self) -> Self:

@@ -3,7 +3,9 @@
 Collecting comes first: after a restart nothing that was queued before leaves until the mailbox has been looked through.
 """
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -38,12 +40,17 @@ class Thresholds:
     alarm_percent: int
 
 
-def mailbox_round(house: House, account: Account, thresholds: Thresholds, *, stop: Stop) -> None:
-    """One round; errors end the step that they befell, are logged and raised as alerts, and stop nothing else."""
+def mailbox_round(
+    house: House, account: Account, thresholds: Thresholds, *, stop: Stop, sending: "threading.Lock | None" = None
+) -> None:
+    """One round; errors end the step that they befell, are logged and raised as alerts, and stop nothing else.
+
+    *sending*, where it is shared with a `send_round`, is held while the mailbox's outbox is sent.
+    """
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
         ("collect", lambda: _collect(house, account, stop)),
         ("notary", lambda: _notary(house, account)),
-        ("dispatch", lambda: dispatch(house, account, stop=stop)),
+        ("dispatch", lambda: _dispatch(house, account, stop, sending or threading.Lock())),
         ("copy", lambda: copy_to_sent(house, account, stop=stop)),
         ("refresh", lambda: refresh(house.engine, now=house.clock.now())),
         ("quota", lambda: _quota_when_due(house, account, thresholds)),
@@ -52,6 +59,31 @@ def mailbox_round(house: House, account: Account, thresholds: Thresholds, *, sto
         if stop():
             return
         _run(house, name, step, topic=account.key, mailbox_id=account.id)
+
+
+def send_round(house: House, account: Account, *, stop: Stop, sending: threading.Lock) -> None:
+    """Only the outbox of a mailbox, while its round is at something that takes long."""
+    _run(house, "dispatch", lambda: _dispatch(house, account, stop, sending), topic=account.key, mailbox_id=account.id)
+
+
+def tell_of_hanging(house: House, account: Account, silent_for: float | None, *, after: timedelta) -> None:
+    """Tell of a round that gives no sign of life for so many real seconds; None: none is at work. Settled by itself."""
+    hangs = silent_for is not None and silent_for > after.total_seconds()
+    facts = {"minutes": round((silent_for or 0.0) / 60)}
+    alert = NewAlert("round-hanging", account.key, mailbox_id=account.id, facts=facts)
+    with suppress(PecTrackerError), writing(house.engine) as connection:
+        if hangs:
+            raise_alerts(connection, [alert], at=house.clock.now())
+        else:
+            settle_alerts(connection, alert.kind, [alert.topic], at=house.clock.now())
+
+
+def _dispatch(house: House, account: Account, stop: Stop, sending: threading.Lock) -> None:
+    if sending.acquire(blocking=False):
+        try:
+            dispatch(house, account, stop=stop)
+        finally:
+            sending.release()
 
 
 def seal_round(house: House) -> None:

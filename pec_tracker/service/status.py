@@ -15,6 +15,7 @@ from pec_tracker.service import fence
 from pec_tracker.service.find import Found, Query, find
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.outbox import OutboxEntry, waiting
+from pec_tracker.service.watch import unwatched
 
 # A person decides about these; all other waiting messages go by themselves.
 FOR_A_PERSON = frozenset({"refused", "uncertain"})
@@ -128,8 +129,20 @@ def _unmarked(house: House, accounts: Sequence[Account]) -> Iterator[Need]:
         yield Need("no-mark", error)
 
 
+def _unwatched(house: House, accounts: Sequence[Account]) -> Iterator[Need]:
+    """Nobody looks into a mailbox, though that could be done."""
+    if together.disagreement(house.engine, house.archive.root) is not None:
+        return
+    yield from (Need(kind, error) for kind, error in unwatched(house, accounts))
+
+
 # Each looks at one thing, and knows nothing of the others.
-_NEEDS: tuple[Callable[[House, Sequence[Account]], Iterator[Need]], ...] = (_apart, _no_mailbox, _unmarked)
+_NEEDS: tuple[Callable[[House, Sequence[Account]], Iterator[Need]], ...] = (
+    _apart,
+    _no_mailbox,
+    _unmarked,
+    _unwatched,
+)
 
 
 def open_alerts(house: House, *, since: datetime | None = None, account: Account | None = None) -> list[OpenAlert]:

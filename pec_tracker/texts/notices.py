@@ -37,6 +37,7 @@ ALERTS: Final[Mapping[str, str]] = {
         "the server has numbered the mails of the folder {folder} anew: the provider restored a backup, it seems. "
         "Mails may be gone there; what was archived stays, and new mails are collected"
     ),
+    "round-hanging": N_("its round gives no sign of life since {minutes} minutes: its server hangs, or the disk"),
     "copy-failed": N_("no copy could be put into the folder of sent mails: {reason}"),
     "collect-failed": N_("collecting failed: {reason}"),
     "dispatch-failed": N_("sending failed: {reason}"),

@@ -13,7 +13,7 @@ from typing import Any
 from pec_tracker.errors import LoginRefusedError, PecTrackerError, ServerError
 from pec_tracker.wire.endpoint import Endpoint, Login
 from pec_tracker.wire.imap_socket import ImapSocket
-from pec_tracker.wire.reach import clean_text, lost, nonsense, silent_greeting
+from pec_tracker.wire.reach import TooSlowError, clean_text, lost, nonsense, silent_greeting
 
 # Response codes (RFC 5530) by which a NO speaks of the server's state, not of the mail or the password asked about.
 _SERVER_IN_TROUBLE = re.compile(r"\[(UNAVAILABLE|INUSE|LIMIT|CONTACTADMIN|SERVERBUG)\b", re.I)
@@ -31,6 +31,8 @@ class Dialogue:
         self.endpoint = endpoint
         try:
             self.imap = ImapSocket(endpoint)
+        except TooSlowError as error:
+            raise lost(endpoint, error) from error
         except TimeoutError as error:
             raise silent_greeting(endpoint) from error
         except OSError as error:
@@ -132,7 +134,7 @@ def decoded(value: object) -> str:
 
 def _farewell(endpoint: Endpoint, text: str) -> ServerError:
     return ServerError(
-        "{host}:{port} ended the connection: {said}; it will be tried again",
+        "{host}:{port} ended the connection: {said}",
         host=endpoint.host,
         port=endpoint.port,
         said=clean_text(text, limit=200),

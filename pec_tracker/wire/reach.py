@@ -8,6 +8,14 @@ from pec_tracker.wire.endpoint import Endpoint, Security
 from pec_tracker.wire.tls import tls_error
 
 
+class TooSlowError(TimeoutError):
+    """A server says something all the while, and never comes to the end of its answer."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"no end of an answer after {seconds:g} seconds")
+
+
 def unreachable(endpoint: Endpoint, error: BaseException) -> ServerError:
     """What `error`, raised while connecting to `endpoint`, means; a TlsError where it is about encryption."""
     where: dict[str, object] = {"host": endpoint.host, "port": endpoint.port}
@@ -21,6 +29,8 @@ def unreachable(endpoint: Endpoint, error: BaseException) -> ServerError:
         )
     if isinstance(error, ConnectionRefusedError):
         return ServerError("{host}:{port} refused the connection; check host and port", **where)
+    if isinstance(error, TooSlowError):
+        return lost(endpoint, error)
     if isinstance(error, TimeoutError):
         return ServerError(
             "{host}:{port} did not answer within {seconds:g} seconds; check the port, and whether a firewall blocks it",
@@ -55,7 +65,14 @@ def silent_greeting(endpoint: Endpoint) -> ServerError:
 
 
 def lost(endpoint: Endpoint, error: BaseException | None = None) -> ServerError:
-    """An open connection broke, or the server fell silent in the middle of it."""
+    """An open connection broke, or the server fell silent in the middle of it, or never came to an end."""
+    if isinstance(error, TooSlowError):
+        return ServerError(
+            "{host}:{port} came to no end of one answer within {seconds:g} seconds: it is overloaded, or hangs",
+            host=endpoint.host,
+            port=endpoint.port,
+            seconds=round(error.seconds),
+        )
     if isinstance(error, TimeoutError):
         return ServerError(
             "{host}:{port} said nothing for {seconds:g} seconds",

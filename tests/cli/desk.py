@@ -3,12 +3,16 @@
 import json
 import socket
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from pec_tracker.cli.main import run
+from pec_tracker.db.engine import open_engine, sqlite_url, writing
+from pec_tracker.db.tables import Mailbox
 from tests.factory import receipts
 
 MAILBOX = "studio"
@@ -89,6 +93,13 @@ class Desk:
         status = run(["--config", str(self.config), "--lang", language, *map(str, arguments)])
         said = self.capsys.readouterr()
         return Ran(status, said.out, said.err)
+
+    def look_through(self, at: datetime | None = None) -> None:
+        """As if every mailbox had been collected then, by default at this moment."""
+        engine = open_engine(sqlite_url(self.folder / "data" / "pec-tracker.db"))
+        with writing(engine) as connection:
+            connection.execute(update(Mailbox).values(collected_at=at or datetime.now(UTC)))
+        engine.dispose()
 
     def mail(self, name: str, raw: bytes) -> Path:
         """A file with a mail."""

@@ -1,7 +1,7 @@
 """Do the commands answer from the archive: import, find, show, status, outbox, report, quarantine, check?"""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -226,10 +226,10 @@ def test_a_subject_cannot_steer_the_terminal(desk: Desk) -> None:
 
 
 def test_status_of_a_quiet_house_needs_nobody(delivered: Desk) -> None:
+    delivered.look_through()
     ran = delivered.run("status")
     assert ran.status == 0
     assert "Nothing needs you." in ran.out
-    assert "never" in ran.out  # last collected
     assert delivered.run("status", "--json").record["needs_person"] is False
 
 
@@ -242,6 +242,26 @@ def test_status_shows_alerts_until_they_are_acknowledged(delivered: Desk) -> Non
     assert [alert["kind"] for alert in record["alerts"]] == ["evidence-not-proof"]
     assert record["alerts"][0]["mailbox"] == "studio"
     assert delivered.run("status", "--acknowledge").status == 1
+    delivered.look_through()
+    assert delivered.run("status").status == 0
+
+
+def test_status_says_that_nobody_looks_into_a_mailbox(delivered: Desk) -> None:
+    never = delivered.run("status", "--json")
+    assert (never.status, [need["kind"] for need in never.record["needs"]]) == (1, ["never-collected"])
+    assert "non è mai stata raccolta" in delivered.run("status", language="it").words
+    delivered.look_through()
+    assert delivered.run("status").status == 0
+    now, half_a_year = datetime.now(UTC), timedelta(days=180)
+    for collected_at, kind in (
+        (now - half_a_year, "unwatched"),
+        (now - timedelta(minutes=16), "unwatched"),
+        (now + half_a_year, "collected-in-the-future"),
+    ):
+        delivered.look_through(collected_at)
+        ran = delivered.run("status", "--json")
+        assert (ran.status, [need["kind"] for need in ran.record["needs"]]) == (1, [kind])
+    delivered.look_through(datetime.now(UTC) - timedelta(minutes=14))
     assert delivered.run("status").status == 0
 
 

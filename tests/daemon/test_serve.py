@@ -7,13 +7,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
+import structlog
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from sqlalchemy import func, select
 
 from pec_tracker import config
 from pec_tracker.app import App, build
+from pec_tracker.daemon.serve import _note
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Alert, Ledger, Mail, QuotaSample
 from pec_tracker.sandbox.server import Sandbox
@@ -221,3 +225,54 @@ def test_killed_and_started_again_it_goes_on(
     wait_until(lambda: delivered(app), seconds=20, what="what was queued meanwhile is delivered")
     assert stopped(again, by=signal.SIGINT) < 10
     assert len(sandbox.sent) == 1
+
+
+def test_twenty_mailboxes_that_hang_hold_up_only_themselves(
+    written: Callable[..., Path], served: Callable[..., subprocess.Popen[bytes]], opened: Callable[..., App],
+    sandbox: Sandbox, fault_proxy: Callable[[int], FaultProxy],
+) -> None:  # fmt: skip
+    hangs = fault_proxy(sandbox.imap_port)
+    hangs.faults = Faults(silent_down=0)
+    file = written(studio=(SENDER, None))
+    more = [
+        MAILBOX.format(name=f"muta{number}", address=f"muta{number}@pec.test", login="x", smtp=sandbox.smtp_port,
+                       imap=hangs.port, ca=sandbox.ca_file)
+        for number in range(20)
+    ]  # fmt: skip
+    file.write_text(file.read_text() + "".join(more))
+    app = opened(file)
+    served(file)
+    wait_until(lambda: len(hangs.connections) == 20, seconds=20, what="all the others hang")
+    for number in range(1, 4):
+        queued(app.house, app.account("studio"), subject=f"Numero {number}")
+        wait_until(
+            partial(is_through, app, number),
+            seconds=20,
+            what="the good one is sent from and collected at its interval",
+        )
+
+
+def is_through(app: App, count: int) -> bool:
+    """So many messages left, and all are delivered."""
+    return list(states(app.house).values()).count("submitted") == count and delivered(app)
+
+
+def test_a_round_that_comes_late_is_said_in_the_log() -> None:
+    """The one word of the watchdog: it must not be an error of its own."""
+    with structlog.testing.capture_logs() as said:
+        _note(JobSubmissionEvent(EVENT_JOB_MAX_INSTANCES, "round:x", "default", []))
+    assert said == [{"event": "round.late", "log_level": "warning", "job": "round:x", "code": EVENT_JOB_MAX_INSTANCES}]
+
+
+def test_the_outbox_of_a_mailbox_does_not_wait_behind_its_own_long_collect(
+    written: Callable[..., Path], served: Callable[..., subprocess.Popen[bytes]], opened: Callable[..., App],
+    sandbox: Sandbox, fault_proxy: Callable[[int], FaultProxy],
+) -> None:  # fmt: skip
+    hangs = fault_proxy(sandbox.imap_port)
+    hangs.faults = Faults(silent_down=0)
+    file = written(studio=(SENDER, hangs.port))
+    app = opened(file)
+    served(file)
+    wait_until(lambda: len(hangs.connections) > 0, seconds=20, what="its collect hangs")
+    queued(app.house, app.account("studio"))
+    wait_until(lambda: set(states(app.house).values()) == {"submitted"}, seconds=20, what="it is sent all the same")

@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from pec_tracker.db.tables import Alert
+from pec_tracker.db.engine import writing
+from pec_tracker.db.tables import Alert, Mailbox
 from pec_tracker.service.find import Query, find
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.status import status
@@ -29,6 +30,8 @@ def test_a_failure_of_years_ago_is_shown_and_alarms_nobody(house: House, account
     bring(house, place_of(account, origin=origin), failed())
     assert rows(house.engine, select(Alert.kind)) == []
     assert find(house, Query()).messages[0].state == "failed"
+    with writing(house.engine) as connection:
+        connection.execute(update(Mailbox).values(collected_at=NOW))
     assert not status(house, [account]).needs_person
 
 

@@ -17,7 +17,7 @@ from pec_tracker.service.collect import collect
 from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.report import Level, QuotaReport, add_months, level_of, quota, retention, worst
-from pec_tracker.service.rounds import Thresholds, mailbox_round
+from pec_tracker.service.rounds import Thresholds, mailbox_round, tell_of_hanging
 from tests.line.houses import Home, account_at, message_of, open_alerts, queued
 from tests.sandbox.materials import SENDER, letter
 from tests.sandbox.running import imap, sandbox_in
@@ -177,3 +177,12 @@ class TestRetention:
         began = datetime(*start, 12, 30, tzinfo=ROME)
         ended = add_months(began, months).astimezone(ROME)
         assert (ended.year, ended.month, ended.day, ended.hour) == (*end, 12)
+
+
+def test_a_round_that_gives_no_sign_of_life_is_told_of_until_it_does(home: Home, sandbox: Sandbox) -> None:
+    house = home.open()
+    account = account_at(house, sandbox)
+    for silent_for, alerts in ((None, []), (59.0, []), (61.0, ["round-hanging"]), (0.2, []), (61.0, ["round-hanging"]),
+                               (None, [])):  # fmt: skip
+        tell_of_hanging(house, account, silent_for, after=timedelta(minutes=1))
+        assert open_alerts(house) == alerts
