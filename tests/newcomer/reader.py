@@ -111,6 +111,9 @@ class Reader:
             status = run(words)
         if words[:2] == ["mailbox", "add"]:
             self._move_to_sandbox()
+        if words[0] == "rebuild":  # as docs/operations.md says to do next
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                run(["collect"])
         return Answer(int(status), self._as_documented(said.getvalue()))
 
     def _meant(self, word: str) -> list[str]:
