@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.desk import Desk
-from tests.factory import receipts
+from tests.factory import ca, receipts
 
 OTHER = "altra@pec.example"
 NOBODYS = receipts.receipt(
@@ -99,3 +99,26 @@ def test_import_before_any_mailbox_is_configured_says_how_to_add_one(desk: Desk)
     assert ran.status == 2
     assert "pec-tracker mailbox add" in ran.err
     assert desk.run("find", "--json").records == []
+
+
+# --- what was left out, and what is no proof yet ---
+
+
+def test_mailbox_file_of_outlook_is_refused_with_the_way_out(desk: Desk) -> None:
+    store = desk.mail("outlook.pst", b"!BDN" + bytes(600))
+    for asked in (store, store.parent):
+        ran = desk.run("import", asked, language="it")
+        assert ran.status == 1
+        assert "outlook.pst: non importato" in ran.err
+        assert "readpst" in ran.err
+        assert "archiviat" not in ran.out
+    record = desk.run("import", store.parent, "--json").record
+    assert [one["reason"] for one in record["unread"]] == ["outlook-store"]
+
+
+def test_receipts_of_an_unknown_authority_come_with_the_way_to_trust_it(desk: Desk) -> None:
+    (desk.folder / "root.pem").write_bytes(ca.root({"common_name": "Un'altra radice"}, key="other").pem)
+    ran = desk.run("import", desk.mail("a.eml", receipts.receipt("accettazione")))
+    assert ran.status == 1
+    assert "intact, signer not trusted" in ran.out
+    assert "pec-tracker trust add FILE --reason TEXT, then pec-tracker trust recheck" in ran.words
