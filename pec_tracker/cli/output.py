@@ -114,7 +114,7 @@ def clean(text: str) -> str:
 
     Those are control characters, direction marks (they can show an address as another), line and paragraph separators,
     whatever has no width, lone surrogates. Italian needs none of them. An emoji of several needs the joiner (U+200D)
-    between them, and so keeps it there; anywhere else it is `?`, as the tags of regional flags are: both can hide words.
+    between them, and keeps it there; anywhere else it is `?`, as the tags of regional flags are: both can hide words.
     """
     return _UNSHOWN.sub(lambda found: found["joined"] or "?", text)
 
