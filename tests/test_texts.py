@@ -19,7 +19,7 @@ from pec_tracker.errors import ConfigurationError, ServerError
 from pec_tracker.pec import evidence, rules
 from pec_tracker.pec.journey import NextStep, State
 from pec_tracker.pec.standard import Errore, Kind, ReceiptForm, RecipientType
-from pec_tracker.service import mail_files, outbox, rounds, stamps
+from pec_tracker.service import foreign_files, mail_files, outbox, rounds, stamps
 from pec_tracker.texts import findings, notices, words
 from tools import texts as tool
 
@@ -123,8 +123,12 @@ def test_every_reason_for_a_file_left_unread_has_words() -> None:
     source = service_sources()
     reasons = set(re.findall(r'\bUnread\(.*?"([a-z-]+)"(?:\)| if)', source))
     reasons |= set(re.findall(r'\bOutlookError\("([a-z-]+)"\)', source))
+    told = inspect.getsource(mail_files) + inspect.getsource(foreign_files)
+    reasons |= set(
+        re.findall(r'(?:return (?:None, )?|token = |token or |or \(|, )"([a-z-]+)"(?: if|$|\)|,)', told, re.M)
+    )
     reasons |= {error.__name__ for error in mail_files._ZIP_ERRORS} - {"RuntimeError"}  # told as "encrypted"
-    assert {"zip-bomb", "zip-in-zip", "not-a-file", "too-large"} <= reasons
+    assert {"zip-bomb", "zip-in-zip", "not-a-file", "too-large", "outlook-store", "link", "unnamed-zip"} <= reasons
     assert reasons - {""} - set(notices.UNREAD) == set()
 
 

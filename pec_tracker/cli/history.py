@@ -44,6 +44,14 @@ def tell_history(output: Output, past: "History") -> None:
     _tell_gaps(output, _("{count} accepted, without a delivery receipt:"), past.acceptance_without_delivery)
     for verdict, count in past.verdicts:
         _tell_count(output, _("{count} whose signature is no proof: {verdict}"), count, verdict=verdict)
+    if any(verdict == "intact" for verdict, _count in past.verdicts):
+        output.say(
+            "    "
+            + _(
+                "If you trust an authority behind them: pec-tracker trust add FILE --reason TEXT, then pec-tracker "
+                "trust recheck"
+            )
+        )
     _tell_count(output, _("{count} trusted receipts that contradict their message"), past.disagreeing)
     _tell_count(output, _("{count} receipts of messages that nobody knows"), past.orphans)
     _tell_count(output, _("{count} mails that cannot be read; see: pec-tracker quarantine list"), past.unreadable)

@@ -1,28 +1,33 @@
 """How does a table become a file for a spreadsheet? CSV and XLSX in which no cell is ever taken for a formula.
 
 A cell that a mail wrote may begin with `=`: in XLSX it is inline text, which is never computed; in CSV an apostrophe
-goes before it (OWASP, "CSV Injection"). The same rows always give the same bytes.
+goes before it (OWASP, "CSV Injection"), and also behind each separator in it, for whoever opens the file with another
+separator than it was written with cuts the cells anew, quotes or not. The same rows always give the same bytes.
 """
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Sequence
 from typing import Final
 
 from pec_tracker.render.xml import Element, document
 
-_DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# What computes, at the beginning or behind a separator, blanks and quotes passed over; full-width forms are folded.
+_PASSED_OVER: Final = " \xa0\u200b\ufeff\"'\u2018\u2019\u201c\u201d\xab\xbb"
+_DANGEROUS: Final = re.compile(rf"(\A|[,;|\t\r\n])(?=[{_PASSED_OVER}]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+_BROKEN_START: Final = re.compile(r"\A(?=[ \xa0]*[\t\r\n])")
 _MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE: Final = "http://schemas.openxmlformats.org/package/2006"
 _MAX_CELL: Final = 32_767  # characters, the format's own limit
 
 
-def to_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
+def to_csv(columns: Sequence[str], rows: Sequence[Sequence[object]], *, separator: str = ";") -> bytes:
     """CSV with a byte order mark (spreadsheets then read UTF-8), `;` between cells as Italian ones expect, CRLF."""
     told = io.StringIO()
-    writer = csv.writer(told, delimiter=";", lineterminator="\r\n")
+    writer = csv.writer(told, delimiter=separator, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
     writer.writerow([safe(cell) for cell in columns])
     writer.writerows([safe(cell) for cell in row] for row in rows)
     return told.getvalue().encode("utf-8-sig", "replace")
@@ -33,7 +38,7 @@ def safe(cell: object) -> str:
     text = "" if cell is None else str(cell)
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return text
-    return f"'{text}" if text.lstrip(" \xa0").startswith(_DANGEROUS) else text
+    return _BROKEN_START.sub("'", _DANGEROUS.sub(r"\1'", text))
 
 
 def to_xlsx(columns: Sequence[str], rows: Sequence[Sequence[object]], *, sheet: str) -> bytes:
@@ -109,7 +114,10 @@ def _workbook(sheet: str) -> bytes:
 
 def _styles() -> bytes:
     plain, bold = Element("font"), Element("font", [Element("b")])
-    formats = [Element("xf", "", {"fontId": font, "applyFont": "1", "numFmtId": "49"}) for font in ("0", "1")]
+    formats = [
+        Element("xf", "", {"fontId": font, "applyFont": "1", "numFmtId": "49", "applyNumberFormat": "1"})
+        for font in ("0", "1")
+    ]
     fills = [Element("fill", [Element("patternFill", "", {"patternType": kind})]) for kind in ("none", "gray125")]
     children = [
         Element("fonts", [plain, bold], {"count": "2"}),

@@ -11,10 +11,8 @@ from pec_tracker.ledger import lines
 from pec_tracker.service import records
 from pec_tracker.service.house import House
 
-IMPORTED = "imported"  # the mailbox of what was imported and belongs to no configured one
 
-
-def known_mailbox(house: House, name: str, address: str | None) -> tuple[int, str]:
+def known_mailbox(house: House, name: str, address: str) -> tuple[int, str]:
     """The row id and key of a mailbox, made when it is met for the first time; a changed address is a new record."""
     # A rebuild without the mailbox's record knows it by its key alone, which then is its name.
     called = Mailbox.name.in_((name, _mailbox_key(name)))

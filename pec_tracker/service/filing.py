@@ -7,8 +7,6 @@ A receipt that was rebuilt from an Outlook file is not as it was received: where
 (.msg) goes instead.
 """
 
-import csv
-import io
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +20,7 @@ from pec_tracker.archive.objects import Suffix
 from pec_tracker.errors import RuleError, UsageError
 from pec_tracker.pec.evidence import address_key
 from pec_tracker.pec.read import headers_of
-from pec_tracker.render.tables import safe
+from pec_tracker.render.tables import to_csv
 from pec_tracker.service.house import House
 from pec_tracker.service.outlook import letters
 from pec_tracker.service.proof import gathered
@@ -169,11 +167,7 @@ def _files(house: House, sources: Sources, rows: Sequence[_Row], court: Court) -
                        row.entry["identifier"], _message_id(raw), sha256_of(content)))  # fmt: skip
     if ORIGINAL in sources.members and not rows:
         files["01_messaggio_inviato.eml"] = sources.members[ORIGINAL]
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\r\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows([safe(cell) for cell in line] for line in listed)
-    files[IDS] = table.getvalue().encode("utf-8-sig")
+    files[IDS] = to_csv(_COLUMNS, listed, separator=",")
     return files
 
 

@@ -24,8 +24,8 @@ from pec_tracker.service.study import Studied, reference_key, same_address
 
 # Their provider is the sender's own: where they name no reference, no mail about the same message will.
 _FROM_THE_SENDERS_PROVIDER = frozenset({Kind.ACCEPTANCE, Kind.NON_ACCEPTANCE})
-_ABOUT_SENT_MAIL = RECEIPTS | {Kind.TAKEN_IN_CHARGE, Kind.VIRUS_NOTICE, Kind.REM_EVIDENCE}
-_ENVELOPES = frozenset({Kind.TRANSPORT_ENVELOPE, Kind.ANOMALY_ENVELOPE})
+ABOUT_SENT_MAIL = RECEIPTS | {Kind.TAKEN_IN_CHARGE, Kind.VIRUS_NOTICE, Kind.REM_EVIDENCE}
+ENVELOPES = frozenset({Kind.TRANSPORT_ENVELOPE, Kind.ANOMALY_ENVELOPE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +123,9 @@ class Links:
         """Receipts and whatever claims to be one; an envelope only where we sent it ourselves."""
         if item.evidence is None:
             return False
-        if item.mail.kind in _ABOUT_SENT_MAIL or item.claims_receipt:
+        if item.mail.kind in ABOUT_SENT_MAIL or item.claims_receipt:
             return True
-        return item.mail.kind in _ENVELOPES and same_address(item.mail.sender, self._place.owner)
+        return item.mail.kind in ENVELOPES and same_address(item.mail.sender, self._place.owner)
 
     def _shows_message(self, item: Studied) -> bool:
         """Only a trusted receipt to our own address shows a message that we did not know of."""

@@ -21,6 +21,9 @@ from pec_tracker.service.outlook_file import MAGIC, Attachment, Item, OutlookErr
 # A mail in a mail in a mail: deeper ones stay in the .msg, and so does what would unfold into more mails than this.
 MAX_DEPTH: Final = 8
 MAX_MAILS: Final = 1_000
+# A mail in a mail is given twice, in it and by itself, so a file unfolds: to so many times its size, no further.
+MAX_UNFOLDED: Final = 16
+FREE: Final = 16 * 1024 * 1024
 
 # What Outlook calls mails, reports about mails among them; no class at all is what other programs write.
 _MAIL_CLASSES: Final = re.compile(r"(?:ipm(?:\.note\b.*)?|ipm\.post\b.*|ipm\.schedule\b.*|report\..*)?")
@@ -33,6 +36,7 @@ _FIELD: Final = re.compile(r"([!-9;-~]+)[ \t]*:")  # RFC 5322 3.6.8
 _CONTENT_FIELD: Final = re.compile(r"content-|mime-version$", re.IGNORECASE)
 _WRITABLE_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 _ADDRESS: Final = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")  # ASCII, without blanks and angle brackets
+MAX_ADDRESS: Final = 998  # a line may not be longer (RFC 5322 2.1.1)
 _IDS: Final = re.compile(r"[!-~]+")
 _RECIPIENT_FIELDS: Final = {1: "To", 2: "Cc", 3: "Bcc"}  # [MS-OXOMSG]
 _CHARSETS: Final = {20127: "us-ascii", 28591: "iso-8859-1", 28605: "iso-8859-15", 65001: "utf-8"}
@@ -40,10 +44,14 @@ _CHARSETS: Final = {20127: "us-ascii", 28591: "iso-8859-1", 28605: "iso-8859-15"
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A mail to take in; `outlook` are the bytes of the .msg that it was rebuilt from, None where it is as it came."""
+    """A mail to take in; `outlook` are the bytes of the .msg that it was rebuilt from, None where it is as it came.
+
+    `source` names where it stands: a file, `#` and a number in an mbox, `!` and a member of a .zip.
+    """
 
     raw: bytes = field(repr=False)
     outlook: bytes | None = field(default=None, repr=False)
+    source: str = ""
 
 
 def is_item(raw: bytes) -> bool:
@@ -54,11 +62,13 @@ def is_item(raw: bytes) -> bool:
 def letters(raw: bytes) -> list[Letter]:
     """The mail of a .msg, then those attached to it; the same bytes give the same mails.
 
-    Raises OutlookError: `outlook-damaged`, or `outlook-not-a-mail` for a contact, an appointment, another document.
+    Raises OutlookError: `outlook-damaged`, `unfolds-too-far`, or `outlook-not-a-mail` for a contact, an appointment,
+    another document.
     """
     found: list[Letter] = []
     with opened(raw) as item:
-        _Rebuilding(raw, hashlib.sha256(raw).hexdigest(), found).mail(item, depth=0)
+        most = max(FREE, MAX_UNFOLDED * len(raw))
+        _Rebuilding(raw, hashlib.sha256(raw).hexdigest(), found, most).mail(item, depth=0)
     return found
 
 
@@ -69,6 +79,7 @@ class _Rebuilding:
     outlook: bytes
     sha256: str
     found: list[Letter]
+    most: int  # bytes of all that is found
 
     def mail(self, item: Item, *, depth: int) -> bytes:
         """The mail of an item, which is added to `found`, with those attached to it behind it."""
@@ -81,7 +92,13 @@ class _Rebuilding:
         whole = _kept_whole(item, attachments)
         raw = mark + (whole if whole is not None else self._put_together(item, attachments, depth))
         self.found[place] = Letter(raw, self.outlook)
+        self._require_within()
         return raw
+
+    def _require_within(self) -> None:
+        files = {id(letter.outlook): len(letter.outlook) for letter in self.found if letter.outlook is not None}
+        if sum(len(letter.raw) for letter in self.found) + sum(files.values()) > self.most:
+            raise OutlookError("unfolds-too-far")
 
     def _put_together(self, item: Item, attachments: Sequence[Attachment], depth: int) -> bytes:
         parts = [part for one in attachments if (part := self._part(one, depth)) is not None]
@@ -100,6 +117,7 @@ class _Rebuilding:
         if _is_mail(one):
             if deeper:
                 self.found.append(Letter(one.content))
+                self._require_within()
             return _mail_part(one.content)
         if deeper and is_item(one.content) and (one.name or "").lower().endswith(".msg"):
             self._add_file(one.content, depth + 1)
@@ -119,8 +137,10 @@ class _Rebuilding:
         place = len(self.found)
         try:
             with opened(content) as item:
-                _Rebuilding(content, hashlib.sha256(content).hexdigest(), self.found).mail(item, depth=depth)
-        except OutlookError:
+                _Rebuilding(content, hashlib.sha256(content).hexdigest(), self.found, self.most).mail(item, depth=depth)
+        except OutlookError as error:
+            if error.reason == "unfolds-too-far":
+                raise
             del self.found[place:]
 
 
@@ -239,7 +259,7 @@ def _address(of: Properties, *tags: Tag) -> str | None:
     """The first of these that is an address: the plain property may hold an X.500 name (Exchange)."""
     for tag in tags:
         told = (of.text(tag) or "").strip()
-        if _ADDRESS.fullmatch(told):
+        if len(told) <= MAX_ADDRESS and _ADDRESS.fullmatch(told):
             return told
     return None
 

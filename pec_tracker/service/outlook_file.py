@@ -7,12 +7,12 @@ A .msg is a compound file ([MS-CFB], read by olefile) that keeps each property i
 import codecs
 import io
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import olefile
 
@@ -79,6 +79,53 @@ class OutlookError(Exception):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+if TYPE_CHECKING:
+    _OleFile = olefile.OleFileIO[str]
+else:
+    _OleFile = olefile.OleFileIO
+
+
+class _File(_OleFile):
+    """A compound file in which nothing takes longer, or more room, than the file is long.
+
+    olefile goes through all names for each name, through all streams for each stream, and along a chain of sectors as
+    far as the file says that it is long: in a loop, for 4 GiB.
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        self._longest = len(raw)
+        super().__init__(io.BytesIO(raw))
+
+    def _find(self, filename: Sequence[str]) -> int:
+        node: Any = self.root
+        for name in filename:
+            node = node.kids_dict.get(name.lower())
+            if node is None:
+                raise OSError("file not found")
+        sid: int = node.sid
+        return sid
+
+    def _check_duplicate_stream(self, first_sect: int, minifat: bool = False) -> None:
+        """Needless: `_Container` finds streams that share their sectors."""
+
+    def _open(self, start: int, size: int = olefile.UNKNOWN_SIZE, force_FAT: bool = False) -> Any:  # noqa: N803
+        if size not in (olefile.UNKNOWN_SIZE, 0) and size > self._longest:
+            raise OSError("a stream longer than the file")
+        return super()._open(start, size, force_FAT)
+
+
+def _require_sound_head(raw: bytes) -> None:
+    """The tables of sectors that the head announces lie in the file (MS-CFB 2.2), and sectors are of the two sizes."""
+    if len(raw) < 512:
+        raise OSError("shorter than its head")
+    (shift,) = struct.unpack_from("<H", raw, 30)
+    if shift not in (9, 12):
+        raise OSError("sectors of an unknown size")
+    tables = struct.unpack_from("<I", raw, 44) + struct.unpack_from("<I", raw, 64) + struct.unpack_from("<I", raw, 72)
+    if any(count > len(raw) >> shift for count in tables):
+        raise OSError("a table longer than the file")
 
 
 class _Container:
@@ -195,7 +242,8 @@ def opened(raw: bytes) -> Iterator[Item]:
     `outlook-not-a-mail` where they are no Outlook item.
     """
     with _reading():
-        ole = olefile.OleFileIO(io.BytesIO(raw))
+        _require_sound_head(raw)
+        ole = _File(raw)
     with ole:
         with _reading():
             container = _Container(ole, len(raw))

@@ -85,9 +85,36 @@ UNREAD: Final[Mapping[str, str]] = {
     "EOFError": N_("the zip file is damaged"),
     "error": N_("the zip file is damaged"),
     "LZMAError": N_("the zip file is damaged"),
-    "zip-bomb": N_("it would unpack to far more than a mailbox holds, so the rest was left out"),
+    "zip-bomb": N_(
+        "it unpacks to far more than mails do, so it was left out; if it is genuine, unpack it and import the folder"
+    ),
     "zip-in-zip": N_("a zip file inside a zip file; unpack it and import what is in it"),
+    "no-mail-in-it": N_("no mail is in it"),
+    "unfolds-too-far": N_("so many mails within mails that they take far more room than the file"),
     "not-a-file": N_("neither a file nor a folder"),
+    "link": N_("a link that leads elsewhere; import what it leads to by its own name"),
+    "not-a-mail": N_("it does not begin as a mail does; if it is one, call it .eml"),
+    "unnamed-mail": N_("it begins as a mail does, but is not called one; call it .eml, or import it by its own name"),
+    "unnamed-zip": N_("a zip file that is not called .zip; import it by its own name"),
+    # other programs' files (service.foreign_files)
+    "outlook-store": N_(
+        "a whole mailbox of Outlook, PST or OST, which is not read: in Outlook open it (File > Open & Export > Open "
+        "Outlook Data File) and drag its mails into a folder, or convert it with readpst -e; then import that folder"
+    ),
+    "outlook-express": N_("a folder of Outlook Express; save its mails as .eml and import these"),
+    "outlook-attachment": N_("an attachment in Outlook's own form (winmail.dat), not a mail"),
+    "thunderbird-index": N_(
+        "Thunderbird's index, which holds no mails; import the file of the same name without .msf, or have Thunderbird "
+        "keep the folder on this computer first"
+    ),
+    "apple-mail": N_("a mail of Apple Mail; in Mail choose Mailbox > Export Mailbox and import the mbox"),
+    "database": N_("a database, perhaps of a mail program; save its mails as .eml or mbox and import these"),
+    "pdf": N_("a PDF, not a mail: a printed receipt proves nothing; save the mail itself as .eml and import that"),
+    "document": N_("a document, not a mail; save the mail itself as .eml and import that"),
+    "picture": N_("a picture, not a mail"),
+    "signed-file": N_("a signed file (.p7m), not a mail"),
+    "packed": N_("packed in a form that is not read; unpack it and import what is in it"),
+    "program": N_("a program, not a mail"),
 }
 
 

@@ -110,5 +110,5 @@ def _import(house: House, account: Account, sandbox: Sandbox, folder: Path) -> N
     (folder / "vecchia.eml").write_bytes(factory.receipt("accettazione", subject="Anni fa"))
     (folder / "nota.eml").write_bytes(sandbox.mails(SENDER)[0])
     (folder / "nostra.eml").write_bytes(sandbox.mails(SENDER)[1] + b"\r\n")
-    bring_in(house, [folder])
+    bring_in(house, [folder], accounts=[account])
     bring_in(house, [folder], account=account)
