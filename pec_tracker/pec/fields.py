@@ -20,7 +20,7 @@ from urllib.parse import unquote_to_bytes
 from pec_tracker.pec.evidence import bare_id
 
 # A header block past this is cut: a provider's is 2 to 8 kB, and the rest of a hostile one says nothing.
-MAX_BLOCK: Final = 8 * 1024 * 1024
+MAX_BLOCK: Final = 4 * 1024 * 1024
 # A single value past this is cut: 20,000 addresses fit.
 MAX_VALUE: Final = 1024 * 1024
 MAX_IDS: Final = 1_000
@@ -120,7 +120,7 @@ def cut_fields(block: bytes) -> Fields:
     Lines that are neither a field nor the continuation of one are skipped: broken relays insert them.
     """
     # The same mail is looked at several times: for what it says, for its hashes, for its words.
-    return _recently_cut(block) if len(block) <= MAX_REMEMBERED else _cut_fields(block)
+    return _recently_cut(block) if len(block) <= MAX_REMEMBERED else _large_cut(block[: MAX_BLOCK + 1])
 
 
 def _cut_fields(whole: bytes) -> Fields:
@@ -159,6 +159,7 @@ def _lines(block: bytes) -> Iterable[bytes]:
 
 
 _recently_cut = lru_cache(maxsize=64)(_cut_fields)
+_large_cut = lru_cache(maxsize=1)(_cut_fields)
 
 
 def _unfolded(written: bytes) -> bytes:

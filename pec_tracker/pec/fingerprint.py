@@ -12,7 +12,7 @@ from typing import Final
 
 from pec_tracker.pec import headblock, mime
 from pec_tracker.pec.evidence import Fingerprint, Multipart, Part, bare_id
-from pec_tracker.pec.fields import MAX_BLOCK, addresses, date
+from pec_tracker.pec.fields import addresses, date
 from pec_tracker.pec.mime import Entity, Span
 
 # A multipart below this depth, and whatever comes after so many parts, counts as one part: real mail has 3 to 6 levels.
@@ -62,7 +62,7 @@ def fingerprint(raw: bytes) -> Fingerprint:
         sender=from_addresses[0] if from_addresses else None,
         head=headblock.kept(one for one in found if not headblock.is_providers(*one)),
         multiparts=tuple(_multipart(raw, node) for node in nodes if node.spans),
-        cut=len(block) > MAX_BLOCK or any(node.cut for node in nodes),
+        cut=headblock.is_cut(block) or any(node.cut for node in nodes),
         date=date(whole.fields.first(b"date")),
         travelled=any(name in headblock.TRACES for name, _ in found),
     )
@@ -82,10 +82,11 @@ def _nodes(raw: bytes) -> Iterator[_Node]:
         deep = len(path) >= MAX_DEPTH
         spans = () if deep else mime.children(raw, found)
         kept = spans[: MAX_PARTS - given]
-        is_cut = (deep and found.type.startswith("multipart/")) or len(spans) >= mime.MAX_CHILDREN
+        too_deep = deep and found.type.startswith("multipart/")
+        cut = too_deep or len(spans) >= mime.MAX_CHILDREN or headblock.is_cut(raw[start : found.body.start])
         # What still waits when the limit is reached is never given: the last node given says so.
         last = given + 1 >= MAX_PARTS and bool(waiting)
-        yield _Node(path, found, start, kept, is_cut or len(kept) < len(spans) or last)
+        yield _Node(path, found, start, kept, cut or len(kept) < len(spans) or last)
         given += not spans
         numbered = [((*path, number), span) for number, span in enumerate(kept, 1)]
         waiting.extend((inner, mime.entity(raw, span), span.start) for inner, span in reversed(numbered))

@@ -16,6 +16,8 @@ from pec_tracker.pec.fields import MAX_BLOCK
 
 # Fields past this many are kept as one hash: real mail has 10 to 40.
 MAX_FIELDS: Final = 500
+# A header that names a thousand recipients, each on lines of his own, has a few thousand lines.
+MAX_LINES: Final = 50_000
 # A longer value is kept as its hash.
 MAX_KEPT: Final = 64
 # A longer Content-Type or Content-Disposition is compared as it stands.
@@ -64,6 +66,11 @@ _PARAMETER = re.compile(rf"; ?({_TOKEN})=({_TOKEN}|{_QUOTED})")
 _ESCAPED = re.compile(r"\\(.)")
 
 
+def is_cut(block: bytes) -> bool:
+    """Whether a header block is longer than is compared of one."""
+    return len(block) > MAX_BLOCK or (len(block) > MAX_LINES and block.count(b"\n") > MAX_LINES)
+
+
 def fields_of(block: bytes) -> Iterator[tuple[str, str]]:
     """Each field of a header block as (name in lower case, value as compared); a line that is none has no name.
 
@@ -71,7 +78,7 @@ def fields_of(block: bytes) -> Iterator[tuple[str, str]]:
     """
     text = _text(block[:MAX_BLOCK].removeprefix(b"\xef\xbb\xbf"))
     name, value = "", None
-    for number, line in enumerate(text.split("\n")):
+    for number, line in enumerate(text.split("\n", MAX_LINES)[:MAX_LINES]):
         line = line.removesuffix("\r")
         if number == 0 and line.startswith(("From ", ">From ")):
             continue

@@ -1268,14 +1268,15 @@ def words_decoded(text: str, forbidden: re.Pattern[str]) -> str:
     if not text.isascii() or "=?" not in text:
         return text if text.isascii() else "\0" + text
     pieces: list[str] = []
-    at, words = 0, list(WHOLE_WORD.finditer(text))
+    at, words = 0, list(WHOLE_WORD.finditer(text))[::-1]  # the next one stands last
     while words:
-        run = [words.pop(0)]
-        while words and not text[run[-1].end() : words[0].start()].strip() and words[0][1].lower() == run[0][1].lower():
-            run.append(words.pop(0))
+        run = [words.pop()]
+        charset = run[0][1].lower()
+        while words and words[-1][1].lower() == charset and not text[run[-1].end() : words[-1].start()].strip():
+            run.append(words.pop())
         between = text[at : run[0].start()]
         try:
-            decoded = b"".join(map(strict_word, run)).decode(CHARSETS[run[0][1].lower()])
+            decoded = b"".join(map(strict_word, run)).decode(CHARSETS[charset])
         except (KeyError, ValueError):
             return text
         if forbidden.search(decoded):
