@@ -17,6 +17,7 @@ _PROBLEM = ("message", "attempt")
 
 
 def upgrade() -> None:
+    op.add_column("mailbox", sa.Column("suspended_problem", sa.JSON(none_as_null=True), nullable=True))
     for table in _PROBLEM:
         op.add_column(table, sa.Column("problem", sa.JSON(none_as_null=True), nullable=True))
     for table, column in _FALSE:
@@ -27,6 +28,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("mailbox", "suspended_problem")
     for table, column in reversed(_FALSE):
         op.drop_column(table, column)
     for table in reversed(_PROBLEM):

@@ -9,7 +9,7 @@ from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.output import Output, clean, rome_time
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import ApartError, Exit, StorageError
-from pec_tracker.texts import N_, _, error_text, ngettext, notices, words
+from pec_tracker.texts import N_, _, error_text, facts_text, ngettext, notices, words
 
 if TYPE_CHECKING:
     from pec_tracker.app import App
@@ -125,7 +125,8 @@ def _mailbox_row(mailbox: "MailboxStatus") -> tuple[object, ...]:
     space = f"{mailbox.used * 100 // mailbox.limit} %" if mailbox.used is not None and mailbox.limit else None
     login = _("in use")
     if mailbox.suspended_at is not None:
-        login = _("suspended: {reason}").format(reason=mailbox.suspended_reason)
+        told = mailbox.suspended_problem
+        login = _("suspended: {reason}").format(reason=facts_text(told) if told else mailbox.suspended_reason)
     return mailbox.name, collected, space, mailbox.quarantined, login
 
 

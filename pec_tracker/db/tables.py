@@ -52,6 +52,7 @@ class Mailbox(Base):
     collected_at: Mapped[datetime | None]
     suspended_at: Mapped[datetime | None]
     suspended_reason: Mapped[str | None]
+    suspended_problem: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # `texts.error_facts`
     suspended_login: Mapped[str | None]  # digest of the refused credentials: other ones resume the mailbox
     paused_until: Mapped[datetime | None]  # the provider found the traffic too much: nothing is sent before
     issuers: Mapped[list[Any]] = mapped_column(

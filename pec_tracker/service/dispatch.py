@@ -99,7 +99,7 @@ def dispatch(
             )
             return round_.send_all()
     except LoginRefusedError as error:
-        suspend(house, account, login, str(error))
+        suspend(house, account, login, error)
         raise
     finally:
         _seal(house)

@@ -24,7 +24,7 @@ from pec_tracker.service.dossier_rows import BY_RECEIPT, RESOLVED_BY_RECEIPT
 from pec_tracker.service.doubt import UNCERTAIN_ALERT, Doubt, make_uncertain
 from pec_tracker.service.fence import copies_of, hold_back
 from pec_tracker.service.house import Account, House
-from pec_tracker.texts import N_, error_facts
+from pec_tracker.texts import N_, error_again, error_facts
 
 log = structlog.get_logger()
 
@@ -135,7 +135,7 @@ def waiting(house: House, account: Account | None = None) -> list[OutboxEntry]:
         select(
             Message.key, Message.send_state, Message.subject, Message.created_at, Message.next_attempt_at,
             Message.attempts, Message.reply, Message.problem, Mailbox.name, Message.lease_until,
-            Mailbox.suspended_reason, Mailbox.paused_until,
+            Mailbox.suspended_problem, Mailbox.paused_until,
         )
         .join(Mailbox, Mailbox.id == Message.mailbox_id)
         .where(Message.send_state != "submitted")
@@ -147,7 +147,7 @@ def waiting(house: House, account: Account | None = None) -> list[OutboxEntry]:
         return [
             OutboxEntry(
                 row.key, row.name, row.send_state, row.subject, row.created_at, _next_attempt(row, now), row.attempts,
-                row.reply or (None if row.problem else row.suspended_reason), row.problem, row.lease_until,
+                row.reply, row.problem or (None if row.reply else row.suspended_problem), row.lease_until,
             )
             for row in connection.execute(columns)
         ]  # fmt: skip
@@ -223,7 +223,7 @@ def _ask_about_uncertain(connection: Connection, account: Account, before: datet
 def _tell_of_waiting(connection: Connection, account: Account, before: datetime, now: datetime) -> None:
     """A message that ought to have left long ago: whatever holds it up, somebody should know."""
     rows = connection.execute(
-        select(Message.id, Message.key, Message.reply, Message.problem, Mailbox.suspended_reason)
+        select(Message.id, Message.key, Message.reply, Message.problem, Mailbox.suspended_problem)
         .join(Mailbox, Mailbox.id == Message.mailbox_id)
         .where(
             Message.mailbox_id == account.id,
@@ -240,9 +240,10 @@ def _tell_of_waiting(connection: Connection, account: Account, before: datetime,
 
 def _why(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     """Why a message waits, in the server's words or in ours."""
-    problem = row.problem or error_facts(ServerError(NOT_TRIED))
-    said = row.reply or (None if row.problem else row.suspended_reason)
-    return {"reason": said} if said else {"reason": problem["template"], "error": problem}
+    if row.reply:
+        return {"reason": row.reply}
+    problem = row.problem or row.suspended_problem or error_facts(ServerError(NOT_TRIED))
+    return {"reason": str(error_again(problem)), "error": problem}
 
 
 def _settle_answered(connection: Connection, account: Account, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """How does the house stand? What waits, what failed, what is overdue, and whether a person is needed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,6 +47,7 @@ class MailboxStatus:
     collected_at: datetime | None
     suspended_at: datetime | None
     suspended_reason: str | None
+    suspended_problem: Mapping[str, Any] | None  # the same, as `texts.facts_text` tells it in the user's language
     used: int | None
     limit: int | None
     quota_at: datetime | None
@@ -180,9 +181,7 @@ def _is_stuck(house: House, entry: OutboxEntry, now: datetime) -> bool:
 
 
 def _mailbox(connection: Connection, account: Account) -> MailboxStatus:
-    row = connection.execute(
-        select(Mailbox.collected_at, Mailbox.suspended_at, Mailbox.suspended_reason).where(Mailbox.id == account.id)
-    ).one()
+    row = connection.execute(select(Mailbox).where(Mailbox.id == account.id)).one()
     sample = connection.execute(
         select(QuotaSample.used, QuotaSample.limit, QuotaSample.at)
         .where(QuotaSample.mailbox_id == account.id)
@@ -201,6 +200,7 @@ def _mailbox(connection: Connection, account: Account) -> MailboxStatus:
         collected_at=row.collected_at,
         suspended_at=row.suspended_at,
         suspended_reason=row.suspended_reason,
+        suspended_problem=row.suspended_problem,
         used=sample.used if sample else None,
         limit=(sample.limit or account.quota_bytes) if sample else None,
         quota_at=sample.at if sample else None,

@@ -12,6 +12,7 @@ from pec_tracker.db.tables import Mailbox
 from pec_tracker.errors import LoginRefusedError
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
 from pec_tracker.service.house import Account, House
+from pec_tracker.texts import error_again, error_facts
 from pec_tracker.wire.endpoint import Login
 from pec_tracker.wire.imap import ImapConnection
 
@@ -19,7 +20,9 @@ from pec_tracker.wire.imap import ImapConnection
 def login_of(house: House, account: Account) -> Login:
     """The mailbox's credentials, unless they are the ones that were refused: then LoginRefusedError."""
     login = account.login()
-    columns = (Mailbox.suspended_at, Mailbox.suspended_reason, Mailbox.suspended_login)
+    columns = (
+        Mailbox.suspended_at, Mailbox.suspended_reason, Mailbox.suspended_problem, Mailbox.suspended_login,
+    )  # fmt: skip
     with reading(house.engine) as connection:
         row = connection.execute(select(*columns).where(Mailbox.id == account.id)).one()
     if row.suspended_at is None:
@@ -31,7 +34,7 @@ def login_of(house: House, account: Account) -> Login:
         "mailbox {mailbox} is suspended since its login was refused ({reason}); "
         "correct the password, or run `pec-tracker mailbox resume {mailbox}`",
         mailbox=account.name,
-        reason=row.suspended_reason,
+        reason=row.suspended_reason if row.suspended_problem is None else error_again(row.suspended_problem),
     )
 
 
@@ -41,18 +44,23 @@ def connected(house: House, account: Account) -> ImapConnection:
     try:
         return ImapConnection.connect(account.imap, login)
     except LoginRefusedError as error:
-        suspend(house, account, login, str(error))
+        suspend(house, account, login, error)
         raise
 
 
-def suspend(house: House, account: Account, login: Login, reason: str) -> None:
+def suspend(house: House, account: Account, login: Login, reason: LoginRefusedError) -> None:
     """No further try with these credentials until they change or a person says so."""
     now = house.clock.now()
     with writing(house.engine) as connection:
         connection.execute(
             update(Mailbox)
             .where(Mailbox.id == account.id)
-            .values(suspended_at=now, suspended_reason=reason, suspended_login=_digest(login))
+            .values(
+                suspended_at=now,
+                suspended_reason=str(reason),
+                suspended_problem=error_facts(reason),
+                suspended_login=_digest(login),
+            )
         )
         raise_alerts(connection, [NewAlert("login-refused", account.key, mailbox_id=account.id)], at=now)
 
@@ -63,7 +71,7 @@ def resume(house: House, account: Account) -> None:
         connection.execute(
             update(Mailbox)
             .where(Mailbox.id == account.id)
-            .values(suspended_at=None, suspended_reason=None, suspended_login=None)
+            .values(suspended_at=None, suspended_reason=None, suspended_problem=None, suspended_login=None)
         )
         settle_alerts(connection, "login-refused", [account.key], at=house.clock.now())
 

@@ -88,6 +88,14 @@ def facts_text(facts: Mapping[str, Any]) -> str:
     return _(facts["template"]).format(**params)
 
 
+def error_again(facts: Mapping[str, Any]) -> PecTrackerError:
+    """What `error_facts` kept, as an error once more, to stand in another's parameters."""
+    params = {
+        name: error_again(value) if isinstance(value, Mapping) else value for name, value in facts["params"].items()
+    }
+    return PecTrackerError(facts["template"], **params)
+
+
 def _plain(value: object) -> object:
     if isinstance(value, PecTrackerError):
         return error_facts(value)

@@ -315,3 +315,12 @@ def test_a_refused_decision_is_told_in_the_users_words(box: Sandbox, desk: Desk,
     assert "submitted" not in ran.words
     assert "preso dal gestore" in ran.words
     assert desk.run("check").status == 0
+
+
+def test_a_suspended_mailbox_is_told_of_in_the_users_language(box: Sandbox, desk: Desk, letter: Letter) -> None:
+    box.failures.refuse_login()
+    desk.run(*letter(), language="it")
+    for arguments in (["status"], ["collect"], ["outbox", "list"]):
+        said = desk.run(*arguments, language="it").words
+        assert "ha rifiutato l'accesso" in said, arguments
+        assert "refused the login" not in said, arguments

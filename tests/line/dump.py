@@ -18,6 +18,7 @@ OWN_LIFE = frozenset(
         "mailbox.collected_at",
         "mailbox.suspended_at",
         "mailbox.suspended_reason",
+        "mailbox.suspended_problem",
         "mailbox.suspended_login",
         "mailbox.paused_until",
         "folder.seen_messages",
