@@ -1,7 +1,7 @@
 """The identity of the archive that this database belongs to.
 
 Revision ID: 0006
-Revises: 0001
+Revises: 0003
 """
 
 import sqlalchemy as sa
@@ -23,3 +23,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_archive"),
         sa.CheckConstraint("id = 1", name=op.f("ck_archive_only_one")),
     )
+
+
+def downgrade() -> None:
+    op.drop_table("archive")
