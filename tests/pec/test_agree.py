@@ -344,3 +344,40 @@ def test_in_one_second_an_acceptance_comes_before_its_delivery_whatever_their_ke
     for order in ([accepted, delivered], [delivered, accepted]):
         assert [one.evidence for one in judge(order, KNOWN)] == [accepted, delivered]
         assert [one.counts for one in judge(order, KNOWN)] == [True, True]
+
+
+# --- the message by its evidence alone (`consensus`)
+
+
+def of_several(*evidence: Evidence) -> Known:
+    """What evidence in any order says of the message that it is about."""
+    now = SENT_AT + timedelta(days=1)
+    found = [
+        consensus(order, mailbox=None, sent_copy=None, sent_recipients=(), now=now)
+        for order in (evidence, evidence[::-1])
+    ]
+    assert found[0] == found[1]
+    assert found[0] is not None
+    return found[0]
+
+
+def test_without_an_acceptance_the_recipients_are_put_together_from_what_is_about_the_same_message() -> None:
+    to_anna = replace(DELIVERY, recipients=ALL[:1])
+    to_bruno = replace(DELIVERY, key="e" * 64, recipients=ALL[1:], recipient=BRUNO)
+    other = replace(DELIVERY, key="f" * 64, recipients=(CertifiedRecipient("carla@pec.example", "certificato"),),
+                    recipient="carla@pec.example", reference="another@x", identifier="opec.9@pec.example")  # fmt: skip
+    assert set(map(str.lower, of_several(to_anna, to_bruno).recipients)) == {ANNA, BRUNO}
+    assert set(map(str.lower, of_several(to_anna, to_bruno, other).recipients)) == {ANNA, BRUNO}
+
+
+def test_an_acceptance_lists_all_recipients_and_nobody_adds_to_them() -> None:
+    stranger = replace(DELIVERY, recipients=(*ALL, CertifiedRecipient("carla@pec.example", "certificato")))
+    assert set(map(str.lower, of_several(ACCEPTANCE, stranger).recipients)) == {ANNA, BRUNO}
+
+
+def test_of_acceptances_that_say_different_things_the_one_that_the_rest_agrees_with_is_the_messages() -> None:
+    earlier = replace(ACCEPTANCE, key="0" * 64, subject="Altro", issued_at=SENT_AT, identifier="opec.0@pec.example")
+    assert of_several(earlier, ACCEPTANCE, DELIVERY).subject == ACCEPTANCE.subject
+    assert of_several(earlier, ACCEPTANCE).subject == "Altro", "among equals the earliest"
+    twice = replace(ACCEPTANCE, key="b" * 64)
+    assert of_several(ACCEPTANCE, twice).identifier == ACCEPTANCE.identifier
