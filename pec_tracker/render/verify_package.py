@@ -426,6 +426,9 @@ class Element:
     path: str
     attributes: dict[str, str]
     text: str = ""
+    nested: bool = False  # it holds another element
+    cuts: list[int] = field(default_factory=list)  # where in its text a comment or an instruction stands
+    split: bool = False  # one of them stands between two pieces of text
 
 
 class Tree:
@@ -435,6 +438,8 @@ class Tree:
         self.elements: list[Element] = []
         self.spans: list[tuple[Element, int]] = []  # open elements, each with where its text begins
         self.chunks: list[str] = []
+        self.version: str | None = None
+        self.encoding: str | None = None
         utf16 = xml[:2] in (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
         source = xml if utf16 else xml.strip(b" \t\r\n\x00")
         try:
@@ -460,14 +465,27 @@ class Tree:
         parser.buffer_text = True
         parser.StartElementHandler, parser.EndElementHandler = self.start, self.end
         parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = self.chunks.append, self.doctype
+        parser.CommentHandler = parser.ProcessingInstructionHandler = self.cut
+        parser.XmlDeclHandler = self.declared
         parser.Parse(source, True)
 
     def doctype(self, *_: object) -> None:
         """Refuse: entities and default attributes could come from it."""
         raise UnreadableError("it has a document type, which no provider writes")
 
+    def declared(self, version: str | None, encoding: str | None, _: int) -> None:
+        """What the document says of itself."""
+        self.version, self.encoding = version, encoding
+
+    def cut(self, *_: object) -> None:
+        """A comment or an instruction: some readers take the text before it for the whole."""
+        if self.spans:
+            self.spans[-1][0].cuts.append(len(self.chunks))
+
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins."""
+        if self.spans:
+            self.spans[-1][0].nested = True
         above = self.spans[-1][0].path if self.spans else ""
         path = f"{above}/{name}" if above.count("/") < 4 else f"{above[:400]}/./{name}"
         if len(self.elements) >= 50_000:
@@ -481,6 +499,9 @@ class Tree:
         element, begun = self.spans.pop()
         if element.path.count("/") < 4:
             element.text = "".join(self.chunks[begun:])
+        for at in element.cuts[:100]:
+            before, after = self.chunks[begun:at], self.chunks[at:]
+            element.split = element.split or ("".join(before).strip() != "" != "".join(after).strip())
 
 
 def is_utf8(xml: bytes) -> bool:
@@ -559,11 +580,16 @@ def read_receipt(member: str, raw: bytes) -> Receipt:
     if len(certified) != 1:
         receipt.faults.append("two pieces of certification data" if certified else "no certification data")
         return receipt
+    receipt.faults += layout_faults(outer, content, parts, attached, certified[0])
     receipt.xml = certified[0].decoded or b""
     try:
-        said = Tree(receipt.xml).elements
+        tree = Tree(receipt.xml)
+        said = tree.elements
         read_certified(receipt, said)
         receipt.faults += grammar_faults(receipt, said)
+        receipt.faults += text_faults(said)
+        if tree.version not in (None, "1.0"):
+            receipt.faults.append("certification data in XML of another version")
     except UnreadableError as error:
         receipt.kind = None
         receipt.faults.append(f"its certification data cannot be compared here: {error}")
@@ -661,10 +687,128 @@ def grammar_faults(receipt: Receipt, said: list[Element]) -> Iterator[str]:
             yield f"{place} in another place"
         elif len(found) > 1 and place in ONCE:
             yield f"{place} more than once"
+    if any(name.rpartition("}")[2].lower() == "postacert" for name in names[1:]):
+        yield "postacert in another place"
     if receipt.issued is None:
         yield "no certified time"
     if receipt.sender is None:
         yield "no sender"
+
+
+# --- what two readers may read differently ---
+
+AS_IT_IS = ("", "7bit", "8bit", "binary")
+OF_KNOWN_NAME = frozenset({"daticert.xml", "certdata.xml", "postacert.eml"})
+HOLDERS = frozenset({"postacert", "intestazione", "dati", "data"})
+ADDRESSES = frozenset({"mittente", "destinatari", "consegna"})
+TOKENS = {
+    ("postacert", "tipo"): frozenset(KINDS),
+    ("destinatari", "tipo"): frozenset({"certificato", "esterno"}),
+    ("ricevuta", "tipo"): frozenset({"completa", "breve", "sintetica"}),
+}
+
+
+def layout_faults(
+    outer: Part, content: Part, parts: list[Part], attached: list[Part], certified: Part
+) -> Iterator[str]:
+    """Where another reader would find other parts, or other bytes in them: such a mail certifies nothing."""
+    for part in (outer, content, *parts):
+        names = [name for name, _ in part.fields]
+        for name in ("content-type", "content-disposition", "content-transfer-encoding"):
+            if names.count(name) > 1:
+                yield f"{name} more than once in a part"
+    if any(encoding_of(part) not in AS_IT_IS for part in (outer, content)):
+        yield "an encoded multipart"
+    if len(attached) > 1:
+        yield "two originals"
+    if any(encoding_of(part) not in AS_IT_IS for part in attached):
+        yield "an encoded original"
+    for part in parts:
+        names_of = part_names(part)
+        composite = part.type.startswith("multipart/")
+        text = not composite and not part.type.startswith("message/")
+        if names_of & OF_KNOWN_NAME and (
+            len(names_of) > 1 or composite or (not text and "postacert.eml" not in names_of)
+        ):
+            yield "a part of two names"
+        if composite and holds_certification(part, 0):
+            yield "certification data deeper down"
+    body = certified.body
+    if encoding_of(certified) == "base64":
+        letters = re.sub(rb"[ \t\r\n]", b"", body)
+        if len(letters) % 4 or not re.fullmatch(rb"[A-Za-z0-9+/]*={0,2}", letters):
+            yield "certification data in base64 that is not to the letter"
+    elif encoding_of(certified) == "quoted-printable":
+        if re.search(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|[ \t]\r?\n", body.rstrip(b" \t\r\n")):
+            yield "certification data in quoted-printable that is not to the letter"
+    elif encoding_of(certified) not in AS_IT_IS:
+        yield "certification data in an unknown encoding"
+
+
+def encoding_of(part: Part) -> str:
+    """The transfer encoding of a part."""
+    return (part.text("content-transfer-encoding") or "").strip().lower()
+
+
+def part_names(part: Part) -> set[str]:
+    """The names that a part has in its two fields."""
+    found = (
+        named(part.parameters("content-disposition")[1], "filename"),
+        named(part.parameters("content-type")[1], "name"),
+    )
+    return {name.lower() for name in found if name}
+
+
+def holds_certification(part: Part, depth: int) -> bool:
+    """Whether certification data or a mail lies deeper than where they are looked for."""
+    if depth > 5:
+        return True
+    inner = [part_of(one) for one in parts_of(part)[:101]]
+    return len(inner) > 100 or any(
+        holds_certification(one, depth + 1)
+        if one.type.startswith("multipart/")
+        else one.type == "message/rfc822" or is_postacert(one) or is_daticert(one)
+        for one in inner
+    )
+
+
+def text_faults(said: list[Element]) -> Iterator[str]:
+    """What in the elements of the grammar is written so that two readers may read it differently."""
+    types: dict[str, str] = {}
+    for one in said:
+        name = one.path.rpartition("/")[2]
+        bare_attributes = {key.rpartition("}")[2] for key in one.attributes if "}" in key}
+        if bare_attributes & {"tipo", "errore", "zona"}:
+            yield "an attribute of another namespace"
+        if name not in ONCE and name not in MANY and name != "postacert":
+            continue
+        for (element, attribute), allowed in TOKENS.items():
+            value = one.attributes.get(attribute, "") if element == name else ""
+            if value not in allowed and value.strip().lower() in allowed:
+                yield f"{attribute} of {name} written in another way"
+        if name in HOLDERS:
+            continue
+        if one.nested:
+            yield f"an element within {name}"
+        if one.split:
+            yield f"{name} cut in two by a comment"
+        text = one.text.strip(" \t\r\n")
+        if name in ADDRESSES and (set(text) & set(" \t\r\n,;<>") or is_blurred(text)):
+            yield f"an odd address in {name}"
+        if name in ("identificativo", "msgid") and is_blurred(one.text):
+            yield f"an odd identifier in {name}"
+        if name in MANY:
+            kind = one.attributes.get("tipo", "certificato")
+            if types.setdefault(text.lower(), kind) != kind:
+                yield "a recipient of two types"
+
+
+def is_blurred(text: str) -> bool:
+    """Whether it holds what nobody sees, or what some take for an ASCII letter."""
+    return "\x7f" in text or any(
+        not letter.isascii() and (not letter.isprintable() or unicodedata.normalize("NFKC", letter).isascii())
+        for letter in text
+    )
 
 
 # --- certificates (X.509, DER) ---
@@ -1030,6 +1174,9 @@ def hold(receipts: list[Receipt], message: Message, now: datetime) -> None:
     for one in receipts:
         one.disagrees = list(points(one, message, now)) if message.held_to else ["message"]
     leading = led_by(receipts)
+    for one in receipts:  # it could not lead, and by its identifier it may follow
+        if one.kind == "acceptance" and one.reference is None and one.identifier and "reference" in one.disagrees:
+            one.disagrees.remove("reference")
     if not leading:
         for one in receipts:
             if message.reference and one.reference is None and not same_id(one.identifier, message.identifier):
