@@ -15,10 +15,10 @@ _ADDRESS: Final = re.compile(rf"(?P<local>{_ATEXT}(?:\.{_ATEXT})*)@(?P<domain>{_
 MAX_LOCAL_PART: Final = 64  # RFC 5321 4.5.3.1.1
 MAX_ADDRESS: Final = 254  # RFC 5321 4.5.3.1.3: a path of 256 with its <>
 
-_QUOTED: Final = r'"(?:[^"\\\r\n]|\\[^\r\n])*"'
-_LISTED: Final = re.compile(rf"(?:{_QUOTED}|[^\",])*")
+_QUOTED: Final = r'"(?:[^"\\\r\n]|\\[^\r\n])*+"'
+_LISTED: Final = re.compile(rf"(?:{_QUOTED}|[^\",])*+")
 # A display name is quoted strings and anything but specials; RFC 5322's comments and groups are not taken.
-_NAME: Final = rf"(?:{_QUOTED}|[^\"<>,;:@()\[\]\\])*"
+_NAME: Final = rf"(?:{_QUOTED}|[^\"<>,;:@()\[\]\\])*+"
 _MAILBOX: Final = re.compile(rf"{_NAME}<(?P<angle>[^<>\s]*)>|(?P<bare>[^<>\s\",;:()\[\]\\]+)")
 
 

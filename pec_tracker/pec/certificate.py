@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.x509.oid import ExtensionOID
 
 from pec_tracker.pec import ber, names
@@ -41,6 +42,10 @@ _UNDERSTOOD: Final = frozenset(
         ExtensionOID.CRL_DISTRIBUTION_POINTS,
     }
 )
+# Real ones have 1 to 3 kB; a larger one is read anew each time, and takes no memory.
+MAX_REMEMBERED: Final = 16 * 1024
+MAX_RSA_BITS: Final = 8192  # the largest that is in use has 4,096
+MAX_EXPONENT_BITS: Final = 64  # as OpenSSL asks of long keys; 65,537 is what everybody uses
 # MD5 and older are refused; SHA-1 is genuine on certificates before about 2018.
 _ACCEPTED: Final = (hashes.SHA1, hashes.SHA224, hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
@@ -49,7 +54,8 @@ _ACCEPTED: Final = (hashes.SHA1, hashes.SHA224, hashes.SHA256, hashes.SHA384, ha
 class Certificate:
     """A parsed certificate, known by its `der`.
 
-    `subject` and `issuer` are comparable names. `key` is None where it is not RSA (RFC 6109 5.5 asks for RSA).
+    `subject` and `issuer` are comparable names. `key` is None where it is not RSA (RFC 6109 5.5 asks for RSA), or an
+    RSA key that nobody uses: one of more than MAX_RSA_BITS, or of an exponent of more than MAX_EXPONENT_BITS.
     `addresses` are the rfc822Names, or the subject's emailAddress where there is none (RFC 8550 3). `other_names` are
     the types of all further alternative names. `usage` and `purposes` (dotted OIDs) are None where absent.
     `digest` is the hash under the issuer's signature, None where it is not accepted.
@@ -97,9 +103,9 @@ class Certificate:
         value: bytes,
         over: bytes,
         scheme: padding.PKCS1v15 | padding.PSS,
-        digest: hashes.HashAlgorithm,
+        digest: hashes.HashAlgorithm | Prehashed,
     ) -> bool:
-        """Whether `value` is this certificate's key's signature `over` those bytes."""
+        """Whether `value` is this certificate's key's signature `over` those bytes (or their hash, `Prehashed`)."""
         if self.key is None:
             return False
         try:
@@ -109,9 +115,12 @@ class Certificate:
         return True
 
 
-@functools.lru_cache(maxsize=2048)
 def certificate(der: bytes) -> Certificate | None:
     """The facts of one DER certificate; None where it cannot be read: it can then prove nothing."""
+    return _remembered(der) if len(der) <= MAX_REMEMBERED else _read(der)
+
+
+def _read(der: bytes) -> Certificate | None:
     with warnings.catch_warnings():
         # Public roots break rules of which the library warns (negative serials); a later release refuses them.
         warnings.simplefilter("ignore")
@@ -119,6 +128,9 @@ def certificate(der: bytes) -> Certificate | None:
             return _facts(der)
         except UNREADABLE:
             return None
+
+
+_remembered = functools.lru_cache(maxsize=2048)(_read)
 
 
 def _facts(der: bytes) -> Certificate:
@@ -137,7 +149,7 @@ def _facts(der: bytes) -> Certificate:
         subject=names.comparable(subject),
         issuer=names.comparable(issuer),
         serial=parsed.serial_number,
-        key=key if isinstance(key, rsa.RSAPublicKey) else None,
+        key=key if isinstance(key, rsa.RSAPublicKey) and _is_usual(key) else None,
         key_id=key_id.digest if key_id else None,
         not_before=parsed.not_valid_before_utc,
         not_after=parsed.not_valid_after_utc,
@@ -156,6 +168,11 @@ def _facts(der: bytes) -> Certificate:
         digest=_digest(parsed),
         parsed=parsed,
     )
+
+
+def _is_usual(key: rsa.RSAPublicKey) -> bool:
+    """Whether verifying with it costs what it usually costs: anybody can put another key into a certificate."""
+    return key.key_size <= MAX_RSA_BITS and key.public_numbers().e.bit_length() <= MAX_EXPONENT_BITS
 
 
 def _raw_names(body: bytes) -> tuple[bytes, bytes]:

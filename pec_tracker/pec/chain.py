@@ -16,7 +16,7 @@ from pec_tracker.pec.trust import Anchor, Trust, pec_authority
 MAX_DEPTH: Final = 8
 # Bounds the work that crafted sets of namesakes can ask for.
 _MAX_PATHS: Final = 16
-_MAX_SIGNATURES: Final = 128
+_MAX_SIGNATURES: Final = 64
 _MIN_RSA_BITS: Final = 2048
 _LEGACY_RSA_BITS: Final = 1024
 

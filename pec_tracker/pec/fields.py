@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from encodings import normalize_encoding
+from encodings.aliases import aliases
 from functools import lru_cache
 from io import BytesIO
 from itertools import chain, islice
@@ -58,15 +60,18 @@ _NAME = re.compile(rb"[!-9;-~]+[ \t]*")  # RFC 5322 3.6.8, and the blanks before
 # A line that is neither a field, nor the continuation of one, nor blank; the blanks before a colon are obsolete.
 _MALFORMED = re.compile(rb"\n(?![\r\n \t])(?![!-9;-~]++:)(?=.)", re.DOTALL)
 _WORD = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]*)\?=")  # RFC 2047 2
-_PARAMETER = re.compile(r';\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.?)*(?:"|\Z)|[^;\s]*)', re.DOTALL)  # RFC 2045 5.1
+_PARAMETER = re.compile(r';\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.?)*+(?:"|\Z)|[^;\s]*)', re.DOTALL)  # RFC 2045 5.1
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _EXTENDED = re.compile(r"(?:\*([0-9]{1,3}))?(\*)?")  # RFC 2231 3 and 4: name*0*=
 # Quoted string, comment, angle address, separator, text: an unclosed quote takes the rest, so that each byte is
 # looked at once (RFC 5322 3.4).
-_ADDRESS_TOKEN = re.compile(r'"(?:[^"\\]|\\.?)*(?:"|\Z)|\([^()]*\)|<[^<>]*>|[,;:]|[^",;:<>()]+|.', re.DOTALL)
+_ADDRESS_TOKEN = re.compile(r'"(?:[^"\\]|\\.?)*+(?:"|\Z)|\([^()]*\)|<[^<>]*>|[,;:]|[^",;:<>()]+|.', re.DOTALL)
 _ANGLE_ID = re.compile(r"<([^<>]+)>")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # neither PostgreSQL nor UTF-8 takes these
 _NOT_CHARSETS: Final = frozenset({"unicode_escape", "raw_unicode_escape", "punycode", "idna", "utf_7"})
+MAX_CHARSET: Final = 64  # letters of a charset's name
+# Python looks for a module of any name that it does not know, and remembers each: only what can be one is asked for.
+_CODECS: Final = frozenset({*aliases, *aliases.values(), "koi8_u", "koi8_t", "cp720", "cp737", "cp874", "utf_8_sig"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +241,8 @@ def in_charset(content: bytes, charset: str) -> str:
 @lru_cache(maxsize=256)
 def _codec(charset: str) -> str | None:
     """Python's name of a charset; None for what is no charset of mail (`unicode_escape` is one to Python)."""
+    if len(charset) > MAX_CHARSET or normalize_encoding(charset).lower().replace(".", "_") not in _CODECS:
+        return None
     try:
         found = codecs.lookup(charset)
         b"text".decode(found.name, "replace")

@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
+from pec_tracker.pec import letters
+
 MAX_WORDS = 20_000  # of one mail; beyond, a text is no longer something that a person looks for
 MAX_WORD = 100
 MAX_FOLDED = 20_000  # letters at once: one may decompose into 18 (U+FDFA), and a subject may be of a megabyte
@@ -25,7 +27,7 @@ def fold(words: str) -> str:
     """
     if words.isascii():
         return words.lower()
-    decomposed = unicodedata.normalize("NFKD", words[:MAX_FOLDED])
+    decomposed = letters.normal("NFKD", words[:MAX_FOLDED])
     return "".join(character for character in decomposed if not unicodedata.combining(character)).casefold()
 
 

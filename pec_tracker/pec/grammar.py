@@ -73,11 +73,11 @@ def faults(root: "etree._Element") -> list[str]:
                 found.append("daticert-namespace")
             if name != local_name(element) or _PLACES[name] != path:
                 found.append("daticert-misplaced-element")
-        if name in _REPEATED:
+        if name in _REPEATED and len(element) == 0:
             kind = element.get("tipo", RecipientType.CERTIFIED.value)
             if types.setdefault(text_of(element).strip(BLANKS).lower(), kind) != kind:
                 found.append("daticert-recipient-of-two-types")
-        elif name in seen:
+        elif name in seen and name not in _REPEATED:
             found.append("daticert-duplicate-element")
         seen.add(name)
         found.extend(_of_attributes(element, name))
@@ -140,7 +140,8 @@ def _of_attributes(element: "etree._Element", name: str) -> Iterator[str]:
 
 def _of_text(element: "etree._Element", name: str) -> Iterator[str]:
     if len(element):
-        yield "daticert-nested-element"
+        yield "daticert-nested-element"  # and what is deepest is not read once for each that it lies in
+        return
     if name in _ADDRESSES:
         address = text_of(element).strip(BLANKS)
         if not address and name == "destinatari":

@@ -7,10 +7,10 @@ form, all else stays as it stands. See docs/decisions/0009.
 import binascii
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from pec_tracker.pec import letters
 from pec_tracker.pec.evidence import Head, ascii_lower
 from pec_tracker.pec.fields import MAX_BLOCK
 
@@ -170,7 +170,7 @@ def _decoded(text: str, *, is_list: bool) -> str:
     pieces.append(text[at:])
     whole = "".join(pieces)
     # Glued or malformed words: some programs decode them, others do not.
-    return text if "=?" in whole else unicodedata.normalize("NFC", _BLANKS.sub(" ", whole).strip(" "))
+    return text if "=?" in whole else letters.normal("NFC", _BLANKS.sub(" ", whole).strip(" "))
 
 
 def _runs(text: str) -> Iterator[list[re.Match[str]]]:

@@ -1,7 +1,6 @@
 """Does the signature hold, and whose is it? Eight checks at a time T, each true, false, or not checkable."""
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from pec_tracker.pec import cms, signers
 from pec_tracker.pec.ber import BerError
@@ -69,7 +69,6 @@ _DIGESTS: Final[dict[str, hashes.HashAlgorithm]] = {
 _PKCS1: Final = padding.PKCS1v15()
 # Envelopes need no daticert to be a provider's; receipts are known by theirs.
 _PROVIDERS_OWN: Final = frozenset({Kind.TRANSPORT_ENVELOPE, Kind.ANOMALY_ENVELOPE})
-_LINE_END: Final = re.compile(rb"\r?\n")
 
 
 def verify(raw: bytes, mail: Mail, trust: Trust, *, at: datetime | None = None, now: datetime) -> Verification:
@@ -91,7 +90,8 @@ def verify(raw: bytes, mail: Mail, trust: Trust, *, at: datetime | None = None, 
         return _without_signer(Verdict.BROKEN, case, mail.signed.sound, "signature-unreadable")
     if not signed.signers:
         return _without_signer(Verdict.BROKEN, case, mail.signed.sound, "no-signer")
-    return _agreed([_judged(case, mail.signed, signed, info) for info in signed.signers])
+    content = _Content(mail.signed.content.of(raw))
+    return _agreed([_judged(case, mail.signed, content, signed, info) for info in signed.signers])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,36 @@ class _Case:
     def is_providers_own(self) -> bool:
         """Whether the mail is of a kind that only providers issue, by its structure."""
         return self.mail.daticert is not None or self.mail.kind in _PROVIDERS_OWN
+
+
+class _Content:
+    """The signed content in the forms over which a signature may hold: as received, then with CRLF, then with LF.
+    Stores and gateways change line ends, signers do not.
+
+    Each form is hashed once with each algorithm, however many signers and namesakes a mail brings.
+    """
+
+    __slots__ = ("_digests", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._digests: dict[str, tuple[tuple[str, bytes], ...]] = {}
+
+    def digests(self, algorithm: str) -> tuple[tuple[str, bytes], ...]:
+        """The hash of each form, with the form's name."""
+        if algorithm not in self._digests:
+            self._digests[algorithm] = tuple(
+                (form, hashlib.new(algorithm, text).digest()) for form, text in self._forms()
+            )
+        return self._digests[algorithm]
+
+    def _forms(self) -> Iterator[tuple[str, bytes]]:
+        yield "as-received", self.raw
+        lf = self.raw.replace(b"\r\n", b"\n")
+        if lf.count(b"\n") != self.raw.count(b"\r\n"):
+            yield "crlf", lf.replace(b"\n", b"\r\n")
+        if lf != self.raw:
+            yield "lf", lf
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +174,16 @@ def _vouched(checks: Checks) -> bool:
     return all(checks[name] is True for name in ("structure", "digest", "signature", "chain"))
 
 
-def _judged(case: _Case, parts: SignedParts, data: SignedData, info: SignerInfo) -> Verification:
+def _judged(case: _Case, parts: SignedParts, content: _Content, data: SignedData, info: SignerInfo) -> Verification:
     """The verification of one signer's statement."""
     attributes = info.attributes
     time = case.time if case.time is not None else attributes.signed_at if attributes is not None else None
     named = case.signers.named(data.certificates, info.issuer, info.serial, info.key_id)
-    content = parts.content.of(case.raw)
     if attributes is not None:
         form = _digested(content, info, attributes)
-        signer = _who_signed(named, info, (attributes.signed,), time)
+        signer = _who_signed(named, info, _hashed(info, attributes.signed), time)
         if signer is not None and not signer.signed:
-            signer = _who_signed(named, info, (cms.in_der(attributes.signed),), time)
+            signer = _who_signed(named, info, _hashed(info, cms.in_der(attributes.signed)), time)
         digest = None if info.digest is None else form is not None
         signature = None if signer is None or _key_scheme(info) is None else signer.signed and not info.faults
     else:
@@ -162,7 +191,7 @@ def _judged(case: _Case, parts: SignedParts, data: SignedData, info: SignerInfo)
         digest = signature = None if signer is None or _key_scheme(info) is None else signer.signed
     found = _concluded(case, parts, info, signer, time, form, digest=digest, signature=signature)
     # OpenSSL holds the part and not this to the signature; a provider attaches none (RFC 8551 3.5.3).
-    attached = data.content is not None and data.content != content
+    attached = data.content is not None and data.content != content.raw
     return replace(found, weak=(*found.weak, "attached-content")) if attached else found
 
 
@@ -252,46 +281,44 @@ def _chain_reasons(path: Path | None, time: datetime | None) -> Iterator[str]:
         yield "certificate-not-yet-valid"
 
 
-def _digested(content: bytes, info: SignerInfo, attributes: Attributes) -> str | None:
+def _digested(content: _Content, info: SignerInfo, attributes: Attributes) -> str | None:
     """The form of the content that has the digest of the signed attributes; None where no form has."""
     if info.digest is None or attributes.message_digest is None:
         return None
-    digest = attributes.message_digest
-    return next((form for form, text in _forms(content) if hashlib.new(info.digest, text).digest() == digest), None)
+    return next((form for form, digest in content.digests(info.digest) if digest == attributes.message_digest), None)
 
 
 def _covered(
-    content: bytes, named: signers.Named, info: SignerInfo, time: datetime | None
+    content: _Content, named: signers.Named, info: SignerInfo, time: datetime | None
 ) -> tuple[str | None, _Signer | None]:
     """Without signed attributes: the form of the content that the value covers, and who signed."""
     signer = None
+    algorithm = _algorithm(info)
     # A SET is what signed attributes are: such a content could be another signature's, passed off (RFC 5652 5.4).
-    if not content.startswith(b"\x31"):
-        for form, text in _forms(content):
-            signer = _who_signed(named, info, (text,), time)
+    if algorithm is not None and not content.raw.startswith(b"\x31"):
+        for form, digest in content.digests(algorithm):
+            signer = _who_signed(named, info, digest, time)
             if signer is not None and signer.signed:
                 return form, signer
-    return None, signer or _who_signed(named, info, (), time)
+    return None, signer or _who_signed(named, info, None, time)
 
 
-def _forms(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """The content as received, then with CRLF, then with LF: stores and gateways change line ends, signers do not."""
-    yield "as-received", content
-    crlf = _LINE_END.sub(b"\r\n", content)
-    if crlf != content:
-        yield "crlf", crlf
-    lf = content.replace(b"\r\n", b"\n")
-    if lf != content:
-        yield "lf", lf
+def _hashed(info: SignerInfo, text: bytes) -> bytes | None:
+    """The hash of a text that a signer's value may cover; None where its algorithm is unknown."""
+    algorithm = _algorithm(info)
+    return None if algorithm is None else hashlib.new(algorithm, text).digest()
 
 
-def _who_signed(
-    named: signers.Named, info: SignerInfo, texts: tuple[bytes, ...], time: datetime | None
-) -> _Signer | None:
-    """Which of the certificates made the value over one of the texts; the best chain wins among equals."""
+def _algorithm(info: SignerInfo) -> str | None:
+    """The hash under a signer's value, as hashlib names it."""
+    return None if info.scheme is None or info.digest is None else info.scheme.digest or info.digest
+
+
+def _who_signed(named: signers.Named, info: SignerInfo, digest: bytes | None, time: datetime | None) -> _Signer | None:
+    """Which of the certificates made the value over what has this hash; the best chain wins among equals."""
     scheme = _key_scheme(info)
     found = [
-        _Signer(one, paths, scheme is not None and any(one.signed(info.value, text, *scheme) for text in texts))
+        _Signer(one, paths, scheme is not None and digest is not None and one.signed(info.value, digest, *scheme))
         for one, paths in named
     ]
     return min(found, key=lambda one: (not one.signed, not _holds(one.path(time), time)), default=None)
@@ -301,11 +328,12 @@ def _holds(path: Path | None, time: datetime | None) -> bool:
     return path is not None and time is not None and path.holds_at(time)
 
 
-def _key_scheme(info: SignerInfo) -> tuple[padding.PKCS1v15 | padding.PSS, hashes.HashAlgorithm] | None:
-    """Padding and hash of a signer's value; None where one of them is unknown."""
-    if info.scheme is None or info.digest is None:
+def _key_scheme(info: SignerInfo) -> tuple[padding.PKCS1v15 | padding.PSS, Prehashed] | None:
+    """Padding and hash of a signer's value, of what is hashed already; None where one of them is unknown."""
+    algorithm = _algorithm(info)
+    if info.scheme is None or algorithm is None:
         return None
-    digest = _DIGESTS[info.scheme.digest or info.digest]
+    digest = Prehashed(_DIGESTS[algorithm])
     if info.scheme.mask_digest is None or info.scheme.salt_length is None:
         return _PKCS1, digest
     return padding.PSS(mgf=padding.MGF1(_DIGESTS[info.scheme.mask_digest]), salt_length=info.scheme.salt_length), digest

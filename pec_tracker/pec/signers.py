@@ -15,6 +15,9 @@ from pec_tracker.pec.trust import Trust
 Named = tuple[tuple[Certificate, tuple[Path, ...]], ...]
 
 _STORES: Final = 8
+# Of one name and number there is one certificate; decoys beside it cost a search for paths each.
+MAX_NAMED: Final = 8
+MAX_REMEMBERED: Final = 64 * 1024  # bytes of a mail's certificates: real mail carries two or three, 5 kB
 
 
 class Signers:
@@ -27,13 +30,19 @@ class Signers:
     def __init__(self, trust: Trust) -> None:
         self.trust = trust
         self._builder = Builder(trust)
-        self.named = functools.lru_cache(maxsize=512)(self._named)
+        self._remembered = functools.lru_cache(maxsize=512)(self._named)
         self.said = functools.lru_cache(maxsize=512)(self._said)
+
+    def named(
+        self, carried: tuple[bytes, ...], issuer: bytes | None, serial: int | None, key_id: bytes | None
+    ) -> Named:
+        """Certificates that a signer's name fits, each with its paths; more than one where decoys share a name."""
+        known = self._remembered if sum(map(len, carried)) <= MAX_REMEMBERED else self._named
+        return known(carried, issuer, serial, key_id)
 
     def _named(
         self, carried: tuple[bytes, ...], issuer: bytes | None, serial: int | None, key_id: bytes | None
     ) -> Named:
-        """Certificates that a signer's name fits, each with its paths; more than one where decoys share a name."""
         own = [one for one in map(certificate, carried) if one is not None]
         known = {one.der: one for one in (*own, *self._builder.known)}.values()
         if key_id is not None:
@@ -44,7 +53,7 @@ class Signers:
             except BerError:
                 return ()
             named = [one for one in known if one.serial == serial and one.issuer == wanted]
-        return tuple((one, self._builder.paths(one, carried)) for one in named)
+        return tuple((one, self._builder.paths(one, carried)) for one in named[:MAX_NAMED])
 
     def _said(self, path: Path) -> tuple[tuple[revocation.Statement, ...], ...]:
         """What the trust's CRLs and OCSP answers say of each certificate of a path but the last."""

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+from pec_tracker.pec import letters
 from pec_tracker.pec.fields import decoded_text
 
 
@@ -26,7 +27,7 @@ def _plain_text(text: str) -> str:
     printable = text
     if not text.isprintable():
         printable = "".join(letter for letter in text if letter.isspace() or unicodedata.category(letter) != "Cc")
-    return unicodedata.normalize("NFC", " ".join(printable.split()))
+    return letters.normal("NFC", " ".join(printable.split()))
 
 
 _BEYOND_ASCII = re.compile("([^\x00-\x7f]+)")

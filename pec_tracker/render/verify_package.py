@@ -29,6 +29,7 @@ if __name__ == "__main__" and not sys.flags.isolated:
 import argparse
 import base64
 import binascii
+import codecs
 import hashlib
 import json
 import os
@@ -44,6 +45,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from encodings import normalize_encoding
+from encodings.aliases import aliases
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -302,20 +305,21 @@ def eight_bit(value: bytes) -> str:
 
 def decoded_text(value: bytes) -> str:
     """Header text with its encoded words decoded (RFC 2047)."""
-    pieces: list[tuple[str, bytes]] = []  # charset ("" for plain text), content
+    pieces: list[tuple[str, list[bytes]]] = []  # charset ("" for plain text), content
     text, at = eight_bit(value), 0
     for word in WORD.finditer(text):
         between = text[at : word.start()]
         adjacent = bool(pieces) and pieces[-1][0] != "" and not between.strip()
         if not adjacent:
-            pieces.append(("", between.encode("utf-8", "replace")))
+            pieces.append(("", [between.encode("utf-8", "replace")]))
         charset, content = word[1].partition("*")[0].lower(), word_bytes(word[2], word[3])
         if adjacent and pieces[-1][0] == charset:
-            content = pieces.pop()[1] + content
-        pieces.append((charset, content))
+            pieces[-1][1].append(content)
+        else:
+            pieces.append((charset, [content]))
         at = word.end()
-    pieces.append(("", text[at:].encode("utf-8", "replace")))
-    return "".join(in_charset(content, charset or "utf-8") for charset, content in pieces).replace("\x00", "")
+    pieces.append(("", [text[at:].encode("utf-8", "replace")]))
+    return "".join(in_charset(b"".join(some), charset or "utf-8") for charset, some in pieces).replace("\x00", "")
 
 
 def word_bytes(encoding: str, encoded: str) -> bytes:
@@ -329,10 +333,19 @@ def word_bytes(encoding: str, encoded: str) -> bytes:
         return content
 
 
+NO_CHARSETS = frozenset({"unicode_escape", "raw_unicode_escape", "punycode", "idna", "utf_7"})
+# Python looks for a module of any name that it does not know, and remembers each: only what can be one is asked for.
+CODECS = frozenset({*aliases, *aliases.values(), "koi8_u", "koi8_t", "cp720", "cp737", "cp874", "utf_8_sig"})
+
+
 def in_charset(content: bytes, charset: str) -> str:
-    """Bytes as text of a charset; where that is none, as UTF-8 or else ISO-8859-1."""
+    """Bytes as text of a charset; where that is no charset of mail, as UTF-8 or else ISO-8859-1."""
+    known = len(charset) <= 64 and normalize_encoding(charset).lower().replace(".", "_") in CODECS
     try:
-        return content.decode(charset, "replace")
+        name = codecs.lookup(charset).name if known else ""
+        return (
+            content.decode(name, "replace") if name.replace("-", "_") not in {"", *NO_CHARSETS} else eight_bit(content)
+        )
     except (LookupError, ValueError):
         return eight_bit(content)
 
@@ -1341,10 +1354,23 @@ def same_subject(certified: str, sent: str) -> bool:
     return False
 
 
+def normal(form: str, text: str) -> str:
+    """Text in a normal form of Unicode; past thirty marks on one letter (UAX 15, stream-safe) in pieces, for the order
+    of marks takes the square of their number."""
+    pieces: list[str] = []
+    begun = marks = 0
+    for at, letter in enumerate(text if not text.isascii() else ""):
+        marks = marks + 1 if unicodedata.combining(letter) else 0
+        if marks > 30:
+            pieces.append(unicodedata.normalize(form, text[begun:at]))  # type: ignore[arg-type]
+            begun, marks = at, 1
+    return "".join([*pieces, unicodedata.normalize(form, text[begun:])])  # type: ignore[arg-type]
+
+
 def plain_text(text: str) -> str:
     """For comparing: blanks as one, no control characters, letters composed."""
     kept = "".join(letter for letter in text if letter.isspace() or unicodedata.category(letter) != "Cc")
-    return unicodedata.normalize("NFC", " ".join(kept.split()))
+    return normal("NFC", " ".join(kept.split()))
 
 
 def same_but_broken(theirs: str, ours: str) -> bool:
@@ -1431,7 +1457,7 @@ def words_decoded(text: str, forbidden: re.Pattern[str]) -> str:
         pieces += ["" if pieces and not between.strip() else between, decoded]
         at = run[-1].end()
     whole = "".join([*pieces, text[at:]])
-    return text if "=?" in whole else unicodedata.normalize("NFC", re.sub(r"[ \t]+", " ", whole).strip(" "))
+    return text if "=?" in whole else normal("NFC", re.sub(r"[ \t]+", " ", whole).strip(" "))
 
 
 def strict_word(word: re.Match[str]) -> bytes:
@@ -1475,10 +1501,19 @@ def contents(fields: Fields) -> Fields:
 
 def differing(theirs: Fields, ours: Fields, *, every: bool) -> Iterator[str]:
     """The names of fields that differ, or that one of both lacks."""
-    for name in sorted({name for name, _ in (*theirs, *ours)}):
+    left, right = by_name(theirs), by_name(ours)
+    for name in sorted(left.keys() | right.keys()):
         told = every or name in SHOWN or name.startswith(("content-", "resent-", "list-"))
-        if told and [value for key, value in theirs if key == name] != [value for key, value in ours if key == name]:
+        if told and left.get(name) != right.get(name):
             yield name
+
+
+def by_name(fields: Fields) -> dict[str, list[str]]:
+    """The values of each field, in order."""
+    found: dict[str, list[str]] = {}
+    for name, value in fields:
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def body_of(part: Part) -> str:
@@ -2123,16 +2158,26 @@ def index_findings(members: Members) -> Iterator[Finding]:
             yield name, "is not what metadata/PIndex.xml says"
 
 
+ATTACHED = re.compile(rb"<</Length (\d{1,12})/Type/EmbeddedFile(/Filter/FlateDecode)?[^\n]{0,400}>>\nstream\n")
+
+
 def attachments(pdf: bytes) -> Iterator[bytes]:
-    """The files attached to a PDF as our summaries are written."""
-    for found in re.finditer(
-        rb"<</Length (\d{1,12})/Type/EmbeddedFile(/Filter/FlateDecode)?[^\n]{0,400}>>\nstream\n", pdf
-    ):
-        content = pdf[found.end() : found.end() + int(found[1])]
+    """The files attached to a PDF as our summaries are written: one lies behind the other."""
+    at, left = 0, 1 << 28
+    while found := ATTACHED.search(pdf, at):
+        at = found.end() + int(found[1])
+        if at > len(pdf):
+            at = found.end()
+            continue
+        content = pdf[found.end() : at]
         try:
-            yield zlib.decompressobj().decompress(content, 1 << 28) if found[2] else content
+            content = zlib.decompressobj().decompress(content, left) if found[2] else content
         except zlib.error:
             continue
+        left -= len(content)
+        if left <= 0:
+            return  # more than a package holds: what it lacks is found
+        yield content
 
 
 # --- all of it ---

@@ -15,6 +15,7 @@ from pec_tracker.ledger import lines
 from pec_tracker.service.evidence_rows import chunks, evidence_columns, fingerprint_json
 from pec_tracker.service.linking import Place, Role
 from pec_tracker.service.study import Arrival, Studied, reference_key
+from pec_tracker.service.uids import OWED
 
 READER_VERSION = 2  # of pec.read and pec.fingerprint: mails read by an older one can be read again (`recheck`)
 
@@ -249,7 +250,9 @@ def insert_sightings(
             for row in connection.execute(there).all():
                 values = fresh.pop((folder_id, row.uid))
                 another = values["mail_id"] not in (None, row.mail_id)
-                if another or (row.mail_id is None and values["mail_id"] is None and row.reason != values["reason"]):
+                # A mail that was there is owed again where the server shows another one under its UID, and keeps it.
+                owed = values["mail_id"] is None and row.reason != values["reason"]
+                if another or (owed and (row.mail_id is None or values["reason"] in OWED)):
                     released.add((folder_id, row.uid))
                     connection.execute(
                         update(Sighting)

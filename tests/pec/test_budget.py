@@ -26,7 +26,7 @@ MEGABYTE = 1024 * 1024
 SIZES = [MEGABYTE // 2, MEGABYTE, 2 * MEGABYTE, 4 * MEGABYTE]
 LARGE = 30 * MEGABYTE
 GROWTH = 2.5
-FLOOR = 0.06  # seconds below which the clock of a process says little
+FLOOR = 0.15  # seconds below which the clock of a process says little
 
 Form = Callable[[int], bytes]
 
@@ -66,6 +66,11 @@ def body(piece: bytes, *more: bytes) -> Form:
 def multipart(piece: bytes) -> Form:
     """A mail whose boundary is b."""
     return body(piece, b"MIME-Version: 1.0", b'Content-Type: multipart/mixed; boundary="b"')
+
+
+def many_names(size: int) -> bytes:
+    """A mail with very many fields, each of a name of its own."""
+    return HEAD + b"".join(b"content-%d: a\r\n" % number for number in range(size // 18)) + b"\r\nx\r\n"
 
 
 def nested(size: int) -> bytes:
@@ -140,6 +145,8 @@ MAILS: dict[str, Form] = {
     "words of no charset": header(b"Subject", b"=?x-none?q?a?= "),
     "letters that unfold": header(b"Subject", "\ufdfa".encode()),
     "combining marks": header(b"Subject", "a\u0301\u0323".encode()),
+    "marks on one letter": header(b"Subject", "\u0301\u0323".encode()),
+    "names of charsets": header(b"Subject", b"=?a-b.c?q?a?="),
     "parameters": header(b"Content-Type", b"text/plain; a=b; "),
     "parameters in pieces": header(b"Content-Disposition", b"attachment; filename*0=a; filename*1=b; "),
     "references": header(b"References", b"<a@b.it> "),
@@ -148,6 +155,7 @@ MAILS: dict[str, Form] = {
     "lines without a colon": block(b"a\r\n"),
     "very many fields": block(b"X: a\r\n"),
     "very many From": block(b"From: a@pec.it\r\n"),
+    "fields of many names": many_names,
     "bare CR": block(b"X: a\r"),
     "Received of a long way": block(b"Received: from a (b [c]) by d; Mon, 2 Mar 2026 10:00:00 +0100\r\n"),
     "empty lines": body(b"\r\n"),
@@ -181,6 +189,7 @@ DATA: dict[str, Form] = {
     "blanks in the subject": subject(" "),
     "references of characters": subject("&#10;"),
     "letters that unfold in the subject": subject("\ufdfa"),
+    "marks on one letter of the subject": subject("\u0301\u0323"),
     "recipients": daticert('<destinatari tipo="esterno">a@b.it</destinatari>'),
     "elements in elements": daticert("<a>"),
     "elements": daticert("<a/>"),
@@ -203,6 +212,7 @@ def alone(raw: bytes) -> None:
     verify_package.read_receipt("receipts/1.eml", raw)
     verify_package.compared_fields(raw)
     verify_package.nodes(raw)
+    list(verify_package.differing(verify_package.compared_fields(raw), [], every=True))
 
 
 def seconds(act: Callable[[bytes], object], content: bytes) -> float:
@@ -222,12 +232,13 @@ def seconds(act: Callable[[bytes], object], content: bytes) -> float:
     return min(tries)
 
 
-def grows(act: Callable[[bytes], object], form: Form) -> list[float]:
-    """The times of each size; fails where one step takes more than two and a half times as long."""
-    times = [seconds(act, form(size)) for size in SIZES]
-    for before, after in pairwise(times):
-        assert after <= GROWTH * max(before, FLOOR), [f"{one:.3f}" for one in times]
-    return times
+def grows(act: Callable[[bytes], object], form: Form, sizes: list[int] | None = None) -> None:
+    """Fails where one step takes more than two and a half times as long, also when it is measured once more."""
+    for last in (False, True):
+        times = [seconds(act, form(size)) for size in sizes or SIZES]
+        if all(after <= GROWTH * max(before, FLOOR) for before, after in pairwise(times)):
+            return
+        assert not last, [f"{one:.3f}" for one in times]
 
 
 @pytest.mark.parametrize("name", MAILS)
@@ -238,9 +249,7 @@ def test_a_mail_twice_as_long_takes_twice_as_long_to_read(name: str) -> None:
 @pytest.mark.parametrize("name", DATA)
 def test_certification_data_twice_as_long_takes_twice_as_long(name: str) -> None:
     sizes = [MEGABYTE // 4, MEGABYTE // 2, MEGABYTE, 2 * MEGABYTE - 2_000]
-    times = [seconds(examine, DATA[name](size)) for size in sizes]
-    for before, after in pairwise(times):
-        assert after <= GROWTH * max(before, FLOOR), [f"{one:.3f}" for one in times]
+    grows(examine, DATA[name], sizes)
     whole = signed(DATA[name](MEGABYTE))
     assert seconds(through, whole) < 5
 
@@ -254,6 +263,7 @@ def test_the_verifier_that_stands_alone_is_linear_too(name: str) -> None:
     ("act", "piece"),
     [
         (verify_package.from_pem, b"-----BEGIN A-----\n"),
+        (lambda pdf: list(verify_package.attachments(pdf)), b"<</Length 999999999/Type/EmbeddedFile>>\nstream\n"),
         (verify_package.from_pem, b"-----BEGIN CERTIFICATE-----\n"),
         (verify_package.unzip, b"PK\x03\x04" + b"\0" * 26),
         (verify_package.unzip, b"PK\x01\x02" + b"\0" * 42),
@@ -264,7 +274,7 @@ def test_the_verifier_that_stands_alone_is_linear_too(name: str) -> None:
         (lambda text: folding.fold(text.decode("utf-8", "ignore")), "\ufdfa".encode()),
         (lambda text: folding.cut([text.decode("utf-8", "ignore")]), "\ufdfa\u0301".encode()),
     ],
-    ids=["pem", "certificates", "zip", "zip directory", "zip end", "der", "head", "words", "fold", "cut"],
+    ids=["pem", "pdf", "certificates", "zip", "zip directory", "zip end", "der", "head", "words", "fold", "cut"],
 )  # fmt: skip
 def test_each_smaller_reader_is_linear(act: Callable[[bytes], object], piece: bytes) -> None:
     def tried(content: bytes) -> None:
