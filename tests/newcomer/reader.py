@@ -106,14 +106,14 @@ class Reader:
             words += ["--trust", str(self.sandbox.ca_file.resolve())]
         if words[0] == "rebuild":
             (self.configuration.parent / "data" / "pec-tracker.db").unlink()
+        if words[0] == "status":  # the sandbox's quarter of an hour is over in seconds, and nobody would have looked
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                run(["collect"])
         said = io.StringIO()
         with redirect_stdout(said), redirect_stderr(said):
             status = run(words)
         if words[:2] == ["mailbox", "add"]:
             self._move_to_sandbox()
-        if words[0] == "rebuild":  # as docs/operations.md says to do next
-            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-                run(["collect"])
         return Answer(int(status), self._as_documented(said.getvalue()))
 
     def _meant(self, word: str) -> list[str]:
