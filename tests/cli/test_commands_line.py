@@ -53,7 +53,8 @@ def desk(box: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], monke
 
 
 def shared_clock(box: Sandbox) -> str:
-    return f"[clock]\nfile = '{box.settings.folder / 'sandbox.json'}'\n"
+    # A day is over in 86 seconds: nobody is expected to look every five minutes of it.
+    return f"[clock]\nfile = '{box.settings.folder / 'sandbox.json'}'\n[collect]\ninterval_minutes = 1440\n"
 
 
 @pytest.fixture
