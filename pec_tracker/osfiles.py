@@ -11,7 +11,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -221,6 +221,17 @@ def hold(path: Path, *, make: bool = True) -> int | None:
         return descriptor
     os.close(descriptor)
     return None
+
+
+def remove_unheld(paths: Iterable[Path], *, before: float) -> None:
+    """Remove those of *paths* that were last written *before* this time (seconds since 1970) and that nobody holds."""
+    for path in paths:
+        with suppress(OSError):
+            if path.stat().st_mtime < before:
+                descriptor = hold(path, make=False)
+                if descriptor is not None:
+                    os.close(descriptor)
+                    path.unlink(missing_ok=True)
 
 
 def _lock(descriptor: int) -> bool:

@@ -57,20 +57,9 @@ class Presence:
     def _begun(self, folder: Path) -> tuple[int, Path, int] | None:
         with suppress(OSError):
             osfiles.make_private_folder(folder)
-            _forget_old(folder)
+            osfiles.remove_unheld(folder.glob(f"*{_SUFFIX}"), before=time.time() - _FORGOTTEN_SECONDS)
             place = folder / f"{secrets.token_hex(8)}{_SUFFIX}"
             descriptor = osfiles.hold(place)
             if descriptor is not None:
                 return os.getpid(), place, descriptor
         return None  # a file system without locks
-
-
-def _forget_old(folder: Path) -> None:
-    before = time.time() - _FORGOTTEN_SECONDS
-    for place in folder.glob(f"*{_SUFFIX}"):
-        with suppress(OSError):
-            if place.stat().st_mtime < before:
-                descriptor = osfiles.hold(place, make=False)
-                if descriptor is not None:
-                    os.close(descriptor)
-                    place.unlink(missing_ok=True)

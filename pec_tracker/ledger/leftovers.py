@@ -3,7 +3,6 @@
 Nothing is deleted: a mail that was fetched and not yet indexed may be gone from the server meanwhile.
 """
 
-import os
 import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
@@ -110,11 +109,5 @@ def _place(root: Path, name: str) -> Path:
 
 def _drop_half_written(folder: Path) -> None:
     """Segments and seals that a killed run wrote aside; a living one holds the lock of its own."""
-    before = time.time() - _YOUNG_SECONDS
-    for path in folder.glob(".*.tmp") if folder.is_dir() else ():
-        with suppress(OSError):
-            if path.stat().st_mtime < before:
-                descriptor = osfiles.hold(path, make=False)
-                if descriptor is not None:
-                    os.close(descriptor)
-                    path.unlink(missing_ok=True)
+    if folder.is_dir():
+        osfiles.remove_unheld(folder.glob(".*.tmp"), before=time.time() - _YOUNG_SECONDS)

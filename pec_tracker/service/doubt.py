@@ -21,6 +21,9 @@ log = structlog.get_logger()
 
 UNCERTAIN_ALERT: Final = "send-uncertain"
 
+# What `make_uncertain` must know of a message.
+COLUMNS: Final = (Message.id, Message.key, Message.mailbox_id, Message.send_state, Message.attempts)
+
 
 class Doubt(StrEnum):
     """The reasons, as ledger lines name them (`by`)."""
@@ -55,7 +58,7 @@ def problem(doubt: str) -> dict[str, Any] | None:
 def make_uncertain(
     connection: Connection, row: Row[*tuple[Any, ...]], doubt: Doubt, *, at: datetime, number: int | None = None
 ) -> bool:
-    """Make the message of *row* (id, key, mailbox_id, send_state, attempts) uncertain, unless its state changed.
+    """Make the message of *row* (COLUMNS) uncertain, unless its state changed.
 
     *number* is the attempt that the doubt is about: it is ended with it, and made where the database has none.
     """

@@ -21,7 +21,7 @@ from pec_tracker.archive import attempts
 from pec_tracker.archive.local import read_identity
 from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import ArchiveRow, Attempt, Evidence, Ledger, Mail, Mailbox, Message, Sighting
-from pec_tracker.service.doubt import Doubt, make_uncertain
+from pec_tracker.service.doubt import COLUMNS, Doubt, make_uncertain
 from pec_tracker.service.house import Account, House, Start
 
 log = structlog.get_logger()
@@ -30,8 +30,6 @@ HELD_BACK: Final = ("queued", "deferred", "sending")  # would go by themselves, 
 
 # Where this computer has no mark: an act so new says that another process lives with this database.
 _LIVELY: Final = timedelta(minutes=15)
-
-_COLUMNS = (Message.id, Message.key, Message.mailbox_id, Message.send_state, Message.attempts)
 
 
 def at_start(engine: Engine) -> Start:
@@ -66,7 +64,7 @@ def recognise(house: House) -> int:
             return noted
 
     def work(connection: Connection) -> int:
-        waiting = select(*_COLUMNS).where(Message.origin == "composed", Message.send_state.in_(HELD_BACK))
+        waiting = select(*COLUMNS).where(Message.origin == "composed", Message.send_state.in_(HELD_BACK))
         return sum(make_uncertain(connection, row, Doubt.RESTORE, at=now) for row in connection.execute(waiting).all())
 
     doubted = in_one_transaction(house.engine, work)
@@ -86,7 +84,7 @@ def hold_back(connection: Connection, account: Account, now: datetime) -> None:
         (Doubt.COPY, copies_of()),
         (Doubt.RECEIPT, select(Evidence.id).where(Evidence.message_id == Message.id, Evidence.counts.is_(False))),
     ):
-        traced = select(*_COLUMNS).where(
+        traced = select(*COLUMNS).where(
             Message.mailbox_id == account.id,
             Message.send_state.in_(("queued", "deferred")),
             Message.again.is_(False),
@@ -163,7 +161,7 @@ def _doubt_noted(house: House) -> int:
     def work(connection: Connection) -> int:
         doubted = 0
         for key, number in sorted(noted):
-            waits = select(*_COLUMNS).where(Message.key == key, Message.send_state.in_(HELD_BACK))
+            waits = select(*COLUMNS).where(Message.key == key, Message.send_state.in_(HELD_BACK))
             row = connection.execute(waits).one_or_none()
             known = select(Attempt.id).join(Message).where(Message.key == key, Attempt.number == number)
             if row is not None and connection.execute(known).first() is None:

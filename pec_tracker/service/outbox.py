@@ -21,7 +21,7 @@ from pec_tracker.service import records
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
 from pec_tracker.service.dossier import reconsider
 from pec_tracker.service.dossier_rows import BY_RECEIPT, RESOLVED_BY_RECEIPT
-from pec_tracker.service.doubt import UNCERTAIN_ALERT, Doubt, make_uncertain
+from pec_tracker.service.doubt import COLUMNS, UNCERTAIN_ALERT, Doubt, make_uncertain
 from pec_tracker.service.fence import copies_of, hold_back
 from pec_tracker.service.house import Account, House
 from pec_tracker.texts import N_, error_again, error_facts
@@ -88,8 +88,7 @@ def recover(house: House, account: Account) -> None:
     now = house.clock.now()
 
     def work(connection: Connection) -> None:
-        columns = (Message.id, Message.key, Message.mailbox_id, Message.send_state, Message.attempts)
-        sending = select(*columns, Message.lease_owner, Message.lease_until).where(
+        sending = select(*COLUMNS, Message.lease_owner, Message.lease_until).where(
             Message.mailbox_id == account.id, Message.send_state == "sending"
         )
         for row in connection.execute(sending).all():
