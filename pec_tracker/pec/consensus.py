@@ -57,29 +57,34 @@ def _known_of_copy(
 
 def _known_of_evidence(trusted: Sequence[Evidence], *, now: datetime | None) -> Known:
     """The facts of the source among `trusted`, which is in order of time: of several acceptances that say different
-    things, the one with which most of the rest agrees."""
+    things, or without any of whatever says different things, the one with which most of the rest agrees."""
     sources: dict[tuple[object, ...], Evidence] = {}
     for one in trusted:
         if one.kind is Kind.ACCEPTANCE:
+            sources.setdefault((*_facts(one), _addresses(one)), one)
+    if not sources:
+        for one in trusted:
             sources.setdefault(_facts(one), one)
-    candidates = [_known_of(source, trusted) for source in (*sources.values(), *(() if sources else trusted[:1]))]
+    candidates = [_known_of(source, trusted) for source in sources.values()]
     if len(candidates) == 1:
         return candidates[0]
-    rest = [one for one in trusted if one.kind is not Kind.ACCEPTANCE]
-    return max(candidates, key=lambda known: _supporters(known, rest, now=now))  # the earliest among equals
+    return max(candidates, key=lambda known: _supporters(known, trusted, now=now))  # the earliest among equals
 
 
 def _facts(one: Evidence) -> tuple[object, ...]:
-    """What an acceptance says of its message, in the forms in which it is compared."""
-    addresses = frozenset(address_key(recipient.address) for recipient in one.recipients)
+    """What evidence says of its message, in the forms in which it is compared."""
     ids = (ascii_lower(one.reference or ""), ascii_lower(one.identifier or ""))
-    return address_key(one.sender or ""), one.subject, *ids, addresses
+    return address_key(one.sender or ""), one.subject, *ids
 
 
-def _supporters(known: Known, rest: Sequence[Evidence], *, now: datetime | None) -> int:
+def _addresses(one: Evidence) -> frozenset[str]:
+    return frozenset(address_key(recipient.address) for recipient in one.recipients)
+
+
+def _supporters(known: Known, trusted: Sequence[Evidence], *, now: datetime | None) -> int:
     frame = Frame.of(known, submitted_at=None, now=now)
     alone = Leading(known.identifier, None, None)
-    return len({(one.kind, address_key(one.recipient or "")) for one in rest if frame.agreement(one, alone).holds})
+    return len({(one.kind, address_key(one.recipient or "")) for one in trusted if frame.agreement(one, alone).holds})
 
 
 def _known_of(source: Evidence, trusted: Sequence[Evidence]) -> Known:

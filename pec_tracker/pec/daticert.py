@@ -156,7 +156,7 @@ def _mark_differs(xml: bytes) -> bool:
     """Whether a byte order mark says UTF-8 and the declaration another encoding: some parsers follow the one."""
     if not xml.startswith(b"\xef\xbb\xbf"):
         return False
-    declared = _DECLARED.search(xml, 3, 200)
+    declared = _DECLARED.search(xml[:200])
     return declared is not None and declared[1].lower() not in (b"utf-8", b"us-ascii", b"ascii")
 
 

@@ -44,7 +44,7 @@ log = structlog.get_logger()
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=1)
 
-GRACE_SECONDS = 8.0  # for a dialogue to end once somebody said stop
+GRACE_SECONDS = 5.0  # for a dialogue to end once somebody said stop: shorter than what `serve` waits for all to end
 
 # Stages before any message: a fault there is the server's, and the next message would meet it too.
 NOT_CONNECTED = frozenset({"connect", "tls", "login"})

@@ -231,7 +231,7 @@ def test_a_server_that_cannot_be_reached_is_asked_once_a_round(
         dispatch(house, account)
     assert len(proxy.connections) == 1
     assert [states(house)[key] for key in keys] == ["deferred", "queued", "queued"]
-    assert open_alerts(house) == []
+    assert open_alerts(house) == []  # also of the message that was at hand: it goes next time
 
 
 def test_a_connection_lost_for_good_in_a_round_ends_it(
@@ -390,6 +390,7 @@ def test_a_disk_that_fills_up_at_a_commit_sends_nothing_twice(
         dispatch(house, account)
     assert len(sandbox.sent) == left
     assert states(house) == {key: "sending" if left else "deferred"}
+    assert open_alerts(house) == []  # the error says it, and the next round tries again
     with writing(house.engine) as connection:
         connection.execute(text("DROP TRIGGER full"))
     recover(house, account)
@@ -484,6 +485,35 @@ def test_a_message_that_another_process_claimed_meanwhile_is_not_claimed_again(
     assert sandbox.sent == []
     row = message_of(house, key)
     assert (row.lease_owner, row.attempts) == ("another", 1)
+
+
+def test_a_message_that_another_process_tried_meanwhile_waits_as_that_one_said(
+    standing: House, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state is the same as when it was looked at: only the number of tries tells that somebody was faster."""
+    account = account_at(standing, sandbox)
+    key = queued(standing, account).key
+    sandbox.failures.reply(Verb.MAIL, "451 4.3.0 later")
+    dispatch(standing, account)
+    house = later(standing, timedelta(hours=1))
+    seen = _Round._next
+    looked: list[object] = []
+
+    def tried_by_another(self: _Round) -> object:
+        row = seen(self)
+        looked.append(row)
+        if len(looked) == 2:  # after it was seen that something may go, right before it is claimed
+            with writing(house.engine) as connection:
+                then = {"attempts": 2, "next_attempt_at": house.clock.now() + timedelta(hours=1)}
+                connection.execute(update(Message).where(Message.key == key).values(then))
+        return row
+
+    monkeypatch.setattr(_Round, "_next", tried_by_another)
+    assert dispatch(house, account) == []
+    assert [one is None for one in looked] == [False, False, True]
+    assert sandbox.sent == []
+    row = message_of(house, key)
+    assert (row.send_state, row.attempts, row.lease_owner) == ("deferred", 2, None)
 
 
 @pytest.mark.parametrize("reply", ["451 4.3.0 later", "554 5.7.1 no"])

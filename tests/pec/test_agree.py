@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pec_tracker.pec.agree import Known, acceptance, agree, consensus, judge, same_subject
+from pec_tracker.pec.agree import Known, acceptance, agree, conflicts, consensus, judge, same_subject
 from pec_tracker.pec.compose import Attachment, Draft, compose, new_tracker_id
-from pec_tracker.pec.evidence import CertifiedRecipient, Evidence, Fingerprint, Part, Verdict
+from pec_tracker.pec.evidence import CertifiedRecipient, Evidence, Fingerprint, Part, Signer, Verdict
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.original import POINTS
 from pec_tracker.pec.read import evidence_of, read
@@ -370,6 +370,60 @@ def test_without_an_acceptance_the_recipients_are_put_together_from_what_is_abou
     assert set(map(str.lower, of_several(to_anna, to_bruno, other).recipients)) == {ANNA, BRUNO}
 
 
+def test_deliveries_that_agree_with_each_other_outweigh_no_acceptance() -> None:
+    """Two that a clock puts before the acceptance, about something else."""
+    strange = [
+        replace(DELIVERY, key=key * 64, subject="Altro", issued_at=SENT_AT, recipient=to)
+        for key, to in (("0", ANNA), ("1", BRUNO))
+    ]
+    assert of_several(ACCEPTANCE, *strange).subject == ACCEPTANCE.subject
+
+
+def test_without_an_acceptance_one_strange_delivery_does_not_make_the_others_disagree() -> None:
+    strange = replace(DELIVERY, key="0" * 64, subject="Altro", identifier="opec.0@x", issued_at=SENT_AT)
+    to_bruno = replace(DELIVERY, key="e" * 64, recipient=BRUNO)
+    known = of_several(strange, DELIVERY, to_bruno)
+    assert (known.subject, known.identifier) == (DELIVERY.subject, DELIVERY.identifier)
+    assert of_several(strange, DELIVERY).subject == "Altro", "among equals the earliest"
+
+
+def test_a_brief_receipt_is_no_source_of_what_the_message_was() -> None:
+    assert KNOWN.fingerprint is not None
+    brief = replace(KNOWN.fingerprint, parts=briefly(KNOWN.fingerprint.parts))
+    short = replace(DELIVERY, receipt_form="breve", enclosed=brief)
+    assert of_several(ACCEPTANCE, short).fingerprint is None
+    assert (
+        of_several(ACCEPTANCE, short, replace(DELIVERY, key="e" * 64, recipient=BRUNO)).fingerprint == DELIVERY.enclosed
+    )
+
+
+def test_what_evidence_alone_says_is_of_a_found_message_and_names_its_sender() -> None:
+    known = of_several(ACCEPTANCE, DELIVERY)
+    assert (known.composed, known.sender, known.reference) == (False, ACCEPTANCE.sender, ACCEPTANCE.reference)
+
+
+@pytest.mark.parametrize("fact", ["sender", "subject", "reference", "identifier"])
+def test_acceptances_that_differ_in_one_fact_are_two_and_the_deliveries_say_which_is_right(fact: str) -> None:
+    strange = replace(ACCEPTANCE, key="0" * 64, issued_at=SENT_AT, **{fact: "altro@pec.example"})  # type: ignore[arg-type]
+    for deliveries in ([DELIVERY], [DELIVERY, replace(DELIVERY, key="e" * 64, recipient=BRUNO)]):
+        known = of_several(strange, ACCEPTANCE, *deliveries)
+        assert getattr(known, fact) == getattr(ACCEPTANCE, fact)
+
+
+def test_acceptances_that_differ_in_their_recipients_are_two() -> None:
+    strange = replace(ACCEPTANCE, key="0" * 64, issued_at=SENT_AT, recipients=ALL[:1])
+    to_bruno = replace(DELIVERY, key="e" * 64, recipient=BRUNO)
+    assert of_several(strange, ACCEPTANCE, to_bruno).recipients == ("ANNA@pec.example", BRUNO)
+
+
+def test_two_recipients_receipts_outweigh_two_of_one() -> None:
+    strange = replace(ACCEPTANCE, key="0" * 64, subject="Altro", identifier="opec.0@x", issued_at=SENT_AT)
+    false = replace(DELIVERY, subject="Altro", identifier="opec.0@x")
+    to_bruno = replace(DELIVERY, key="e" * 64, recipient=BRUNO)
+    twice = (replace(false, key="1" * 64), replace(false, key="2" * 64))
+    assert of_several(strange, ACCEPTANCE, *twice, DELIVERY, to_bruno).subject == ACCEPTANCE.subject
+
+
 def test_an_acceptance_lists_all_recipients_and_nobody_adds_to_them() -> None:
     stranger = replace(DELIVERY, recipients=(*ALL, CertifiedRecipient("carla@pec.example", "certificato")))
     assert set(map(str.lower, of_several(ACCEPTANCE, stranger).recipients)) == {ANNA, BRUNO}
@@ -381,3 +435,35 @@ def test_of_acceptances_that_say_different_things_the_one_that_the_rest_agrees_w
     assert of_several(earlier, ACCEPTANCE).subject == "Altro", "among equals the earliest"
     twice = replace(ACCEPTANCE, key="b" * 64)
     assert of_several(ACCEPTANCE, twice).identifier == ACCEPTANCE.identifier
+
+
+# --- what contradicts the rest is told
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"identifier": "opec.9@pec.example"}, ("two-identifiers",)),
+        ({"identifier": "opec.9@pec.example", "issued_at": SENT_AT + timedelta(minutes=1)}, ("two-identifiers",)),
+        ({"identifier": "opec.9@pec.example", "subject": "Altro"}, ()),
+        ({"subject": "Altro"}, ()),
+        ({"identifier": "opec.9@pec.example", "verdict": Verdict.INTACT}, ()),
+        ({"identifier": "opec.9@pec.example", "kind": Kind.TRANSPORT_ENVELOPE}, ()),
+        ({}, ()),
+    ],
+)
+def test_trusted_evidence_that_differs_in_nothing_but_its_identifier_is_a_contradiction(
+    changes: dict[str, object], told: tuple[str, ...]
+) -> None:
+    """What is not trusted contradicts nothing, and what is about another message neither."""
+    second = replace(DELIVERY, key="e" * 64, recipient=BRUNO, **changes)  # type: ignore[arg-type]
+    assert conflicts(judge([ACCEPTANCE, DELIVERY, second], KNOWN)) == told
+
+
+def test_a_refusal_by_another_provider_than_the_accepting_one_is_a_contradiction() -> None:
+    signed = replace(ACCEPTANCE, signer=Signer("posta-certificata@a.example", "Primo S.p.A.", None))
+    other = replace(
+        ACCEPTANCE, key="e" * 64, kind=Kind.NON_ACCEPTANCE, issued_at=SENT_AT + timedelta(minutes=5),
+        signer=Signer("posta-certificata@b.example", "Altro S.p.A.", None),
+    )  # fmt: skip
+    assert "two-issuers" in conflicts(judge([signed, DELIVERY, other], KNOWN))

@@ -96,6 +96,19 @@ def test_of_two_that_differ_and_nothing_tells_none_is_the_message_where_receipts
     assert (found, conflicts) == ("0", ("copies-differ",)), "without any receipt one must stand"
 
 
+def test_the_same_content_is_enough_where_an_earlier_release_noted_no_more_of_the_copy() -> None:
+    older = copy(TRUE, "5")
+    older = replace(older, fingerprint=replace(older.fingerprint, head=None, multiparts=()))
+    false = copy(FALSE, "0")
+    assert choice(older, false, receipts=(ACCEPTANCE, delivery(TRUE))) == ("5", ("copies-differ",))
+    assert (
+        choice(
+            replace(false, fingerprint=replace(false.fingerprint, head=None)), receipts=(ACCEPTANCE, delivery(TRUE))
+        )[0]
+        is None
+    )
+
+
 def test_several_of_the_same_contradict_nothing() -> None:
     assert choice(copy(TRUE, "5"), copy(TRUE, "7")) == ("5", ())
     assert choice(copy(TRUE, "5"), copy(TRUE, "7"), receipts=(ACCEPTANCE, delivery(TRUE))) == ("5", ())
