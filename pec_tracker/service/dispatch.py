@@ -245,7 +245,7 @@ def _cut_when_told(submitter: Submitter, stop: Stop, grace: float) -> Iterator[N
                 submitter.close()
                 return
 
-    watching = threading.Thread(target=watch, name="stop", daemon=True)
+    watching = threading.Thread(target=watch, name="stop")
     watching.start()
     try:
         yield
