@@ -113,7 +113,7 @@ def _outcome(
     ]
     if rows:
         yield {"kind": "heading", "text": said["outcome"]}
-        yield _table(said, {"recipient": "1.7", "state": "1", "accepted": "auto", "delivered": "auto"}, rows)
+        yield _table(said, {"recipient": "2.2", "state": "1", "accepted": "auto", "delivered": "auto"}, rows)
 
 
 def _table(said: Mapping[str, str], columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> dict[str, Any]:
