@@ -143,7 +143,7 @@ class _Round:
             self.progress(len(sent))
             if result.pause:
                 pause(self.house, self.account, result.reply)
-            if result.pause or result.stage in NOT_CONNECTED:
+            if result.stage in NOT_CONNECTED:
                 break
         return sent
 

@@ -302,6 +302,15 @@ def test_a_pause_of_one_mailbox_holds_no_other(standing: House, sandbox: Sandbox
     assert [one.send_state for one in dispatch(standing, other)] == ["submitted"]
 
 
+def test_a_mailbox_sends_its_own_messages_only(house: House, account: Account, sandbox: Sandbox) -> None:
+    """Sent by another mailbox's login, a message is refused, or leaves in the name of somebody else."""
+    other = account_at(house, sandbox, "segreteria@studio.sandbox.test")
+    foreign, own = queued(house, other).key, queued(house, account).key
+    assert [one.key for one in dispatch(house, account)] == [own]
+    assert states(house) == {foreign: "queued", own: "submitted"}
+    assert [one.key for one in dispatch(house, other)] == [foreign]
+
+
 def test_each_try_waits_longer_than_the_one_before(standing: House, sandbox: Sandbox) -> None:
     account = account_at(standing, sandbox)
     key = queued(standing, account).key
