@@ -311,6 +311,13 @@ def test_a_mailbox_sends_its_own_messages_only(house: House, account: Account, s
     assert [one.key for one in dispatch(house, other)] == [foreign]
 
 
+def test_who_asks_for_one_message_sends_no_other(house: House, account: Account, sandbox: Sandbox) -> None:
+    waits, wanted = (queued(house, account, subject=subject).key for subject in ("Attende", "Questo"))
+    assert [one.key for one in dispatch(house, account, only=[wanted])] == [wanted]
+    assert states(house) == {waits: "queued", wanted: "submitted"}
+    assert dispatch(house, account, only=[]) == []
+
+
 def test_each_try_waits_longer_than_the_one_before(standing: House, sandbox: Sandbox) -> None:
     account = account_at(standing, sandbox)
     key = queued(standing, account).key
