@@ -570,7 +570,7 @@ def test_told_to_stop_the_dialogue_at_hand_is_ended_and_no_other_begun(
     first, second = queued(house, account).key, queued(house, account, subject="La seconda").key
     sandbox.failures.delay(Verb.DOT, 1.0)
     told = [False]
-    threading.Timer(0.3, lambda: told.__setitem__(0, True)).start()
+    threading.Timer(0.15, lambda: told.__setitem__(0, True)).start()
     assert [one.send_state for one in dispatch(house, account, stop=lambda: told[0])] == ["submitted"]
     assert states(house) == {first: "submitted", second: "queued"}
 
