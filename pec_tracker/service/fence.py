@@ -53,10 +53,9 @@ def recognise(house: House) -> int:
     Asked before a message is queued and before any leaves: what waits then was there before the restore.
     """
     noted = _doubt_noted(house)
-    identity = None if house.marks is None else read_identity(house.archive.root)
-    if house.marks is None or identity is None:
+    file = _mark_file(house)
+    if file is None:
         return noted
-    file = _file(house.marks, identity)
     mark = _read(file)
     now = house.clock.now()
     with reading(house.engine) as connection:
@@ -105,21 +104,19 @@ def note_attempt(house: House, key: str, number: int) -> None:
     attempts.note(house.archive.root, key, number)
 
 
-def mark_attempt(house: House, line_id: str | None) -> bool:
-    """Mark the newest attempt's ledger line outside; False where that could not be done: sending goes on."""
-    identity = None if house.marks is None else read_identity(house.archive.root)
-    if house.marks is None or identity is None or line_id is None:
-        return False
-    file = _file(house.marks, identity)
+def mark_attempt(house: House, line_id: str | None) -> None:
+    """Mark the newest attempt's ledger line outside; where that cannot be done, sending goes on."""
+    file = None if line_id is None else _mark_file(house)
+    if file is None:
+        return
     try:
         osfiles.make_private_folder(file.parent)
         osfiles.write_out(file, json.dumps({"line": line_id}).encode("ascii"), replace=True)
     except OSError as error:
         log.warning("mark.failed", reason=error.strerror or type(error).__name__)
-        return False
+        return
     with writing(house.engine) as connection:
         connection.execute(update(ArchiveRow).where(ArchiveRow.marked.is_(False)).values(marked=True))
-    return True
 
 
 def markable(house: House) -> bool:
@@ -180,8 +177,12 @@ def _is_restored(connection: Connection, mark: str | None, now: datetime) -> boo
     return newest is None or abs(now - newest) > _LIVELY
 
 
-def _file(folder: Path, identity: str) -> Path:
-    return folder / f"{identity}.json"
+def _mark_file(house: House) -> Path | None:
+    """Where this computer marks what was sent; None where it has no such place, or the archive no identity."""
+    if house.marks is None:
+        return None
+    identity = read_identity(house.archive.root)
+    return None if identity is None else house.marks / f"{identity}.json"
 
 
 def _read(file: Path) -> str | None:

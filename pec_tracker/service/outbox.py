@@ -94,6 +94,7 @@ def recover(house: House, account: Account) -> None:
         for row in connection.execute(sending).all():
             if leases.is_over(house.presence, row.lease_owner, row.lease_until):
                 _recover_one(connection, row, now)
+        _settle_by_receipts(connection, account, now)  # the stronger word goes first
         hold_back(connection, account, now)
 
     in_one_transaction(house.engine, work)

@@ -550,6 +550,48 @@ def test_a_late_refusal_does_not_send_again_what_a_receipt_has_shown_as_sent(
     assert dispatch(later(house, LONGEST_RETRY), account) == []
 
 
+def test_the_servers_yes_is_noted_though_a_receipt_was_faster(
+    house: House, account: Account, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the server said, and when, is asked for in court even where a receipt had told before."""
+    key = queued(house, account).key
+
+    def settled_by_receipt() -> None:
+        with writing(house.engine) as connection:
+            connection.execute(update(Message).values(send_state="submitted", lease_owner=None, lease_until=None))
+
+    at_the_dot(settled_by_receipt, monkeypatch, "smtp.after-reply")
+    dispatch(house, account)
+    row = message_of(house, key)
+    assert (row.send_state, (row.reply or "")[:3], row.submitted_at is None) == ("submitted", "250", False)
+    with reading(house.engine) as connection:
+        attempt = connection.execute(select(Attempt.outcome, Attempt.code).where(Attempt.message_id == row.id)).one()
+    assert tuple(attempt) == ("submitted", 250)
+
+
+def test_an_attempt_that_the_archive_cannot_note_ends_before_the_dot_and_touches_no_other(
+    house: House, account: Account, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the note a restored database would send it twice: so it does not leave now."""
+    first = queued(house, account).key
+    assert [one.key for one in dispatch(house, account)] == [first]
+    second = queued(house, account, subject="La seconda").key
+
+    def full(*_arguments: object) -> None:
+        raise DiskFullError("the disk is full")
+
+    monkeypatch.setattr("pec_tracker.service.fence.note_attempt", full)
+    with pytest.raises(DiskFullError):
+        dispatch(house, account)
+    assert states(house) == {first: "submitted", second: "deferred"}
+    assert len(sandbox.sent) == 1
+    with reading(house.engine) as connection:
+        attempts = connection.execute(
+            select(Message.key, Attempt.outcome).join(Message, Message.id == Attempt.message_id)
+        ).all()
+    assert {row.key: row.outcome for row in attempts} == {first: "submitted", second: "deferred"}
+
+
 def test_told_to_stop_while_the_server_thinks_the_message_is_uncertain_and_said_to_be(
     house: House, account: Account, sandbox: Sandbox
 ) -> None:

@@ -254,9 +254,27 @@ def test_a_receipt_that_is_no_proof_settles_nothing_and_keeps_a_waiting_message_
     assert states(house) == {key: "uncertain"}, "a forged receipt must not say that it left"
     with writing(house.engine) as connection:
         connection.execute(update(Message).values(send_state="deferred", next_attempt_at=house.clock.now()))
+    other = queued(house, account, subject="Di questo non parla nessuno").key
+    assert [one.key for one in dispatch(house, account)] == [other]
+    assert states(house) == {key: "uncertain", other: "submitted"}
+    assert len(sandbox.sent) == 2
+
+
+def test_what_a_receipt_shows_as_sent_is_never_said_to_be_uncertain(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    key = queued(house, account).key
+    dispatch(house, account)
+    sandbox.wait_until_quiet()
+    collect(house, account)
+    with writing(house.engine) as connection:  # a backup of before the reply was restored, the receipts came first
+        connection.execute(update(Message).values(send_state="deferred", next_attempt_at=house.clock.now()))
     assert dispatch(house, account) == []
-    assert states(house) == {key: "uncertain"}
+    assert states(house) == {key: "submitted"}
     assert len(sandbox.sent) == 1
+    with reading(house.engine) as connection:
+        told = list(connection.scalars(select(Ledger.line).where(Ledger.line.contains("message.uncertain"))))
+    assert told == []
 
 
 def test_the_receipts_of_one_mailbox_settle_nothing_in_another(home: Home, sandbox: Sandbox) -> None:
