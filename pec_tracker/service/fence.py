@@ -47,31 +47,29 @@ def looked_through(house: House, account: Account) -> bool:
     return collected is not None and collected != house.start.collected.get(account.id)
 
 
-def recognise(house: House) -> int:
-    """Find out whether a backup was restored; how many waiting messages are uncertain because of it.
+def recognise(house: House) -> None:
+    """Find out whether a backup was restored: then every waiting message is uncertain.
 
     Asked before a message is queued and before any leaves: what waits then was there before the restore.
     """
-    noted = _doubt_noted(house)
+    _doubt_noted(house)
     file = _mark_file(house)
     if file is None:
-        return noted
+        return
     mark = _read(file)
     now = house.clock.now()
     with reading(house.engine) as connection:
         if not _is_restored(connection, mark, now):
-            return noted
+            return
 
     def work(connection: Connection) -> int:
         waiting = select(*COLUMNS).where(Message.origin == "composed", Message.send_state.in_(HELD_BACK))
         return sum(make_uncertain(connection, row, Doubt.RESTORE, at=now) for row in connection.execute(waiting).all())
 
-    doubted = in_one_transaction(house.engine, work)
-    log.warning("database.restored", uncertain=doubted)
+    log.warning("database.restored", uncertain=in_one_transaction(house.engine, work))
     with reading(house.engine) as connection:
         newest = connection.scalar(select(Ledger.line_id).order_by(Ledger.id.desc()).limit(1))
     mark_attempt(house, newest)
-    return noted + doubted
 
 
 def hold_back(connection: Connection, account: Account, now: datetime) -> None:
@@ -149,23 +147,21 @@ def forget_sealed(house: House) -> None:
         attempts.forget(house.archive.root, key, number)
 
 
-def _doubt_noted(house: House) -> int:
-    """Messages of which the archive notes an attempt that the database does not know."""
+def _doubt_noted(house: House) -> None:
+    """Messages of which the archive notes an attempt that the database does not know are uncertain."""
     noted = attempts.noted(house.archive.root)
     if not noted:
-        return 0
+        return
 
-    def work(connection: Connection) -> int:
-        doubted = 0
+    def work(connection: Connection) -> None:
         for key, number in sorted(noted):
             waits = select(*COLUMNS).where(Message.key == key, Message.send_state.in_(HELD_BACK))
             row = connection.execute(waits).one_or_none()
             known = select(Attempt.id).join(Message).where(Message.key == key, Attempt.number == number)
             if row is not None and connection.execute(known).first() is None:
-                doubted += make_uncertain(connection, row, Doubt.ARCHIVE, at=house.clock.now(), number=number)
-        return doubted
+                make_uncertain(connection, row, Doubt.ARCHIVE, at=house.clock.now(), number=number)
 
-    return in_one_transaction(house.engine, work)
+    in_one_transaction(house.engine, work)
 
 
 def _is_restored(connection: Connection, mark: str | None, now: datetime) -> bool:
