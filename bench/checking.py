@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.material import ADDRESS, bulk, office, sandbox_trust
 from pec_tracker.archive.local import LocalArchive
 from pec_tracker.archive.objects import Object, Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import Clock
 from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.ledger import seals
@@ -64,7 +65,7 @@ def _filled(folder: Path, *, count: int, receipts: int) -> House:
 
 def _check(house: House) -> tuple[float, int]:
     begun = time.perf_counter()
-    report = check(house.engine, house.archive, processes=2)
+    report = check(OPERATOR, house.engine, house.archive, processes=2)
     seconds = time.perf_counter() - begun
     return seconds, len(report.findings)
 

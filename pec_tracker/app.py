@@ -12,6 +12,7 @@ from sqlalchemy import Engine, make_url
 
 import pec_tracker.anchors as anchors
 from pec_tracker.archive.local import LocalArchive
+from pec_tracker.askers import Asker
 from pec_tracker.config import Config, MailboxConfig, endpoints, login
 from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.errors import ApartError, ConfigurationError
@@ -140,7 +141,7 @@ def _account(house: House, config: Config, name: str, mailbox: MailboxConfig) ->
 
 
 def rebuild_database(
-    config: Config, *, old_database: str | None = None, progress: Callable[[int], None] | None = None
+    asker: Asker, config: Config, *, old_database: str | None = None, progress: Callable[[int], None] | None = None
 ) -> "tuple[Rebuilt, Path | None]":
     """Make the database again from the archive; where it is a file, the old one is moved aside and named.
 
@@ -155,22 +156,23 @@ def rebuild_database(
     old = old_database or (sqlite_url(file) if file is not None and file.exists() else None)
     left = carry.Left() if old is None else carry.what_is_left(old, config.archive, presence=_presence(config))
     if file is None:
-        return _rebuild_into(config, left, progress), None
+        return _rebuild_into(asker, config, left, progress), None
     beside = file.with_name(f"{file.name}.rebuilding")
     _remove_database(beside)
-    result = _rebuild_into(config.model_copy(update={"database": sqlite_url(beside)}), left, progress)
+    result = _rebuild_into(asker, config.model_copy(update={"database": sqlite_url(beside)}), left, progress)
     aside = _move_aside(file) if file.exists() else None
     beside.replace(file)
     return result, aside
 
 
-def _rebuild_into(config: Config, left: "Left", progress: Callable[[int], None] | None) -> "Rebuilt":
+def _rebuild_into(asker: Asker, config: Config, left: "Left", progress: Callable[[int], None] | None) -> "Rebuilt":
     """Fill the empty database that *config* names. It knows nothing yet, so it is not held against the archive."""
     from pec_tracker.service.rebuild import rebuild
 
     engine = _open_database(config)
     try:
-        return rebuild(_furnish(config, engine, LocalArchive(config.archive), None).house, left, progress=progress)
+        house = _furnish(config, engine, LocalArchive(config.archive), None).house
+        return rebuild(asker, house, left, progress=progress)
     finally:
         engine.dispose()  # the last connection to close brings everything into the one file
 

@@ -88,3 +88,9 @@ class NotFoundError(PecTrackerError):
     """Nothing in the archive answers to what was asked for."""
 
     status = Exit.FINDING
+
+
+class ForbiddenError(PecTrackerError):
+    """Who asks may not do this, though he may know that it exists."""
+
+    status = Exit.USAGE

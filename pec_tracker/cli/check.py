@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.output import Output, clean, rome_time
 from pec_tracker.cli.root import Cli, pass_cli
@@ -71,17 +72,18 @@ def command(
     house = app.house
     if app.apart is None and not read_only(house.engine):
         leftovers.take_up(house.engine, house.archive.root)
-    refetched = [refetch_of(house, account) for account in app.accounts()] if refetch else []
+    refetched = [refetch_of(OPERATOR, house, account) for account in app.accounts()] if refetch else []
     anchorage = Anchorage(house.trust, known_anchors(house.authorities), house.clock.now())
     with output.progress(_("Checking")) as progress:
         report = check(
+            OPERATOR,
             house.engine,
             house.archive,
             processes=processes or os.cpu_count() or 1,
             progress=progress.reach,
             anchorage=anchorage,
         )
-    aside = put_aside(house, report.findings) if set_aside else []
+    aside = put_aside(OPERATOR, house, report.findings) if set_aside else []
     if as_json:
         done = {
             "written_again": list(mended.written) if mended else [],
@@ -106,7 +108,7 @@ def _repair(cli: Cli, *, into_empty: bool) -> "Mended":
     config = cli.config()
     engine = open_engine(config.database_url)
     try:
-        return repair(engine, config.archive, into_empty=into_empty)
+        return repair(OPERATOR, engine, config.archive, into_empty=into_empty)
     finally:
         engine.dispose()
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.messages import alert_facts
 from pec_tracker.cli.options import Command, json_option, mailbox_option
 from pec_tracker.cli.output import Output, clean
@@ -53,8 +54,8 @@ def _collect(house: "House", output: Output, account: "Account") -> Exit:
 
     since = house.clock.now()
     with output.progress(_("Collecting {mailbox}").format(mailbox=account.name)) as progress:
-        collected = collect(house, account, progress=progress.reach)
-    alerts = open_alerts(house, since=since, account=account)
+        collected = collect(OPERATOR, house, account, progress=progress.reach)
+    alerts = open_alerts(OPERATOR, house, since=since, account=account)
     if output.json:
         output.record(_facts(collected, alerts))
     else:

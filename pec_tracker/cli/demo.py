@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pec_tracker import osfiles, texts
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.messages import message_facts, short, state_text
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.output import Output
@@ -121,12 +122,12 @@ def command(cli: Cli, *, folder: Path | None, as_json: bool) -> Exit:
         output.note(_("Sandbox: SMTP and IMAP on {host}, an hour lasts a second.").format(host=sandbox.settings.host))
         output.note(_("Trusted for this demo only: the sandbox's own authority, {file}").format(file=sandbox.ca_file))
         _send(app, account, output)
-        complete = _collect(lambda: collect(app.house, account).taken.archived, sandbox, output)
+        complete = _collect(lambda: collect(OPERATOR, app.house, account).taken.archived, sandbox, output)
         _show(app, output)
         output.note("")
         delivered, failed = _key_of(app, LETTERS[0].subject), _key_of(app, LETTERS[2].subject)
         proven = _prove(app, delivered, place / PACKAGE, sandbox.ca_file, output)
-        report = check(app.house.engine, app.house.archive)
+        report = check(OPERATOR, app.house.engine, app.house.archive)
     if not complete:
         output.note(_("Not every receipt came within {seconds} seconds.").format(seconds=round(LONGEST)))
     output.note(_("Archive, ledger and seals checked: {count} findings.").format(count=len(report.findings)))
@@ -206,8 +207,8 @@ def _send(app: "App", account: "Account", output: Output) -> None:
     drafts = _drafts(account)
     with output.progress(_("Sending"), total=len(drafts)) as progress:
         for number, draft in enumerate(drafts, 1):
-            queued = queue(app.house, account, draft, case=f"2026/{number:03}")
-            dispatch(app.house, account, only=[queued.key])
+            queued = queue(OPERATOR, app.house, account, draft, case=f"2026/{number:03}")
+            dispatch(OPERATOR, app.house, account, only=[queued.key])
             progress.advance()
     output.note(_("Sent: {count} PEC.").format(count=len(drafts)))
 
@@ -234,12 +235,12 @@ def _show(app: "App", output: Output) -> None:
     from pec_tracker.service.find import Query, find
     from pec_tracker.service.keys import short_keys
 
-    messages = find(app.house, Query()).messages[::-1]
+    messages = find(OPERATOR, app.house, Query()).messages[::-1]
     if output.json:
         for message in messages:
             output.record(message_facts(message))
         return
-    keys = short_keys(app.house, (message.key for message in messages))
+    keys = short_keys(OPERATOR, app.house, (message.key for message in messages))
     output.note("")
     output.table(
         [_("Message and recipients"), _("State"), _("Certified time")],
@@ -268,7 +269,7 @@ def _prove(app: "App", key: str, file: Path, authority: Path, output: Output) ->
     from pec_tracker.service.proof import proof
     from pec_tracker.service.verify import verify_package
 
-    package = proof(app.house, key, language=texts.current())
+    package = proof(OPERATOR, app.house, key, language=texts.current())
     with osfiles.disk_errors(file):
         file.write_bytes(package.content)
     output.note(_("Proof package of {key}, to be verified by anyone, without pec-tracker: {file}").format(
@@ -295,8 +296,8 @@ def _key_of(app: "App", subject: str) -> str:
     from pec_tracker.service.find import Query, find
     from pec_tracker.service.keys import short_keys
 
-    key = find(app.house, Query(subject=subject)).messages[0].key
-    return short(short_keys(app.house, [key]), key)
+    key = find(OPERATOR, app.house, Query(subject=subject)).messages[0].key
+    return short(short_keys(OPERATOR, app.house, [key]), key)
 
 
 def _program() -> list[str]:

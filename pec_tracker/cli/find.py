@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.messages import message_facts, short, state_text
 from pec_tracker.cli.options import Command, argument, json_option, option
 from pec_tracker.cli.output import Output
@@ -75,12 +76,12 @@ def command(cli: Cli, /, *, text: tuple[str, ...], as_json: bool, **conditions: 
 
     house = cli.app().house
     output = cli.output(as_json=as_json)
-    found = find(house, Query(text=" ".join(text) or None, **conditions))
+    found = find(OPERATOR, house, Query(text=" ".join(text) or None, **conditions))
     if as_json:
         for message in found.messages:
             output.record(message_facts(message))
     else:
-        _table(output, found, short_keys(house, (message.key for message in found.messages)))
+        _table(output, found, short_keys(OPERATOR, house, (message.key for message in found.messages)))
     _count(output, found, conditions["offset"])
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.collect import kind_lines, taken_facts
 from pec_tracker.cli.history import history_facts, tell_history
 from pec_tracker.cli.options import Command, argument, json_option, option
@@ -55,7 +56,7 @@ def command(cli: Cli, *, mailbox: str | None, as_json: bool, paths: tuple[Path, 
     account = app.account(mailbox) if mailbox is not None else None
     output = cli.output(as_json=as_json)
     imported = _bring_in(app, output, paths, account)
-    past = history(app.house, sorted(imported.archived))
+    past = history(OPERATOR, app.house, sorted(imported.archived))
     if as_json:
         output.record({**_facts(app, imported), "history": history_facts(past)})
     else:
@@ -72,14 +73,20 @@ def _bring_in(app: "App", output: Output, paths: Sequence[Path], account: "Accou
 
     accounts = app.accounts()
     with output.progress(_("Importing")) as progress:
-        imported = bring_in(app.house, paths, accounts=accounts, account=account, progress=progress.reach)
+        imported = bring_in(OPERATOR, app.house, paths, accounts=accounts, account=account, progress=progress.reach)
     chosen = _ask(imported, [one.name for one in accounts]) if imported.homeless and not output.json else ""
     if not chosen:
         return imported
     left = {one.sha256 for one in imported.homeless}
     with output.progress(_("Importing")) as progress:
         rest = bring_in(
-            app.house, paths, accounts=accounts, account=app.account(chosen), only=left, progress=progress.reach
+            OPERATOR,
+            app.house,
+            paths,
+            accounts=accounts,
+            account=app.account(chosen),
+            only=left,
+            progress=progress.reach,
         )
     archived = {
         row_id: imported.archived.get(row_id, 0) + rest.archived.get(row_id, 0)

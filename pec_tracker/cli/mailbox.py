@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pec_tracker import config_source, texts
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.messages import dispatched_said
 from pec_tracker.cli.options import Group, argument, json_option, option
 from pec_tracker.cli.output import Output, clean
@@ -240,7 +241,7 @@ def _send_trial(cli: Cli, name: str) -> "Dispatched | None":
     from pec_tracker.service.trial_message import send_trial
 
     app = cli.app()
-    return send_trial(app.house, app.account(name))
+    return send_trial(OPERATOR, app.house, app.account(name))
 
 
 def _sent_status(sent: "Dispatched | None") -> Exit:
@@ -270,7 +271,7 @@ def resume_mailbox(cli: Cli, *, name: str) -> None:
     from pec_tracker.service.suspension import resume
 
     app = cli.app()
-    resume(app.house, app.account(name))
+    resume(OPERATOR, app.house, app.account(name))
     cli.output().say(_("{name} may log in again.").format(name=clean(name)))
 
 

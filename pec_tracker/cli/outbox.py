@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.collect import tell_failed
 from pec_tracker.cli.messages import dispatched_said, entry_facts, said, short
 from pec_tracker.cli.options import Group, argument, json_option, mailbox_option, option
@@ -56,7 +57,7 @@ def list_waiting(cli: Cli, *, also_given_up: bool, mailboxes: tuple[str, ...], a
         for entry in entries:
             output.record(entry_facts(entry))
     else:
-        _table(output, entries, short_keys(app.house, (entry.key for entry in entries)))
+        _table(output, entries, short_keys(OPERATOR, app.house, (entry.key for entry in entries)))
         if not entries:
             output.note(_("The outbox is empty."))
     return Exit.FINDING if any(entry.send_state in FOR_A_PERSON for entry in entries) else Exit.DONE
@@ -66,8 +67,8 @@ def _entries(house: "House", accounts: "list[Account]") -> "list[OutboxEntry]":
     from pec_tracker.service.outbox import waiting
 
     if not accounts:
-        return waiting(house)
-    return [entry for account in accounts for entry in waiting(house, account)]
+        return waiting(OPERATOR, house)
+    return [entry for account in accounts for entry in waiting(OPERATOR, house, account)]
 
 
 def _table(output: Output, entries: "list[OutboxEntry]", keys: dict[str, str]) -> None:
@@ -120,9 +121,9 @@ def _send(house: "House", output: Output, stop: "Stop", account: "Account") -> E
     if stop():
         return Exit.DONE
     with output.progress(_("Collecting {mailbox}").format(mailbox=account.name)) as progress:
-        collected = collect(house, account, progress=progress.reach, stop=stop)
+        collected = collect(OPERATOR, house, account, progress=progress.reach, stop=stop)
     with output.progress(_("Sending from {mailbox}").format(mailbox=account.name)) as progress:
-        sent = dispatch(house, account, progress=progress.reach, stop=stop, waits=waiting(output))
+        sent = dispatch(OPERATOR, house, account, progress=progress.reach, stop=stop, waits=waiting(output))
     if not stop():
         _copy(house, output, account)
     left = [entry for entry in _entries(house, [account]) if entry.send_state in ("queued", "deferred")]
@@ -140,7 +141,7 @@ def _copy(house: "House", output: Output, account: "Account") -> None:
     from pec_tracker.service.sent_copy import copy_to_sent
 
     try:
-        copy_to_sent(house, account)
+        copy_to_sent(OPERATOR, house, account)
     except StorageError:
         raise
     except PecTrackerError as error:
@@ -206,7 +207,7 @@ def resend(cli: Cli, *, key: str, reason: str, again: bool, as_json: bool) -> No
 
     house = cli.app().house
     whole = _whole_key(house, key)
-    resend(house, whole, reason=reason, again=again)
+    resend(OPERATOR, house, whole, reason=reason, again=again)
     _tell_decision(cli.output(as_json=as_json), whole, "queued")
 
 
@@ -234,14 +235,14 @@ def settle(cli: Cli, *, key: str, sent: bool, abandon: bool, reason: str, as_jso
         raise UsageError("say what became of it: either --sent or --abandon")
     house = cli.app().house
     whole = _whole_key(house, key)
-    settle(house, whole, sent=sent, reason=reason)
+    settle(OPERATOR, house, whole, sent=sent, reason=reason)
     _tell_decision(cli.output(as_json=as_json), whole, "submitted" if sent else "abandoned")
 
 
 def _whole_key(house: "House", name: str) -> str:
     from pec_tracker.service.show import show
 
-    return show(house, name).message.key
+    return show(OPERATOR, house, name).message.key
 
 
 def _tell_decision(output: Output, key: str, send_state: str) -> None:

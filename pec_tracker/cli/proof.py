@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pec_tracker import osfiles, texts
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.find import Day
 from pec_tracker.cli.options import Command, Moment, argument, json_option, option
 from pec_tracker.cli.output import Output, clean
@@ -124,7 +125,7 @@ def _one(house: "House", output: Output, wanted: "Wanted") -> "FoundMessage | No
 
     if wanted == Wanted():
         raise UsageError("name a MESSAGE, or say what to look for: --recipient, --subject, --attachment, --case")
-    found = look_up(house, wanted)
+    found = look_up(OPERATOR, house, wanted)
     if not found:
         raise NotFoundError("no message answers to these conditions; `pec-tracker find` shows what there is")
     if len(found) == 1:
@@ -159,7 +160,7 @@ def _package(
 ) -> "Package":
     from pec_tracker.service.proof import proof
 
-    return proof(house, message, recipient=recipient, as_of=as_of, language=language)
+    return proof(OPERATOR, house, message, recipient=recipient, as_of=as_of, language=language)
 
 
 def _package_facts(target: Path, package: "Package") -> Mapping[str, Any]:
@@ -230,7 +231,7 @@ def _file(
 
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError("{folder} is not an empty folder; name a new one", folder=target)
-    made = filing(house, message, court, recipient=recipient, as_of=as_of)
+    made = filing(OPERATOR, house, message, court, recipient=recipient, as_of=as_of)
     with usable(target):
         _write_folder(target, made)
     _tell_filing(output, target, made)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.collect import kind_lines, taken_facts, tell_failed
 from pec_tracker.cli.options import Group, json_option, mailbox_option
 from pec_tracker.cli.output import Output
@@ -40,7 +41,7 @@ def list_quarantined(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> 
     app = cli.app()
     output = cli.output(as_json=as_json)
     names = {app.account(name).name for name in mailboxes}
-    entries = [entry for entry in quarantined(app.house) if not names or entry.mailbox in names]
+    entries = [entry for entry in quarantined(OPERATOR, app.house) if not names or entry.mailbox in names]
     if as_json:
         for entry in entries:
             place = {"mailbox": entry.mailbox, "folder": entry.folder, "uid": entry.uid}
@@ -85,7 +86,7 @@ def retry(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit:
 def _retry(house: "House", output: Output, account: "Account") -> Exit:
     from pec_tracker.service.collect import retry_quarantined
 
-    taken = retry_quarantined(house, account)
+    taken = retry_quarantined(OPERATOR, house, account)
     if output.json:
         output.record({"mailbox": account.name, **taken_facts(taken), "error": None})
     else:

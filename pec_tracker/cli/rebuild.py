@@ -2,6 +2,7 @@
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import Exit
@@ -35,7 +36,7 @@ def command(cli: Cli, *, old_database: str | None, as_json: bool) -> Exit:
     output = cli.output(as_json=as_json)
     config = cli.config()
     with output.progress(_("Rebuilding")) as progress:
-        result, aside = rebuild_database(config, old_database=old_database, progress=progress.reach)
+        result, aside = rebuild_database(OPERATOR, config, old_database=old_database, progress=progress.reach)
     if as_json:
         output.record(
             {

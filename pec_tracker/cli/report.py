@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli import report_case, report_completeness
 from pec_tracker.cli.collect import tell_failed
 from pec_tracker.cli.messages import short
@@ -65,7 +66,7 @@ def _ask(app: "App", output: Output, reports: "list[QuotaReport]", account: "Acc
     from pec_tracker.service.report import Level, quota
 
     limits = app.config.quota
-    report = quota(app.house, account, warn_percent=limits.warn_percent, alarm_percent=limits.alarm_percent)
+    report = quota(OPERATOR, app.house, account, warn_percent=limits.warn_percent, alarm_percent=limits.alarm_percent)
     reports.append(report)
     if output.json:
         output.record(_quota_facts(report))
@@ -139,13 +140,13 @@ def retention(cli: Cli, *, by_month: bool, as_json: bool) -> None:
     output = cli.output(as_json=as_json)
     default = app.config.retention.months
     months = {name: mailbox.retention_months or default for name, mailbox in app.config.mailboxes.items()}
-    report = retention(app.house, months_of=months, default_months=default)
+    report = retention(OPERATOR, app.house, months_of=months, default_months=default)
     if by_month:
         _tell_months(output, report)
     elif as_json:
         _record_dossiers(output, report)
     else:
-        _tell_dossiers(output, report, short_keys(app.house, (term.key for term in report.dossiers)))
+        _tell_dossiers(output, report, short_keys(OPERATOR, app.house, (term.key for term in report.dossiers)))
     expired = sum(term.expired for term in report.dossiers)
     dossiers = len(report.dossiers)
     counts = ngettext(

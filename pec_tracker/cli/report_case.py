@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Command, argument, json_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
@@ -58,7 +59,7 @@ def case(cli: Cli, *, case: str, csv_file: Path | None, xlsx_file: Path | None, 
     for file in (csv_file, xlsx_file):
         if file is not None:
             refuse_existing(file, force=force)
-    outcomes = contest(app.house, case)
+    outcomes = contest(OPERATOR, app.house, case)
     if not outcomes:
         raise NotFoundError(
             "no message belongs to the case {case}; `pec-tracker find --case` looks for others", case=case

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.collect import tell_failed
 from pec_tracker.cli.options import Command, json_option, mailbox_option
 from pec_tracker.cli.output import Output, clean
@@ -52,7 +53,7 @@ def completeness(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit
 def _compare(app: "App", output: Output, reports: "list[Completeness]", account: "Account") -> Exit:
     from pec_tracker.service.completeness import completeness
 
-    report = completeness(app.house, account)
+    report = completeness(OPERATOR, app.house, account)
     reports.append(report)
     if output.json:
         output.record(_facts(report))

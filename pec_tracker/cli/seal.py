@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.output import Output, clean
 from pec_tracker.cli.root import Cli, pass_cli
@@ -39,11 +40,11 @@ def command(cli: Cli, *, stamp: bool, as_json: bool) -> Exit:
     house = app.house
     output = cli.output(as_json=as_json)
     sealed = seal_pending(house.engine, house.archive.root, now=house.clock.now())
-    stamps.record_found(house)
+    stamps.record_found(OPERATOR, house)
     for account in app.accounts():
-        notary.record_acceptances(house, account)
-    stamping = stamps.stamp_newest(house) if stamp else stamps.Stamping()
-    dated = list(stamps.newest_stamps(house))
+        notary.record_acceptances(OPERATOR, house, account)
+    stamping = stamps.stamp_newest(OPERATOR, house) if stamp else stamps.Stamping()
+    dated = list(stamps.newest_stamps(OPERATOR, house))
     if as_json:
         output.record(
             {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.messages import said
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.output import Output, clean, rome_time
@@ -129,7 +130,7 @@ def command(
     account = app.account(mailbox)
     draft = _draft(account, text, given)
     try:
-        queued = queue(app.house, account, draft, case=case)
+        queued = queue(OPERATOR, app.house, account, draft, case=case)
     except RefusedByRulesError as error:
         _tell_rules(output, account, error)
         return error.status
@@ -201,7 +202,7 @@ def _dispatched(
     from pec_tracker.service.dispatch import dispatch
 
     try:
-        sent = dispatch(house, account, only=[queued.key], stop=stop, waits=waits)
+        sent = dispatch(OPERATOR, house, account, only=[queued.key], stop=stop, waits=waits)
     except StorageError as error:
         return _as_it_waits(house, account, queued, _not_again(queued, error))
     except PecTrackerError as error:
@@ -234,7 +235,7 @@ def _as_it_waits(house: "House", account: "Account", queued: "Queued", error: Pe
     """The message as the outbox has it; what the outbox does not list has left, sent by another process."""
     from pec_tracker.service.outbox import waiting
 
-    entry = next((entry for entry in waiting(house, account) if entry.key == queued.key), None)
+    entry = next((entry for entry in waiting(OPERATOR, house, account) if entry.key == queued.key), None)
     if entry is None:
         return _Outcome("submitted", error=error)
     next_attempt_at = entry.next_attempt_at if entry.send_state == "deferred" else None

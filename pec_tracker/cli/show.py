@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.messages import message_facts, said, state_text
 from pec_tracker.cli.options import Command, argument, json_option
 from pec_tracker.cli.output import Output, clean, rome_time
@@ -68,7 +69,7 @@ def command(cli: Cli, *, message: str, as_json: bool) -> None:
     from pec_tracker.service.show import show
 
     output = cli.output(as_json=as_json)
-    dossier = show(cli.app().house, message)
+    dossier = show(OPERATOR, cli.app().house, message)
     if as_json:
         output.record(_facts(dossier))
         return

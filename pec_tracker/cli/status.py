@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.messages import alert_facts, entry_facts, message_facts, said, short, state_text
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.output import Output, clean, rome_time
@@ -41,13 +42,13 @@ def command(cli: Cli, *, acknowledge: bool, as_json: bool) -> Exit:
 
     app = cli.app()
     output = cli.output(as_json=as_json)
-    status = service.status(app.house, _known_accounts(app))
+    status = service.status(OPERATOR, app.house, _known_accounts(app))
     if as_json:
         output.record(_facts(status))
     else:
-        _tell(output, status, short_keys(app.house, _keys_shown(status)))
+        _tell(output, status, short_keys(OPERATOR, app.house, _keys_shown(status)))
     if acknowledge:
-        service.acknowledge(app.house, status.alerts)
+        service.acknowledge(OPERATOR, app.house, status.alerts)
         count = len(status.alerts)
         told = ngettext("{count} alert marked as read.", "{count} alerts marked as read.", count)
         output.note(told.format(count=count))

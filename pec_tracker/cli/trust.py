@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Group, argument, json_option, option
 from pec_tracker.cli.output import Output, clean
 from pec_tracker.cli.root import Cli, pass_cli
@@ -52,7 +53,7 @@ def list_anchors(cli: Cli, *, as_json: bool) -> None:
 
     house = cli.app().house
     output = cli.output(as_json=as_json)
-    anchors = trust.shown(house, now=house.clock.now())
+    anchors = trust.shown(OPERATOR, house, now=house.clock.now())
     if as_json:
         for one in anchors:
             output.record(_facts(one))
@@ -80,7 +81,7 @@ def show(cli: Cli, *, name: str, as_json: bool) -> None:
 
     house = cli.app().house
     output = cli.output(as_json=as_json)
-    for one in trust.named(house, name, now=house.clock.now()):
+    for one in trust.named(OPERATOR, house, name, now=house.clock.now()):
         if as_json:
             output.record(_facts(one))
             continue
@@ -143,7 +144,7 @@ def add(cli: Cli, *, path: Path, reason: str, public_root: bool, as_json: bool) 
     given = anchors.from_paths([path])
     if not public_root:
         _refuse_public(path, given)
-    _tell_changes(cli.output(as_json=as_json), trust.add(cli.app().house, given, reason=reason))
+    _tell_changes(cli.output(as_json=as_json), trust.add(OPERATOR, cli.app().house, given, reason=reason))
 
 
 @command.command(
@@ -172,7 +173,7 @@ def update(cli: Cli, *, path: Path, reason: str, replacing: bool, public_root: b
     if not public_root:
         _refuse_public(path, given)
     why = reason or _("in the list {file}").format(file=path.name)
-    changed = trust.update(cli.app().house, given, reason=why, replacing=replacing)
+    changed = trust.update(OPERATOR, cli.app().house, given, reason=why, replacing=replacing)
     _tell_changes(cli.output(as_json=as_json), changed)
 
 
@@ -195,7 +196,7 @@ def recheck(cli: Cli, *, every: bool, as_json: bool) -> Exit:
 
     output = cli.output(as_json=as_json)
     with output.progress(_("Verifying")) as progress:
-        result = service.recheck(cli.app().house, every=every, progress=progress.reach)
+        result = service.recheck(OPERATOR, cli.app().house, every=every, progress=progress.reach)
     if as_json:
         changed = [{"from": before, "to": after, "count": count} for (before, after), count in result.changed.items()]
         output.record(

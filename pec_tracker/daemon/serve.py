@@ -20,6 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from pec_tracker.app import App
+from pec_tracker.askers import DAEMON
 from pec_tracker.errors import Exit
 from pec_tracker.ledger import together
 from pec_tracker.osfiles import ToldToStop
@@ -118,12 +119,12 @@ def _scheduler(app: App, told: ToldToStop, running: _Running) -> BackgroundSched
 
     def sealing() -> None:
         with running.at_work("seal"):
-            seal_round(app.house)
+            seal_round(DAEMON, app.house)
 
     def watching() -> None:
         silent = {account.id: running.silent_for(_round_of(account)) for account in accounts}
         for account in accounts:
-            tell_of_hanging(app.house, account, silent[account.id], after=HANGS_AFTER)
+            tell_of_hanging(DAEMON, app.house, account, silent[account.id], after=HANGS_AFTER)
 
     for name, job in (("seal", sealing), ("watch", watching)):
         every = IntervalTrigger(seconds=SEAL_EVERY.total_seconds(), timezone=UTC)
@@ -147,12 +148,12 @@ def _add_mailbox(
 
     def one_round() -> None:
         with running.at_work(job):
-            mailbox_round(app.house, account, thresholds, stop=stop, sending=sending)
+            mailbox_round(DAEMON, app.house, account, thresholds, stop=stop, sending=sending)
 
     def outbox() -> None:
         if running.silent_for(job) is not None:  # else its round sends
             with running.at_work(f"send:{account.key}"):
-                send_round(app.house, account, stop=told, sending=sending)
+                send_round(DAEMON, app.house, account, stop=told, sending=sending)
 
     def every() -> IntervalTrigger:
         return IntervalTrigger(seconds=seconds, jitter=jitter, timezone=UTC)

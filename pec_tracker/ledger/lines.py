@@ -10,6 +10,8 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -43,6 +45,7 @@ _FIELDS = {"act", "at", "facts", "id"}
 _ID = re.compile(r"[0-9a-v]{26}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _turns = itertools.count()
+_asker: ContextVar[str | None] = ContextVar("asker", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,24 @@ class Line:
 
 
 def new_line(act: str, *, at: datetime, **facts: Fact) -> Line:
-    """A line for *act* with a new id. What *facts* names may not be a person, an address or a subject."""
+    """A line for *act* with a new id. What *facts* names may not be a person, an address or a subject.
+
+    Within `asked_by` it says who asked, by his key.
+    """
     utc = at.astimezone(UTC)
-    return Line(new_id(utc), utc, act, {name: _plain(fact) for name, fact in facts.items()})
+    asker = _asker.get()
+    told = facts if asker is None else {"asker": asker, **facts}
+    return Line(new_id(utc), utc, act, {name: _plain(fact) for name, fact in told.items()})
+
+
+@contextmanager
+def asked_by(key: str) -> Iterator[None]:
+    """The lines made meanwhile, in this thread or in what it awaits, say that *key* asked."""
+    token = _asker.set(key)
+    try:
+        yield
+    finally:
+        _asker.reset(token)
 
 
 def new_id(at: datetime) -> str:

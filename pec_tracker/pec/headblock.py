@@ -136,12 +136,13 @@ def _compared(name: str, value: str) -> str:
 
 
 def _typed(text: str) -> str:
-    """A Content-Type or Content-Disposition that follows the grammar, its parameters each after a NUL."""
+    """A Content-Type or Content-Disposition that follows the grammar, its parameters each after a NUL, which no value
+    holds (`_text`)."""
     found = _VALUE.fullmatch(text) if len(text) <= MAX_TYPED else None
     if found is None:
         return text
     pairs = [(ascii_lower(name), _unquoted(value)) for name, value in _PARAMETER.findall(found[2])]
-    if len({name for name, _ in pairs}) != len(pairs) or any("\x00" in value for _, value in pairs):
+    if len({name for name, _ in pairs}) != len(pairs):
         return text
     written = sorted((name, ascii_lower(value) if name == "charset" else value) for name, value in pairs)
     return ascii_lower(found[1]) + "".join(f"\x00{name}={value}" for name, value in written)

@@ -12,7 +12,7 @@ from typing import Final
 from pec_tracker.pec import clocks, issuers
 from pec_tracker.pec.evidence import Evidence, Fingerprint, Signer, Verdict, address_key, ascii_lower, time_key
 from pec_tracker.pec.link import same
-from pec_tracker.pec.original import NOTHING, SOFT, Comparison, compare
+from pec_tracker.pec.original import SOFT, Comparison, compare
 from pec_tracker.pec.standard import Kind, ReceiptForm
 from pec_tracker.pec.subject import same_subject
 
@@ -150,8 +150,6 @@ class Frame:
 
     def _compared(self, one: Evidence) -> Comparison:
         """How its original stands to ours; compared once, for it is asked twice."""
-        if one.enclosed is None or self.known.fingerprint is None:
-            return NOTHING
         if one.key not in self.comparisons:
             brief = one.kind is Kind.DELIVERY and one.receipt_form == ReceiptForm.BRIEF
             found = compare(one.enclosed, self.known.fingerprint, composed=self.known.composed, brief=brief)

@@ -14,6 +14,7 @@ from pec_tracker.archive.local import FORMAT_LINE, LocalArchive, format_file
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.archive.rehash import Rehash, rehash
 from pec_tracker.archive.scan import scan
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading, storage_errors
 from pec_tracker.db.tables import ArchiveRow, Certificate, Mail, Message, Seal
 from pec_tracker.errors import StorageError
@@ -21,6 +22,7 @@ from pec_tracker.ledger.lines import Line, named_objects
 from pec_tracker.ledger.verify import examine_ledger, unreadable_database
 from pec_tracker.ledger.witnesses import Archived, Witness, examine_witnesses
 from pec_tracker.pec.trust import Trust
+from pec_tracker.service.verbs import verb
 
 Progress = Callable[[int, int], None]
 
@@ -74,7 +76,9 @@ class _Names:
             yield key[:32].hex() + self._suffixes[key[32]], marks
 
 
+@verb(Act.AUDIT, of_all=True)
 def check(
+    asker: Asker,
     engine: Engine | None,
     archive: LocalArchive,
     *,

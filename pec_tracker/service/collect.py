@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import update
 
 from pec_tracker import crash
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db import leases
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Mailbox
@@ -32,6 +33,7 @@ from pec_tracker.service.outbox import follow_up, recover
 from pec_tracker.service.readers import Readers
 from pec_tracker.service.study import Arrival
 from pec_tracker.service.suspension import connected
+from pec_tracker.service.verbs import verb
 from pec_tracker.service.waiting import relink
 from pec_tracker.wire.imap import Fetched, FolderError, FolderName, ImapConnection
 
@@ -65,7 +67,10 @@ class Collected:
         return self.folders > 0 and not (self.busy or self.stopped or self.failures)
 
 
-def collect(house: House, account: Account, *, progress: Progress | None = None, stop: Stop | None = None) -> Collected:
+@verb(Act.TAKE_IN)
+def collect(
+    asker: Asker, house: House, account: Account, *, progress: Progress | None = None, stop: Stop | None = None
+) -> Collected:
     """Collect everything new in the mailbox; `stop` ends it after the batch at hand.
 
     Raises ServerError, LoginRefusedError, TlsError, StorageError; what was taken in by then is kept and sealed.
@@ -74,7 +79,7 @@ def collect(house: House, account: Account, *, progress: Progress | None = None,
     with leases.held(house.engine, lease_name(account), presence=house.presence) as lease:
         if lease is None:
             return Collected(account.name, busy=True)
-        recover(house, account)
+        recover(asker, house, account)
         _drop_abandoned(house.spool)
         try:
             with connected(house, account) as imap:
@@ -83,14 +88,15 @@ def collect(house: House, account: Account, *, progress: Progress | None = None,
             relink(house.engine, account.id, now=house.clock.now())
             if result.complete:
                 _mark_collected(house, account)
-            follow_up(house, account)
+            follow_up(asker, house, account)
             _tell_of_owed(house, account)
         finally:
             seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
     return result
 
 
-def retry_quarantined(house: House, account: Account) -> Taken:
+@verb(Act.TAKE_IN)
+def retry_quarantined(asker: Asker, house: House, account: Account) -> Taken:
     """Ask once more for every mail that the server has and we lack; what comes now is taken in like any mail.
 
     Raises what `collect` raises, and FolderError for a folder that the server refuses.

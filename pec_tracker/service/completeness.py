@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 from sqlalchemy import Connection, func, select
 
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Folder, Mail, Sighting
 from pec_tracker.service import uids
@@ -17,6 +18,7 @@ from pec_tracker.service.folders import chosen
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.suspension import connected
 from pec_tracker.service.uids import Sighted
+from pec_tracker.service.verbs import verb
 from pec_tracker.wire.imap import FolderError, FolderName, FolderStatus, Identity, ImapConnection
 
 log = structlog.get_logger()
@@ -80,7 +82,8 @@ class Seen:
         return self.sighted.uid
 
 
-def completeness(house: House, account: Account) -> Completeness:
+@verb(Act.READ)
+def completeness(asker: Asker, house: House, account: Account) -> Completeness:
     """Ask the server for the UIDs of every folder that can be opened, and compare.
 
     Raises ServerError, LoginRefusedError, TlsError; a folder that the server refuses is a FolderReport with `failure`.

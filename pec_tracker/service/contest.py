@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from pec_tracker.askers import Act, Asker
 from pec_tracker.clock import ROME
 from pec_tracker.service.find import FoundMessage, RecipientState
 from pec_tracker.service.house import House
 from pec_tracker.service.lookup import Wanted, look_up
+from pec_tracker.service.verbs import verb
 from pec_tracker.texts import N_, _, findings, words
 
 COLUMNS: Final = (
@@ -35,9 +37,10 @@ class Outcome:
     key: str
 
 
-def contest(house: House, case: str) -> list[Outcome]:
+@verb(Act.READ)
+def contest(asker: Asker, house: House, case: str) -> list[Outcome]:
     """Every outcome of the messages of *case*, the oldest message first; who did not receive comes after who did."""
-    messages = sorted(look_up(house, Wanted(case=case)), key=lambda message: (message.created_at, message.key))
+    messages = sorted(look_up(asker, house, Wanted(case=case)), key=lambda message: (message.created_at, message.key))
     return [
         _outcome(message, recipient)
         for message in messages

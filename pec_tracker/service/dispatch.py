@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, exists, insert, or_, select, update
 
 from pec_tracker import crash
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db import leases
 from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import Attempt, Mailbox, Message, Recipient
@@ -36,6 +37,7 @@ from pec_tracker.service.house import Account, House, Stop
 from pec_tracker.service.outbox import recover
 from pec_tracker.service.pace import LOOK_EVERY, PAUSE, pause, wait_for_turn
 from pec_tracker.service.suspension import login_of, suspend
+from pec_tracker.service.verbs import verb
 from pec_tracker.texts import error_facts
 from pec_tracker.wire.smtp import SendOutcome, SendResult, Submitter
 
@@ -70,7 +72,9 @@ class Dispatched:
     problem: PecTrackerError | None = None  # ours, where the server said nothing
 
 
+@verb(Act.SEND)
 def dispatch(
+    asker: Asker,
     house: House,
     account: Account,
     *,
@@ -88,7 +92,7 @@ def dispatch(
     Raises ApartError, LoginRefusedError (the mailbox is suspended), TlsError, ServerError, UnnotedError.
     """
     together.require(house.engine, house.archive.root)
-    recover(house, account)
+    recover(asker, house, account)
     fence.recognise(house)
     login = login_of(house, account)
     stopping = stop or _never

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import Act, Asker
 from pec_tracker.errors import RuleError, UsageError
 from pec_tracker.pec.evidence import address_key
 from pec_tracker.pec.read import headers_of
@@ -26,6 +27,7 @@ from pec_tracker.service.outlook import letters
 from pec_tracker.service.proof import gathered
 from pec_tracker.service.proof_report import sha256_of
 from pec_tracker.service.proof_sources import ORIGINAL, Sources
+from pec_tracker.service.verbs import verb
 from pec_tracker.texts import N_
 
 IDS: Final = "ids.csv"
@@ -84,8 +86,15 @@ def courts() -> Mapping[str, Court]:
     return {name: Court(name, **{**facts, "formats": tuple(facts["formats"])}) for name, facts in told.items()}
 
 
+@verb(Act.PROVE)
 def filing(
-    house: House, name: str, court: str, *, recipient: str | None = None, as_of: int | datetime | None = None
+    asker: Asker,
+    house: House,
+    name: str,
+    court: str,
+    *,
+    recipient: str | None = None,
+    as_of: int | datetime | None = None,
 ) -> Filing:
     """The folder for *court* (`pct`, `ptt`) of the message that *name* names. Only what counts as proof goes in.
 
@@ -98,7 +107,7 @@ def filing(
         raise UsageError(
             "{court} is no court known here; choose one of {courts}", court=court, courts=", ".join(courts())
         )
-    sources, examined = gathered(house, name, recipient=recipient, as_of=as_of, language="it")
+    sources, examined = gathered(asker, house, name, recipient=recipient, as_of=as_of, language="it")
     rows, problems = _rows(examined.report)
     refused = [problem for problem in problems if problem.kind in REFUSED]
     if refused:

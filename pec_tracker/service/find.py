@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Exists, Row, Select, exists, func, or_, select
 
+from pec_tracker.askers import Act, Asker
 from pec_tracker.clock import ROME
 from pec_tracker.db import search
 from pec_tracker.db.engine import read_only, reading
@@ -20,6 +21,7 @@ from pec_tracker.service.alerts import HISTORY_AFTER
 from pec_tracker.service.dossier import refresh
 from pec_tracker.service.evidence_rows import chunks, with_offset
 from pec_tracker.service.house import House
+from pec_tracker.service.verbs import among, verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,13 @@ class Found:
     total: int
 
 
-def find(house: House, query: Query) -> Found:
+@verb(Act.READ)
+def find(asker: Asker, house: House, query: Query) -> Found:
     """The messages that answer to *query*."""
     if not read_only(house.engine):
         refresh(house.engine, now=house.clock.now())
     with reading(house.engine) as connection:
-        wanted = _conditions(connection, query)
+        wanted = _conditions(connection, asker, query)
         if query.recent:
             begin = house.clock.now() - HISTORY_AFTER
             wanted = wanted.where(or_(Message.origin != "found", Message.last_at >= begin))
@@ -143,8 +146,8 @@ def messages(connection: Connection, ids: Sequence[int]) -> list[FoundMessage]:
     ]
 
 
-def _conditions(connection: Connection, query: Query) -> Select[int]:
-    wanted = select(Message.id)
+def _conditions(connection: Connection, asker: Asker, query: Query) -> Select[int]:
+    wanted = select(Message.id).where(among(asker, Message.mailbox_id))
     if query.mailbox is not None:
         named = select(Mailbox.id).where(or_(Mailbox.name == query.mailbox, Mailbox.address == query.mailbox))
         wanted = wanted.where(Message.mailbox_id.in_(named))

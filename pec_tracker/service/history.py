@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Evidence, Mail, Message, Recipient
 from pec_tracker.pec.evidence import Verdict
@@ -13,6 +14,7 @@ from pec_tracker.pec.journey import State
 from pec_tracker.pec.standard import Kind
 from pec_tracker.service.consider import RECEIPTS
 from pec_tracker.service.house import House
+from pec_tracker.service.verbs import verb
 
 # How many gaps of a kind are named; all are counted.
 NAMED: Final = 100
@@ -58,9 +60,11 @@ class History:
     unreadable: int
 
 
-def history(house: House, mailbox_ids: Sequence[int]) -> History:
+@verb(Act.READ)
+def history(asker: Asker, house: House, mailbox_ids: Sequence[int]) -> History:
     """Sum up the messages and mails of these mailboxes (rows of `mailbox`)."""
     delivered = Recipient.state == State.DELIVERED.value
+    mailbox_ids = [one for one in mailbox_ids if asker.sees(one)]
     with reading(house.engine) as connection:
         messages = select(func.count()).select_from(Message).where(Message.mailbox_id.in_(mailbox_ids))
         return History(

@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from pec_tracker.archive.objects import Object, Suffix
+from pec_tracker.askers import Act, Asker
 from pec_tracker.errors import UsageError
 from pec_tracker.ledger import seals, together
 from pec_tracker.service.house import Account, House
@@ -23,6 +24,7 @@ from pec_tracker.service.mail_files import Unread, mails_in
 from pec_tracker.service.outlook import Letter
 from pec_tracker.service.readers import Readers, Reading
 from pec_tracker.service.study import Arrival, Studied
+from pec_tracker.service.verbs import verb
 from pec_tracker.service.waiting import relink
 
 log = structlog.get_logger()
@@ -53,7 +55,9 @@ class Imported:
     homeless: tuple[Homeless, ...] = ()
 
 
+@verb(Act.TAKE_IN)
 def bring_in(
+    asker: Asker,
     house: House,
     paths: Sequence[Path],
     *,
@@ -68,6 +72,7 @@ def bring_in(
     Raises UsageError where there is no mailbox, StorageError, DiskFullError; what was imported by then is kept, and
     importing again goes on.
     """
+    accounts = [one for one in accounts if asker.sees(one.id)]
     if account is None and not accounts:
         raise UsageError("no mailbox is configured, and mails are kept in one: pec-tracker mailbox add")
     together.require(house.engine, house.archive.root)

@@ -7,11 +7,13 @@ from hashlib import sha256
 
 from sqlalchemy import select
 
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Message
 from pec_tracker.service.evidence_rows import chunks
 from pec_tracker.service.find import FoundMessage, Query, find
 from pec_tracker.service.house import House
+from pec_tracker.service.verbs import verb
 
 _PAGE = 500
 
@@ -28,7 +30,8 @@ class Wanted:
     attachment: bytes | None = None
 
 
-def look_up(house: House, wanted: Wanted) -> list[FoundMessage]:
+@verb(Act.READ)
+def look_up(asker: Asker, house: House, wanted: Wanted) -> list[FoundMessage]:
     """The messages that answer to *wanted*, newest first. An attachment is known by its SHA-256, from the fingerprint
     of the message (its leaves, decoded): its name and its encoding do not matter."""
     query = Query(
@@ -39,10 +42,10 @@ def look_up(house: House, wanted: Wanted) -> list[FoundMessage]:
         until=wanted.until,
         limit=_PAGE,
     )
-    found = find(house, query)
+    found = find(asker, house, query)
     messages = list(found.messages)
     while len(messages) < found.total:
-        page = find(house, replace(query, offset=len(messages))).messages
+        page = find(asker, house, replace(query, offset=len(messages))).messages
         if not page:
             break
         messages += page

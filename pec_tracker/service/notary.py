@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Connection, Row, insert, select
 
 from pec_tracker import crash
+from pec_tracker.askers import Act, Asker
 from pec_tracker.clock import ROME
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Evidence, Mail, Message, Seal, Stamp
@@ -23,6 +24,7 @@ from pec_tracker.pec.standard import Kind
 from pec_tracker.service.evidence_rows import chunks
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.send import queue
+from pec_tracker.service.verbs import verb
 from pec_tracker.texts import _
 
 log = structlog.get_logger()
@@ -31,7 +33,8 @@ KIND: Final = "pec"
 DAYS: Final = 60  # for which an acceptance that comes late (collected late, trusted late) is still looked for
 
 
-def write_to_self(house: House, account: Account) -> str | None:
+@verb(Act.AUDIT)
+def write_to_self(asker: Asker, house: House, account: Account) -> str | None:
     """Queue today's PEC, unless it is there; its key, or None where nothing was to do.
 
     The day is Italy's. Two processes, or one killed in between, make one message: its key is the mailbox's and the
@@ -56,7 +59,7 @@ def write_to_self(house: House, account: Account) -> str | None:
         ),
     )
     try:
-        queue(house, account, draft, tracker_id=key)
+        queue(asker, house, account, draft, tracker_id=key)
     except StorageError:
         if _there(house, key):  # another process was first
             return None
@@ -66,7 +69,8 @@ def write_to_self(house: House, account: Account) -> str | None:
     return key
 
 
-def record_acceptances(house: House, account: Account) -> int:
+@verb(Act.AUDIT)
+def record_acceptances(asker: Asker, house: House, account: Account) -> int:
     """Write down which seals the provider's acceptances have dated; returns how many are new."""
     today = house.clock.now().astimezone(ROME).date()
     keys = [key_of(account, today - timedelta(days=ago)) for ago in range(DAYS)]

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, exists, func, or_, select, update
 
+from pec_tracker.askers import OPERATOR, Act, Asker
 from pec_tracker.db import leases
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Alert, Attempt, Evidence, Mailbox, Message
@@ -24,6 +25,7 @@ from pec_tracker.service.dossier_rows import BY_RECEIPT, RESOLVED_BY_RECEIPT
 from pec_tracker.service.doubt import COLUMNS, UNCERTAIN_ALERT, Doubt, make_uncertain
 from pec_tracker.service.fence import copies_of, hold_back
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.verbs import among, verb
 from pec_tracker.texts import N_, error_again, error_facts
 
 log = structlog.get_logger()
@@ -80,7 +82,8 @@ class OutboxEntry:
     lease_until: datetime | None
 
 
-def recover(house: House, account: Account) -> None:
+@verb(Act.SEND)
+def recover(asker: Asker, house: House, account: Account) -> None:
     """Messages whose sender vanished: queued again where nothing can have left, `uncertain` where it may have.
 
     So is what waits although something in the mailbox or in the archive says that it left.
@@ -115,7 +118,8 @@ def _recover_one(connection: Connection, row: Row[*tuple[Any, ...]], now: dateti
         log.warning("message.recovered", message=row.key, state="queued")
 
 
-def follow_up(house: House, account: Account) -> None:
+@verb(Act.TAKE_IN)
+def follow_up(asker: Asker, house: House, account: Account) -> None:
     """After a collect: what receipts have resolved, and what a person must now be asked or told about."""
     now = house.clock.now()
 
@@ -128,7 +132,8 @@ def follow_up(house: House, account: Account) -> None:
     in_one_transaction(house.engine, work)
 
 
-def waiting(house: House, account: Account | None = None) -> list[OutboxEntry]:
+@verb(Act.READ)
+def waiting(asker: Asker, house: House, account: Account | None = None) -> list[OutboxEntry]:
     """Every message that is not simply submitted, with the reason why it waits."""
     now = house.clock.now()
     columns = (
@@ -138,7 +143,7 @@ def waiting(house: House, account: Account | None = None) -> list[OutboxEntry]:
             Mailbox.suspended_problem, Mailbox.paused_until,
         )
         .join(Mailbox, Mailbox.id == Message.mailbox_id)
-        .where(Message.send_state != "submitted")
+        .where(Message.send_state != "submitted", among(asker, Message.mailbox_id))
         .order_by(Message.created_at, Message.id)
     )  # fmt: skip
     if account is not None:
@@ -162,7 +167,8 @@ def _next_attempt(row: Row[*tuple[Any, ...]], now: datetime) -> datetime | None:
     return due
 
 
-def resend(house: House, key: str, *, reason: str, again: bool = False) -> None:
+@verb(Act.DECIDE)
+def resend(asker: Asker, house: House, key: str, *, reason: str, again: bool = False) -> None:
     """A person decides that an uncertain or refused message goes again; the decision is in the ledger, in writing.
 
     Where a receipt or a copy tells that it left, only *again* sends it once more: also one that was submitted.
@@ -170,13 +176,15 @@ def resend(house: House, key: str, *, reason: str, again: bool = False) -> None:
     """
     allowed = ("uncertain", "refused", "abandoned", *(("submitted",) if again else ()))
     what = "resend again" if again else "resend"
-    _decide(house, key, allowed, to="queued", what=what, reason=reason, again=again)
+    _decide(asker, house, key, allowed, to="queued", what=what, reason=reason, again=again)
 
 
-def settle(house: House, key: str, *, sent: bool, reason: str) -> None:
+@verb(Act.DECIDE)
+def settle(asker: Asker, house: House, key: str, *, sent: bool, reason: str) -> None:
     """A person decides what became of an uncertain message: it was sent, or it is given up."""
     state = "submitted" if sent else "abandoned"
     _decide(
+        asker,
         house,
         key,
         ("uncertain",) if sent else ("uncertain", "refused", *WAITING),
@@ -264,20 +272,28 @@ def _settle_answered(connection: Connection, account: Account, now: datetime) ->
 
 
 def _decide(
-    house: House, key: str, allowed: Sequence[str], *, to: str, what: str, reason: str, again: bool = False
+    asker: Asker,
+    house: House,
+    key: str,
+    allowed: Sequence[str],
+    *,
+    to: str,
+    what: str,
+    reason: str,
+    again: bool = False,
 ) -> None:
     """Ask first, then keep the record, then write: a decision that is refused leaves nothing behind."""
     if not reason.strip():
         raise UsageError("say why, with --reason: the decision is kept in the ledger")
     together.require(house.engine, house.archive.root)
     with reading(house.engine) as connection:
-        _decidable(connection, key, allowed, to=to, again=again)
-    record = records.decision(key, what=what, reason=reason, by=_who())
+        _decidable(connection, asker, key, allowed, to=to, again=again)
+    record = records.decision(key, what=what, reason=reason, by=_who() if asker is OPERATOR else asker.name)
     house.archive.put_many([record])
     now = house.clock.now()
 
     def work(connection: Connection) -> None:
-        message_id = _decidable(connection, key, allowed, to=to, again=again, locked=True)
+        message_id = _decidable(connection, asker, key, allowed, to=to, again=again, locked=True)
         decided = update(Message).where(Message.id == message_id)
         connection.execute(
             decided.values(
@@ -304,10 +320,19 @@ def _decide(
 
 
 def _decidable(
-    connection: Connection, key: str, allowed: Sequence[str], *, to: str, again: bool, locked: bool = False
+    connection: Connection,
+    asker: Asker,
+    key: str,
+    allowed: Sequence[str],
+    *,
+    to: str,
+    again: bool,
+    locked: bool = False,
 ) -> int:
     """The number of the message, where this may be decided about it. Raises UsageError, NotFoundError."""
-    wanted = select(Message.id, Message.send_state, Message.origin).where(Message.key == key)
+    wanted = select(Message.id, Message.send_state, Message.origin).where(
+        Message.key == key, among(asker, Message.mailbox_id)
+    )
     row = connection.execute(wanted.with_for_update() if locked else wanted).one_or_none()
     if row is None:
         raise NotFoundError("no message has the key {key}; `pec-tracker outbox list` shows them", key=key)

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import Connection, Row, select
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Folder, Mail, Mailbox, Message, Recipient, Sighting, Stamp
 from pec_tracker.errors import NotFoundError
@@ -52,6 +53,7 @@ from pec_tracker.service.proof_stamps import read_token
 from pec_tracker.service.proof_trust import trust_at
 from pec_tracker.service.show import message_named
 from pec_tracker.service.stamps import known_anchors
+from pec_tracker.service.verbs import verb
 
 log = structlog.get_logger()
 
@@ -70,7 +72,9 @@ class Package:
     report: Mapping[str, Any]
 
 
+@verb(Act.PROVE)
 def proof(
+    asker: Asker,
     house: House,
     name: str,
     *,
@@ -82,20 +86,20 @@ def proof(
 
     Without *as_of* what waits is sealed first. Raises NotFoundError, UsageError, LedgerError, StorageError.
     """
-    sources, examined = gathered(house, name, recipient=recipient, as_of=as_of, language=language)
+    sources, examined = gathered(asker, house, name, recipient=recipient, as_of=as_of, language=language)
     members = proof_package.assemble(sources, examined.report)
     log.info("proof.made", message=sources.frame.key, members=len(members), seal=examined.report["as_of"]["seal"])
     return Package(canonical_zip.pack(members), tuple(sorted(members)), examined.report)
 
 
 def gathered(
-    house: House, name: str, *, recipient: str | None, as_of: int | datetime | None, language: str
+    asker: Asker, house: House, name: str, *, recipient: str | None, as_of: int | datetime | None, language: str
 ) -> tuple[Sources, Examined]:
     """The sources of a package, and what holds of them."""
     if as_of is None:
         seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
     with reading(house.engine) as connection:
-        message = _message(connection, message_named(connection, name))
+        message = _message(connection, message_named(connection, asker, name))
         _require_recipient(connection, message, recipient)
         number = seal_at(connection, as_of)
         found = _mails(connection, message)

@@ -5,10 +5,12 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Folder, Mail, Mailbox, Sighting
 from pec_tracker.pec.standard import Kind
 from pec_tracker.service.house import House
+from pec_tracker.service.verbs import among, verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +25,19 @@ class Quarantined:
     sha256: str | None
 
 
-def quarantined(house: House) -> list[Quarantined]:
+@verb(Act.READ)
+def quarantined(asker: Asker, house: House) -> list[Quarantined]:
     """Everything in quarantine, the oldest first."""
     missing = (
         select(Mailbox.name, Folder.name.label("folder"), Sighting.uid, Sighting.reason, Sighting.seen_at)
         .join(Folder, Folder.id == Sighting.folder_id)
         .join(Mailbox, Mailbox.id == Folder.mailbox_id)
-        .where(Sighting.mail_id.is_(None))
+        .where(Sighting.mail_id.is_(None), among(asker, Mailbox.id))
     )
     unreadable = (
         select(Mailbox.name, Mail.sha256, Mail.warnings, Mail.archived_at)
         .join(Mailbox, Mailbox.id == Mail.mailbox_id)
-        .where(Mail.kind == Kind.UNREADABLE)
+        .where(Mail.kind == Kind.UNREADABLE, among(asker, Mailbox.id))
     )
     with reading(house.engine) as connection:
         entries = [

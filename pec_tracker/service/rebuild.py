@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import Attempt, Evidence, Folder, Ledger, Mail, Mailbox, Message, Seal
 from pec_tracker.errors import LedgerError, ObjectMissingError, UsageError
@@ -34,6 +35,7 @@ from pec_tracker.service.send import QueuedFacts, write_queued
 from pec_tracker.service.stamps import record_found
 from pec_tracker.service.study import Arrival
 from pec_tracker.service.trust_then import TrustThen
+from pec_tracker.service.verbs import verb
 from pec_tracker.service.waiting import relink
 
 log = structlog.get_logger()
@@ -63,7 +65,8 @@ class Rebuilt:
     old_unreadable: bool = False
 
 
-def rebuild(house: House, left: Left | None = None, *, progress: Progress | None = None) -> Rebuilt:
+@verb(Act.KEEP, of_all=True)
+def rebuild(asker: Asker, house: House, left: Left | None = None, *, progress: Progress | None = None) -> Rebuilt:
     """Fill the house's database, which must be empty, from its archive, and with what was *left* in the old one.
 
     Raises UsageError for a database with acts in it, LedgerError where the sealed ledger does not hold.
@@ -78,7 +81,7 @@ def rebuild(house: House, left: Left | None = None, *, progress: Progress | None
         if progress is not None:
             progress(done)
     carried = replay.carry(left.lines)
-    uncertain = replay.finish()
+    uncertain = replay.finish(asker)
     if carried:
         with writing(house.engine) as connection:
             lines.append(connection, carried)
@@ -165,7 +168,7 @@ class _Replay:
                         raise  # nothing is missing: the ledger itself says what cannot be
                     self.missing.append(f"{act.act} {act.id}")
 
-    def finish(self) -> int:
+    def finish(self, asker: Asker) -> int:
         """What time and order left open: journeys as of now, waiting mails, and whatever may have left unseen."""
         now = self._house.clock.now()
         in_one_transaction(self._engine, _forget_repeated)
@@ -181,7 +184,7 @@ class _Replay:
             return int(connection.execute(left_open).rowcount)
 
         self._trust.restore()
-        record_found(self._house)
+        record_found(asker, self._house)
         return in_one_transaction(self._engine, work)
 
     def _act(self, act: lines.Line) -> None:

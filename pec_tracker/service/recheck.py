@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, Select, select, update
 
 from pec_tracker import crash
 from pec_tracker.archive.objects import Object, Suffix
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Evidence, Mail, Mailbox
 from pec_tracker.errors import ObjectDamagedError, ObjectMissingError
@@ -27,6 +28,7 @@ from pec_tracker.service.house import House
 from pec_tracker.service.intake_rows import assign_roles, certificates_of, insert_certificates
 from pec_tracker.service.linking import Links, Place, Role
 from pec_tracker.service.study import Arrival, Studied, study
+from pec_tracker.service.verbs import verb
 from pec_tracker.service.waiting import link_late
 
 log = structlog.get_logger()
@@ -89,7 +91,8 @@ class _Verified:
         return self.row.verdict, self.columns["verdict"]
 
 
-def recheck(house: House, *, every: bool = False, progress: Progress | None = None) -> Rechecked:
+@verb(Act.TRUST, of_all=True)
+def recheck(asker: Asker, house: House, *, every: bool = False, progress: Progress | None = None) -> Rechecked:
     """Verify again all evidence that is not trusted (`every`: all of it) with the trust of the house.
 
     Raises StorageError; what was done by then stays done.

@@ -10,11 +10,13 @@ import structlog
 from sqlalchemy import select
 
 from pec_tracker.archive.objects import Object, Suffix
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Folder, Mail, Sighting
 from pec_tracker.ledger import together
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.suspension import connected
+from pec_tracker.service.verbs import verb
 from pec_tracker.wire.imap import Fetched, FolderError
 
 log = structlog.get_logger()
@@ -29,7 +31,8 @@ class Refetched:
     missing: tuple[str, ...]
 
 
-def refetch(house: House, account: Account) -> Refetched:
+@verb(Act.KEEP)
+def refetch(asker: Asker, house: House, account: Account) -> Refetched:
     """Fetch again every mail of *account* that the index knows and the archive lacks.
 
     Raises ApartError, ServerError, LoginRefusedError, StorageError; what came by then is kept.

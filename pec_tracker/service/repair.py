@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, insert, select
 from pec_tracker.archive.finding import Finding, FindingKind
 from pec_tracker.archive.local import LocalArchive, give_identity, prepare, read_identity
 from pec_tracker.archive.objects import Object, Suffix
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import ArchiveRow, Folder, Ledger, Mailbox, Message, Recipient
 from pec_tracker.ledger import lines, mend, seals, together
@@ -22,12 +23,14 @@ from pec_tracker.ledger.together import Disagreement
 from pec_tracker.osfiles import disk_errors
 from pec_tracker.service import records
 from pec_tracker.service.house import House
+from pec_tracker.service.verbs import verb
 
 # Acts whose records say what a row says too.
 _TOLD_BY_ROWS = ("mailbox.known", "folder.known", "message.queued")
 
 
-def repair(engine: Engine, archive_root: Path, *, into_empty: bool = False) -> Mended:
+@verb(Act.KEEP, of_all=True)
+def repair(asker: Asker, engine: Engine, archive_root: Path, *, into_empty: bool = False) -> Mended:
     """Write lost ledger files and records again. *into_empty*: also into a folder that holds no archive any more.
 
     Raises ApartError where the folder is not the database's archive, or the database is the older one.
@@ -45,7 +48,8 @@ def repair(engine: Engine, archive_root: Path, *, into_empty: bool = False) -> M
     return Mended((*mended.written, *(f"{one.sha256}{one.suffix}" for one in again)), mended.lost)
 
 
-def put_aside(house: House, findings: tuple[Finding, ...]) -> list[str]:
+@verb(Act.KEEP, of_all=True)
+def put_aside(asker: Asker, house: House, findings: tuple[Finding, ...]) -> list[str]:
     """Move aside the objects of *findings* that nobody names, with a line in the ledger that says which."""
     extra = [finding.object for finding in findings if finding.kind is FindingKind.OBJECT_EXTRA]
     with disk_errors(house.archive.root):

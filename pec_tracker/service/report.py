@@ -9,12 +9,14 @@ from enum import StrEnum
 import structlog
 from sqlalchemy import insert, select
 
+from pec_tracker.askers import Act, Asker
 from pec_tracker.clock import ROME
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Mailbox, Message, QuotaSample
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.suspension import connected
+from pec_tracker.service.verbs import among, verb
 from pec_tracker.wire.imap import ImapConnection
 
 log = structlog.get_logger()
@@ -41,7 +43,8 @@ class QuotaReport:
     at: datetime
 
 
-def quota(house: House, account: Account, *, warn_percent: int, alarm_percent: int) -> QuotaReport:
+@verb(Act.READ)
+def quota(asker: Asker, house: House, account: Account, *, warn_percent: int, alarm_percent: int) -> QuotaReport:
     """Ask the server, keep a sample, and raise or settle the mailbox's alert. Raises ServerError and its kin.
 
     A server without QUOTA (RFC 9208): the sizes of all mails are summed against the configured limit.
@@ -99,12 +102,14 @@ class RetentionReport:
     months: tuple[tuple[str, int], ...]
 
 
-def retention(house: House, *, months_of: dict[str, int], default_months: int) -> RetentionReport:
+@verb(Act.READ)
+def retention(asker: Asker, house: House, *, months_of: dict[str, int], default_months: int) -> RetentionReport:
     """What expires when: the last date of each dossier plus its mailbox's term in months. Nothing is purged here."""
     now = house.clock.now()
     columns = select(
         Message.key, Message.subject, Message.case, Message.last_at, Message.created_at, Mailbox.name
     ).join(Mailbox, Mailbox.id == Message.mailbox_id)
+    columns = columns.where(among(asker, Message.mailbox_id))
     with reading(house.engine) as connection:
         dossiers = []
         for row in connection.execute(columns):

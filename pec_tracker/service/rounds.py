@@ -8,10 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import func, select
 
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import QuotaSample
 from pec_tracker.errors import PecTrackerError, ServerError
@@ -25,6 +27,7 @@ from pec_tracker.service.house import Account, House, Stop
 from pec_tracker.service.report import quota
 from pec_tracker.service.sent_copy import copy_to_sent
 from pec_tracker.service.stamps import stamp_newest
+from pec_tracker.service.verbs import verb
 from pec_tracker.texts import error_facts
 
 log = structlog.get_logger()
@@ -40,20 +43,27 @@ class Thresholds:
     alarm_percent: int
 
 
+@verb(Act.TAKE_IN)
 def mailbox_round(
-    house: House, account: Account, thresholds: Thresholds, *, stop: Stop, sending: "threading.Lock | None" = None
+    asker: Asker,
+    house: House,
+    account: Account,
+    thresholds: Thresholds,
+    *,
+    stop: Stop,
+    sending: "threading.Lock | None" = None,
 ) -> None:
     """One round; errors end the step that they befell, are logged and raised as alerts, and stop nothing else.
 
     *sending*, where it is shared with a `send_round`, is held while the mailbox's outbox is sent.
     """
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
-        ("collect", lambda: _collect(house, account, stop)),
-        ("notary", lambda: _notary(house, account)),
-        ("dispatch", lambda: _dispatch(house, account, stop, sending or threading.Lock())),
-        ("copy", lambda: copy_to_sent(house, account, stop=stop)),
+        ("collect", lambda: _collect(asker, house, account, stop)),
+        ("notary", lambda: _notary(asker, house, account)),
+        ("dispatch", lambda: _dispatch(asker, house, account, stop, sending or threading.Lock())),
+        ("copy", lambda: copy_to_sent(asker, house, account, stop=stop)),
         ("refresh", lambda: refresh(house.engine, now=house.clock.now())),
-        ("quota", lambda: _quota_when_due(house, account, thresholds)),
+        ("quota", lambda: _quota_when_due(asker, house, account, thresholds)),
     )
     for name, step in steps:
         if stop():
@@ -61,12 +71,17 @@ def mailbox_round(
         _run(house, name, step, topic=account.key, mailbox_id=account.id)
 
 
-def send_round(house: House, account: Account, *, stop: Stop, sending: threading.Lock) -> None:
+@verb(Act.SEND)
+def send_round(asker: Asker, house: House, account: Account, *, stop: Stop, sending: threading.Lock) -> None:
     """Only the outbox of a mailbox, while its round is at something that takes long."""
-    _run(house, "dispatch", lambda: _dispatch(house, account, stop, sending), topic=account.key, mailbox_id=account.id)
+    step = partial(_dispatch, asker, house, account, stop, sending)
+    _run(house, "dispatch", step, topic=account.key, mailbox_id=account.id)
 
 
-def tell_of_hanging(house: House, account: Account, silent_for: float | None, *, after: timedelta) -> None:
+@verb(Act.AUDIT)
+def tell_of_hanging(
+    asker: Asker, house: House, account: Account, silent_for: float | None, *, after: timedelta
+) -> None:
     """Tell of a round that gives no sign of life for so many real seconds; None: none is at work. Settled by itself."""
     hangs = silent_for is not None and silent_for > after.total_seconds()
     facts = {"minutes": round((silent_for or 0.0) / 60)}
@@ -78,32 +93,33 @@ def tell_of_hanging(house: House, account: Account, silent_for: float | None, *,
             settle_alerts(connection, alert.kind, [alert.topic], at=house.clock.now())
 
 
-def _dispatch(house: House, account: Account, stop: Stop, sending: threading.Lock) -> None:
+def _dispatch(asker: Asker, house: House, account: Account, stop: Stop, sending: threading.Lock) -> None:
     if sending.acquire(blocking=False):
         try:
-            dispatch(house, account, stop=stop)
+            dispatch(asker, house, account, stop=stop)
         finally:
             sending.release()
 
 
-def seal_round(house: House) -> None:
+@verb(Act.AUDIT, of_all=True)
+def seal_round(asker: Asker, house: House) -> None:
     """Seal what is pending, whoever wrote it, and have it dated; a ledger that cannot be sealed is told of."""
     now = house.clock.now()
     _run(house, "seal", lambda: seals.seal_pending(house.engine, house.archive.root, now=now), topic="ledger")
-    _run(house, "dating", lambda: stamp_newest(house, due_only=True), topic="ledger")
+    _run(house, "dating", lambda: stamp_newest(asker, house, due_only=True), topic="ledger")
     if house.fetch_revocation:
         _run(house, "revocation", lambda: revocation.refresh(house, due_only=True), topic="ledger")
 
 
-def _notary(house: House, account: Account) -> None:
+def _notary(asker: Asker, house: House, account: Account) -> None:
     """What the provider certified of the ledger is written down, and today's PEC about it is queued."""
-    notary.record_acceptances(house, account)
-    notary.write_to_self(house, account)
+    notary.record_acceptances(asker, house, account)
+    notary.write_to_self(asker, house, account)
 
 
-def _collect(house: House, account: Account, stop: Stop) -> None:
+def _collect(asker: Asker, house: House, account: Account, stop: Stop) -> None:
     """A collect that left folders out is told of like one that failed."""
-    collected = collect(house, account, stop=stop)
+    collected = collect(asker, house, account, stop=stop)
     if collected.failures:
         folder, reason = collected.failures[0]
         raise ServerError(
@@ -136,10 +152,10 @@ def _tell(house: House, alert: NewAlert) -> None:
         log.error("alert.lost", kind=alert.kind, error=type(error).__name__)
 
 
-def _quota_when_due(house: House, account: Account, thresholds: Thresholds) -> None:
+def _quota_when_due(asker: Asker, house: House, account: Account, thresholds: Thresholds) -> None:
     with reading(house.engine) as connection:
         last = connection.execute(
             select(func.max(QuotaSample.at)).where(QuotaSample.mailbox_id == account.id)
         ).scalar_one()
     if last is None or house.clock.now() - last >= QUOTA_EVERY:
-        quota(house, account, warn_percent=thresholds.warn_percent, alarm_percent=thresholds.alarm_percent)
+        quota(asker, house, account, warn_percent=thresholds.warn_percent, alarm_percent=thresholds.alarm_percent)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert
 
 from pec_tracker import crash
 from pec_tracker.archive.objects import Object, Suffix
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db import search
 from pec_tracker.db.engine import in_one_transaction
 from pec_tracker.db.tables import Mail, Message, Recipient, table
@@ -29,6 +30,7 @@ from pec_tracker.service import fence, records
 from pec_tracker.service.evidence_rows import fingerprint_json
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.intake_rows import READER_VERSION
+from pec_tracker.service.verbs import verb
 
 log = structlog.get_logger()
 
@@ -54,8 +56,15 @@ class Queued:
     unsealed: PecTrackerError | None = None  # why only the database knows of it yet; the next run seals
 
 
+@verb(Act.SEND)
 def queue(
-    house: House, account: Account, draft: Draft, *, case: str | None = None, tracker_id: str | None = None
+    asker: Asker,
+    house: House,
+    account: Account,
+    draft: Draft,
+    *,
+    case: str | None = None,
+    tracker_id: str | None = None,
 ) -> Queued:
     """Compose, check, queue and seal a message.
 

@@ -14,6 +14,7 @@ from sqlalchemy import Row, exists, func, select, update
 
 from pec_tracker import crash
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Mail, Message, Sighting
 from pec_tracker.errors import ObjectDamagedError, ObjectMissingError
@@ -21,6 +22,7 @@ from pec_tracker.ledger import lines
 from pec_tracker.service.folders import sent_folder
 from pec_tracker.service.house import Account, House, Stop
 from pec_tracker.service.suspension import connected
+from pec_tracker.service.verbs import verb
 from pec_tracker.wire.imap import ImapConnection
 
 log = structlog.get_logger()
@@ -39,7 +41,8 @@ class Copies:
     made: int = 0
 
 
-def copy_to_sent(house: House, account: Account, *, stop: Stop | None = None) -> Copies:
+@verb(Act.SEND)
+def copy_to_sent(asker: Asker, house: House, account: Account, *, stop: Stop | None = None) -> Copies:
     """Give each message sent from the mailbox its copy in the folder of sent mails, where the account wants that.
 
     Connects only when a copy is wanted. Raises ServerError and its kin, FolderError when the server takes no copy.

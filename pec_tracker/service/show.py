@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import read_only, reading
 from pec_tracker.db.tables import Attempt, Evidence, Mail, Message
 from pec_tracker.errors import NotFoundError, StorageError, UsageError
@@ -21,6 +22,7 @@ from pec_tracker.service.evidence_rows import evidence_value, fingerprint_value,
 from pec_tracker.service.find import FoundMessage, messages
 from pec_tracker.service.house import House
 from pec_tracker.service.proof_report import encloses
+from pec_tracker.service.verbs import among, verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ class Dossier:
     contents: Contents | None  # of the message, its copy, or what a complete receipt that counts encloses
 
 
-def show(house: House, name: str) -> Dossier:
+@verb(Act.READ)
+def show(asker: Asker, house: House, name: str) -> Dossier:
     """The dossier of the message whose key (or its beginning), Message-ID or identifier is *name*.
 
     Raises NotFoundError; UsageError where a beginning fits several messages.
@@ -95,7 +98,7 @@ def show(house: House, name: str) -> Dossier:
     if not read_only(house.engine):
         refresh(house.engine, now=house.clock.now())
     with reading(house.engine) as connection:
-        message_id = message_named(connection, name)
+        message_id = message_named(connection, asker, name)
         row = connection.execute(
             select(Message.raw, Message.fingerprint, Message.submitted_at, Message.reply, Message.problem).where(
                 Message.id == message_id
@@ -133,15 +136,14 @@ def _contents(
     return contents(enclosed) if enclosed is not None else None
 
 
-def message_named(connection: Connection, name: str) -> int:
+def message_named(connection: Connection, asker: Asker, name: str) -> int:
     """The row id of the message that *name* names."""
     bare = bare_id(name) or ""
     exact = or_(Message.key == bare, Message.reference_key == bare.lower(), Message.identifier == bare)
-    ids: Sequence[int] = connection.scalars(select(Message.id).where(exact).limit(2)).all()
+    seen = select(Message.id).where(among(asker, Message.mailbox_id)).limit(2)
+    ids: Sequence[int] = connection.scalars(seen.where(exact)).all()
     if not ids and len(bare) >= 4:
-        ids = connection.scalars(
-            select(Message.id).where(Message.key.startswith(bare.lower(), autoescape=True)).limit(2)
-        ).all()
+        ids = connection.scalars(seen.where(Message.key.startswith(bare.lower(), autoescape=True))).all()
     if not ids:
         raise NotFoundError("no message is called {name}; `pec-tracker find` shows the keys", name=name)
     if len(ids) > 1:

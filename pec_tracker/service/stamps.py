@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import Connection, func, insert, select
 
 from pec_tracker import crash, osfiles
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Seal, Stamp
 from pec_tracker.errors import LedgerError, PecTrackerError
@@ -24,6 +25,7 @@ from pec_tracker.ledger.segments import list_files, seal_path, stamp_path
 from pec_tracker.ledger.stamps import Stamped, StampError
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
 from pec_tracker.service.house import House, StampAuthority
+from pec_tracker.service.verbs import verb
 from pec_tracker.wire import tsa
 
 log = structlog.get_logger()
@@ -45,7 +47,8 @@ class Stamping:
     failures: tuple[tuple[str, PecTrackerError], ...] = ()
 
 
-def stamp_newest(house: House, *, due_only: bool = False) -> Stamping:
+@verb(Act.AUDIT, of_all=True)
+def stamp_newest(asker: Asker, house: House, *, due_only: bool = False) -> Stamping:
     """Time-stamp the newest seal, unless it is; `due_only`: not before `house.stamp_every` since the last.
 
     Raises LedgerError where the seal is not the one in the database, StorageError. Authorities raise nothing.
@@ -63,7 +66,8 @@ def stamp_newest(house: House, *, due_only: bool = False) -> Stamping:
     return _stamp(house, number, content, path)
 
 
-def record_found(house: House) -> int:
+@verb(Act.AUDIT, of_all=True)
+def record_found(asker: Asker, house: House) -> int:
     """Write the rows of time-stamps that lie beside their seals and have none; returns how many.
 
     After a crash between file and row, and after a rebuild. What does not hold is left to `check`.
@@ -82,7 +86,8 @@ def record_found(house: House) -> int:
     return found
 
 
-def newest_stamps(house: House, count: int = 10) -> Iterator[tuple[int, str, str, datetime]]:
+@verb(Act.AUDIT, of_all=True)
+def newest_stamps(asker: Asker, house: House, count: int = 10) -> Iterator[tuple[int, str, str, datetime]]:
     """The last dated seals: number, kind, source, time; the newest first."""
     columns = select(Stamp.seal_number, Stamp.kind, Stamp.source, Stamp.stamped_at)
     with reading(house.engine) as connection:

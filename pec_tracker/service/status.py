@@ -7,14 +7,16 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Alert, Folder, Mailbox, Message, QuotaSample, Recipient, Sighting
-from pec_tracker.errors import ConfigurationError, PecTrackerError
+from pec_tracker.errors import ConfigurationError, NotFoundError, PecTrackerError
 from pec_tracker.ledger import together
 from pec_tracker.service import fence
 from pec_tracker.service.find import Found, Query, find
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.outbox import OutboxEntry, waiting
+from pec_tracker.service.verbs import among, verb
 from pec_tracker.service.watch import unwatched
 
 # A person decides about these; all other waiting messages go by themselves.
@@ -82,26 +84,34 @@ class Status:
         return bool(self.needs or self.alerts or self.stuck or self.overdue.total or suspended)
 
 
-def status(house: House, accounts: Sequence[Account]) -> Status:
+@verb(Act.READ)
+def status(asker: Asker, house: House, accounts: Sequence[Account]) -> Status:
     """How the house and the mailboxes of *accounts* stand now; asks no server."""
     now = house.clock.now()
-    overdue = find(
-        house, Query(overdue=True, recent=True, limit=OVERDUE_SHOWN)
-    )  # first: it looks again at what time has moved
-    outbox = tuple(entry for entry in waiting(house) if entry.send_state != GIVEN_UP)
+    accounts = [account for account in accounts if asker.sees(account.id)]
+    # First: it looks again at what time has moved.
+    overdue = find(asker, house, Query(overdue=True, recent=True, limit=OVERDUE_SHOWN))
+    outbox = tuple(entry for entry in waiting(asker, house) if entry.send_state != GIVEN_UP)
     with reading(house.engine) as connection:
         mailboxes = tuple(_mailbox(connection, account) for account in accounts)
-        states = connection.execute(select(Recipient.state, func.count()).group_by(Recipient.state)).all()
+        states = _states(connection, asker)
     return Status(
         at=now,
         mailboxes=mailboxes,
-        alerts=tuple(open_alerts(house)),
+        alerts=tuple(open_alerts(asker, house)),
         outbox=outbox,
         stuck=frozenset(entry.key for entry in outbox if _is_stuck(house, entry, now)),
         overdue=overdue,
-        recipients=tuple(sorted((state, count) for state, count in states)),
+        recipients=states,
         needs=tuple(need for find_out in _NEEDS for need in find_out(house, accounts)),
     )
+
+
+def _states(connection: Connection, asker: Asker) -> tuple[tuple[str, int], ...]:
+    counted = select(Recipient.state, func.count()).group_by(Recipient.state)
+    if asker.mailboxes is not None:
+        counted = counted.join(Message, Message.id == Recipient.message_id).where(among(asker, Message.mailbox_id))
+    return tuple(sorted((state, count) for state, count in connection.execute(counted)))
 
 
 def _apart(house: House, _accounts: Sequence[Account]) -> Iterator[Need]:
@@ -146,13 +156,16 @@ _NEEDS: tuple[Callable[[House, Sequence[Account]], Iterator[Need]], ...] = (
 )
 
 
-def open_alerts(house: House, *, since: datetime | None = None, account: Account | None = None) -> list[OpenAlert]:
+@verb(Act.READ)
+def open_alerts(
+    asker: Asker, house: House, *, since: datetime | None = None, account: Account | None = None
+) -> list[OpenAlert]:
     """The alerts that nobody settled, alarms first, the newest first; of *account* only, raised from *since* on."""
     columns = (
         select(Alert, Mailbox.name.label("mailbox"), Message.key.label("message"))
         .outerjoin(Message, Message.id == Alert.message_id)
         .outerjoin(Mailbox, Mailbox.id == func.coalesce(Alert.mailbox_id, Message.mailbox_id))
-        .where(Alert.settled_at.is_(None))
+        .where(Alert.settled_at.is_(None), among(asker, func.coalesce(Alert.mailbox_id, Message.mailbox_id)))
         .order_by(Alert.severity, Alert.at.desc(), Alert.id.desc())  # "alarm" stands before "warning"
     )
     if since is not None:
@@ -166,9 +179,15 @@ def open_alerts(house: House, *, since: datetime | None = None, account: Account
         ]
 
 
-def acknowledge(house: House, alerts: Sequence[OpenAlert]) -> None:
-    """A person has read these alerts. What happens again is raised again; states and outbox stay as they are."""
+@verb(Act.SEND)
+def acknowledge(asker: Asker, house: House, alerts: Sequence[OpenAlert]) -> None:
+    """A person has read these alerts. What happens again is raised again; states and outbox stay as they are.
+
+    Raises NotFoundError where one of them does not exist for who asks.
+    """
     now = house.clock.now()
+    if asker.mailboxes is not None and not {one.id for one in alerts} <= {one.id for one in open_alerts(asker, house)}:
+        raise NotFoundError("an alert that is to be acknowledged does not exist, or is no longer open")
     with writing(house.engine) as connection:
         for alert in alerts:
             read = update(Alert).where(Alert.id == alert.id, Alert.at == alert.at, Alert.settled_at.is_(None))

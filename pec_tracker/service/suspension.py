@@ -7,11 +7,13 @@ import hashlib
 
 from sqlalchemy import select, update
 
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Mailbox
 from pec_tracker.errors import LoginRefusedError
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.verbs import verb
 from pec_tracker.texts import error_again, error_facts
 from pec_tracker.wire.endpoint import Login
 from pec_tracker.wire.imap import ImapConnection
@@ -28,7 +30,7 @@ def login_of(house: House, account: Account) -> Login:
     if row.suspended_at is None:
         return login
     if row.suspended_login != _digest(login):
-        resume(house, account)
+        _resume(house, account)
         return login
     raise LoginRefusedError(
         "mailbox {mailbox} is suspended since its login was refused ({reason}); "
@@ -65,8 +67,13 @@ def suspend(house: House, account: Account, login: Login, reason: LoginRefusedEr
         raise_alerts(connection, [NewAlert("login-refused", account.key, mailbox_id=account.id)], at=now)
 
 
-def resume(house: House, account: Account) -> None:
+@verb(Act.ADMINISTER)
+def resume(asker: Asker, house: House, account: Account) -> None:
     """The mailbox may log in again: a person says so, or its credentials are others now."""
+    _resume(house, account)
+
+
+def _resume(house: House, account: Account) -> None:
     with writing(house.engine) as connection:
         connection.execute(
             update(Mailbox)

@@ -1,13 +1,16 @@
 """Does a PEC of ours get through? One message from a mailbox to itself, queued and dispatched like any other."""
 
+from pec_tracker.askers import Act, Asker
 from pec_tracker.pec.compose import Draft
 from pec_tracker.service.dispatch import Dispatched, dispatch
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.send import queue
+from pec_tracker.service.verbs import verb
 from pec_tracker.texts import _
 
 
-def send_trial(house: House, account: Account) -> Dispatched | None:
+@verb(Act.SEND)
+def send_trial(asker: Asker, house: House, account: Account) -> Dispatched | None:
     """Send one PEC from the mailbox to itself; None when another process took it over.
 
     Raises what `send.queue` and `dispatch.dispatch` raise.
@@ -18,5 +21,5 @@ def send_trial(house: House, account: Account) -> Dispatched | None:
         subject=_("pec-tracker: trial message"),
         text=_("This message tries whether the mailbox can send and receive. It needs no answer."),
     )
-    queued = queue(house, account, draft)
-    return next(iter(dispatch(house, account, only=[queued.key])), None)
+    queued = queue(asker, house, account, draft)
+    return next(iter(dispatch(asker, house, account, only=[queued.key])), None)

@@ -13,6 +13,7 @@ import structlog
 
 from pec_tracker import crash, osfiles
 from pec_tracker.archive.objects import Object, Suffix
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import in_one_transaction
 from pec_tracker.errors import NotFoundError, UsageError
 from pec_tracker.ledger import lines, seals
@@ -32,6 +33,7 @@ from pec_tracker.service.trust_folder import (
     take_away,
     write,
 )
+from pec_tracker.service.verbs import verb
 
 log = structlog.get_logger()
 
@@ -74,7 +76,8 @@ class Changed:
     answers: int = 0
 
 
-def shown(house: House, *, now: datetime) -> list[AnchorShown]:
+@verb(Act.READ, of_all=True)
+def shown(asker: Asker, house: House, *, now: datetime) -> list[AnchorShown]:
     """Every anchor in use: the default ones first, then those of the configuration and those that were added."""
     own = {sha256_of(anchor.der) for anchor in _kept_trust(house).anchors}
     found = (_shown(anchor, own, now) for anchor in house.trust.anchors)
@@ -82,10 +85,11 @@ def shown(house: House, *, now: datetime) -> list[AnchorShown]:
     return sorted((one for one in found if one is not None), key=lambda one: (order.get(one.use, 1), one.name))
 
 
-def named(house: House, name: str, *, now: datetime) -> list[AnchorShown]:
+@verb(Act.TRUST, of_all=True)
+def named(asker: Asker, house: House, name: str, *, now: datetime) -> list[AnchorShown]:
     """The anchors that *name* fits: a fingerprint, its first 8 digits or more, a part of a name. NotFoundError."""
     digits = name.replace(":", "").replace(" ", "").lower()
-    every = shown(house, now=now)
+    every = shown(asker, house, now=now)
     found = [one for one in every if len(digits) >= 8 and one.fingerprint.startswith(digits)]
     found = found or [one for one in every if name.casefold() in one.name.casefold()]
     if not found:
@@ -93,7 +97,8 @@ def named(house: House, name: str, *, now: datetime) -> list[AnchorShown]:
     return found
 
 
-def add(house: House, given: Trust, *, reason: str, listed: bool = False) -> Changed:
+@verb(Act.TRUST, of_all=True)
+def add(asker: Asker, house: House, given: Trust, *, reason: str, listed: bool = False) -> Changed:
     """Trust the certificates of *given* (read from files) from now on, for *reason*; those known change nothing.
 
     Revocation answers among them are kept too. Raises UsageError without a reason, StorageError.
@@ -127,7 +132,8 @@ def add(house: House, given: Trust, *, reason: str, listed: bool = False) -> Cha
     )
 
 
-def update(house: House, given: Trust, *, reason: str, replacing: bool = False) -> Changed:
+@verb(Act.TRUST, of_all=True)
+def update(asker: Asker, house: House, given: Trust, *, reason: str, replacing: bool = False) -> Changed:
     """Bring the list that earlier updates brought (the provider directory, IGPEC) to what *given* holds.
 
     What is no longer listed stays trusted, because old receipts rest on it, unless *replacing*: then it is withdrawn.
@@ -138,7 +144,7 @@ def update(house: House, given: Trust, *, reason: str, replacing: bool = False) 
     gone = [one for one in before if one.sha256 not in names]
     was = {sha256_of(one.der): one for one in kept(_folder(house)).anchors}
     unlisted = [told for one in gone if (told := _shown(was[one.sha256], {one.sha256}, now)) is not None]
-    changed = add(house, given, reason=reason, listed=True)
+    changed = add(asker, house, given, reason=reason, listed=True)
     if replacing and gone:
         _withdraw(house, [one.sha256 for one in gone], reason, now)
         return replace(changed, withdrawn=tuple(unlisted))

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from pec_tracker import osfiles
 from pec_tracker.archive.local import LocalArchive
 from pec_tracker.archive.objects import Object, Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.ledger.lines import append, new_line
 from pec_tracker.ledger.seals import seal_pending
@@ -31,7 +32,7 @@ def engine(tmp_path: Path) -> Engine:
 
 
 def extra(engine: Engine, root: Path) -> set[str]:
-    return {one.object for one in check(engine, LocalArchive(root)).findings if one.kind == "object-extra"}
+    return {one.object for one in check(OPERATOR, engine, LocalArchive(root)).findings if one.kind == "object-extra"}
 
 
 @pytest.mark.parametrize("point", ["archive.renamed", "archive.done"])
@@ -42,7 +43,7 @@ def test_what_a_killed_run_left_is_taken_up_by_the_next_and_not_lost(
     assert killed_at(point, lambda: LocalArchive(root).put_many(MAILS[:count]))
     assert len(extra(engine, root)) == count
     seal_pending(engine, root, now=NOON)
-    assert check(engine, LocalArchive(root)).sound
+    assert check(OPERATOR, engine, LocalArchive(root)).sound
     assert {path.read_bytes() for path in (root / "aside").iterdir()} == {mail.content for mail in MAILS[:count]}
 
 

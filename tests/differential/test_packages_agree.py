@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.render import canonical_zip, verify_package
 from pec_tracker.service.proof import proof
 from pec_tracker.service.verify import verify_package as verify
@@ -62,7 +63,7 @@ def test_every_reader_of_a_package_says_the_same_of_each_document(
         for number, (kind, edits) in enumerate(drawn(seed), 1)
     ]
     here.take_in(plain, *odd)
-    made = proof(here.house, queued.key)
+    made = proof(OPERATOR, here.house, queued.key)
     members = dict(canonical_zip.unpack(made.content).members)
     report = json.loads(members["report.json"])
     root = tmp_path / "root.pem"

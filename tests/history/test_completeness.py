@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.errors import ServerError
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collect import collect
@@ -38,14 +39,14 @@ def account(house: House, sandbox: Sandbox) -> Account:
 
 
 def folder(house: House, account: Account, name: str = "INBOX") -> FolderReport:
-    return next(one for one in completeness(house, account).folders if one.name == name)
+    return next(one for one in completeness(OPERATOR, house, account).folders if one.name == name)
 
 
 def test_mailbox_that_was_collected_is_complete(house: House, account: Account, sandbox: Sandbox) -> None:
     for number in range(3):
         sandbox.deliver(SENDER, letter(headers=f"X-N: {number}\r\n"))
-    collect(house, account)
-    report = completeness(house, account)
+    collect(OPERATOR, house, account)
+    report = completeness(OPERATOR, house, account)
     assert report.complete
     inbox = next(one for one in report.folders if one.name == "INBOX")
     assert (inbox.on_server, inbox.archived, inbox.missing, inbox.quarantined, inbox.gone) == (3, 3, (), (), 0)
@@ -53,13 +54,13 @@ def test_mailbox_that_was_collected_is_complete(house: House, account: Account, 
 
 def test_mail_that_was_not_collected_yet_is_named_by_its_uid(house: House, account: Account, sandbox: Sandbox) -> None:
     sandbox.deliver(SENDER, letter())
-    collect(house, account)
+    collect(OPERATOR, house, account)
     sandbox.deliver(SENDER, letter(headers="X-N: 2\r\n"))
     inbox = folder(house, account)
     assert (inbox.on_server, inbox.archived, inbox.missing) == (2, 1, (2,))
-    assert not completeness(house, account).complete
-    collect(house, account)
-    assert completeness(house, account).complete
+    assert not completeness(OPERATOR, house, account).complete
+    collect(OPERATOR, house, account)
+    assert completeness(OPERATOR, house, account).complete
 
 
 def test_mail_that_the_server_refuses_to_give_is_named_and_is_not_complete(
@@ -67,19 +68,19 @@ def test_mail_that_the_server_refuses_to_give_is_named_and_is_not_complete(
 ) -> None:
     sandbox.deliver(SENDER, letter())
     sandbox.imap_faults.answer("UID FETCH", "NO cannot read it", after=1, times=1)
-    collect(house, account)
+    collect(OPERATOR, house, account)
     sandbox.imap_faults.answers.clear()
     inbox = folder(house, account)
     assert (inbox.archived, inbox.quarantined, inbox.missing) == (0, ((1, "refused"),), ())
-    assert not completeness(house, account).complete, "it lies on the server and in no archive"
+    assert not completeness(OPERATOR, house, account).complete, "it lies on the server and in no archive"
 
 
 def test_folder_that_the_server_refuses_is_not_taken_for_complete(
     house: House, account: Account, sandbox: Sandbox
 ) -> None:
-    collect(house, account)
+    collect(OPERATOR, house, account)
     sandbox.imap_faults.answer("EXAMINE", "NO not now")
-    report = completeness(house, account)
+    report = completeness(OPERATOR, house, account)
     assert not report.complete
     assert all(one.failure is not None for one in report.folders)
 
@@ -91,18 +92,18 @@ def test_folders_left_out_on_purpose_are_shown_and_condemn_nobody(
     left_out = replace(account, exclude=("INBOX",))
     inbox = folder(house, left_out)
     assert (inbox.collected, inbox.on_server, inbox.missing) == (False, 1, (1,))
-    assert completeness(house, left_out).complete
+    assert completeness(OPERATOR, house, left_out).complete
 
 
 def test_folder_that_is_asked_for_and_not_there_is_a_finding(house: House, account: Account) -> None:
-    report = completeness(house, replace(account, include=("INBOX", "Ricevute")))
+    report = completeness(OPERATOR, house, replace(account, include=("INBOX", "Ricevute")))
     assert (report.absent, report.complete) == (("Ricevute",), False)
 
 
 def test_server_out_of_reach_is_an_error_and_no_verdict(house: House, account: Account, sandbox: Sandbox) -> None:
     unreachable = replace(account, imap=replace(account.imap, port=1))
     with pytest.raises(ServerError):
-        completeness(house, unreachable)
+        completeness(OPERATOR, house, unreachable)
 
 
 # --- Dovecot ---
@@ -133,17 +134,17 @@ def test_real_server_is_compared_and_left_as_it_was(
     account, login = at_dovecot
     dovecot.append(login, mails(5))
     dovecot.append(login, mails(2, 5), folder="Pratiche 2026 è")
-    collect(house, account)
+    collect(OPERATOR, house, account)
     dovecot.append(login, mails(2, 7))
-    report = completeness(house, account)
+    report = completeness(OPERATOR, house, account)
     inbox = next(one for one in report.folders if one.name == "INBOX")
     assert (inbox.on_server, inbox.archived, inbox.missing) == (7, 5, (6, 7))
     assert {one.name: one.archived for one in report.folders if one.on_server} == {"INBOX": 5, "Pratiche 2026 è": 2}
     assert not report.complete
     person.select_folder("INBOX", readonly=True)
     assert set().union(*person.get_flags(range(1, 8)).values()) <= {rb"\Recent"}
-    collect(house, account)
-    assert completeness(house, account).complete
+    collect(OPERATOR, house, account)
+    assert completeness(OPERATOR, house, account).complete
 
 
 @pytest.mark.dovecot
@@ -153,18 +154,18 @@ def test_mail_deleted_or_moved_by_a_person_is_gone_there_and_kept_here(
     account, login = at_dovecot
     dovecot.append(login, mails(4))
     person.create_folder("Vecchie")
-    collect(house, account)
+    collect(OPERATOR, house, account)
     person.select_folder("INBOX")
     person.delete_messages([1])
     person.expunge([1])
     person.move([2], "Vecchie")
-    report = {one.name: one for one in completeness(house, account).folders}
+    report = {one.name: one for one in completeness(OPERATOR, house, account).folders}
     assert (report["INBOX"].on_server, report["INBOX"].archived, report["INBOX"].gone) == (2, 2, 2)
     assert report["Vecchie"].missing == (1,)
-    collect(house, account)
-    assert completeness(house, account).complete
+    collect(OPERATOR, house, account)
+    assert completeness(OPERATOR, house, account).complete
     person.delete_folder("Vecchie")
-    assert completeness(house, account).vanished == (("Vecchie", 1),)
+    assert completeness(OPERATOR, house, account).vanished == (("Vecchie", 1),)
 
 
 @pytest.mark.dovecot
@@ -173,12 +174,12 @@ def test_folder_made_anew_is_not_complete_until_it_was_enumerated_again(
 ) -> None:
     account, login = at_dovecot
     dovecot.append(login, mails(3), folder="Pratiche")
-    collect(house, account)
+    collect(OPERATOR, house, account)
     person.delete_folder("Pratiche")
     dovecot.append(login, mails(2), folder="Pratiche")
     anew = folder(house, account, "Pratiche")
     assert (anew.on_server, anew.archived, anew.missing) == (2, 0, (1, 2))
-    collect(house, account)
+    collect(OPERATOR, house, account)
     anew = folder(house, account, "Pratiche")
     assert (anew.on_server, anew.archived, anew.gone) == (2, 2, 1)
 

@@ -1,5 +1,6 @@
 """What a user would lose: the knowledge of which of the messages of years ago can be proved, and what is lacking."""
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.service.history import Gap, History, history
 from pec_tracker.service.house import Account, House
 from tests.factory import receipts
@@ -18,11 +19,11 @@ def about(number: int, tipo: str, **changes: object) -> bytes:
 
 def sum_up(house: House, account: Account, *mails: bytes) -> History:
     bring(house, place_of(account, origin="imported"), mails)
-    return history(house, [account.id])
+    return history(OPERATOR, house, [account.id])
 
 
 def test_nothing_imported_is_nothing_missing(house: House, account: Account) -> None:
-    past = history(house, [account.id])
+    past = history(OPERATOR, house, [account.id])
     assert (past.messages, past.recipients, past.proved, past.orphans, past.unreadable) == (0, 0, 0, 0, 0)
     assert (past.delivery_without_acceptance.count, past.acceptance_without_delivery.count, past.verdicts) == (0, 0, ())
 
@@ -82,4 +83,4 @@ def test_trusted_receipts_that_contradict_their_message_are_counted(house: House
 
 def test_another_mailbox_is_not_counted(house: House, account: Account) -> None:
     bring(house, place_of(account), [about(1, "accettazione")])
-    assert history(house, [account.id + 1]).messages == 0
+    assert history(OPERATOR, house, [account.id + 1]).messages == 0

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import writing
 from pec_tracker.db.tables import Alert, Mailbox
 from pec_tracker.service.find import Query, find
@@ -29,22 +30,22 @@ def failed(**changes: object) -> list[bytes]:
 def test_a_failure_of_years_ago_is_shown_and_alarms_nobody(house: House, account: Account, origin: str) -> None:
     bring(house, place_of(account, origin=origin), failed())
     assert rows(house.engine, select(Alert.kind)) == []
-    assert find(house, Query()).messages[0].state == "failed"
+    assert find(OPERATOR, house, Query()).messages[0].state == "failed"
     with writing(house.engine) as connection:
         connection.execute(update(Mailbox).values(collected_at=NOW))
-    assert not status(house, [account]).needs_person
+    assert not status(OPERATOR, house, [account]).needs_person
 
 
 def test_an_acceptance_of_years_ago_is_not_counted_as_overdue_today(house: House, account: Account) -> None:
     bring(house, place_of(account, origin="imported"), failed()[:1])
-    assert find(house, Query(overdue=True)).total == 1
-    assert status(house, [account]).overdue.total == 0
+    assert find(OPERATOR, house, Query(overdue=True)).total == 1
+    assert status(OPERATOR, house, [account]).overdue.total == 0
 
 
 def test_a_failure_of_this_week_alarms_although_it_was_imported(house: House, account: Account) -> None:
     bring(house, place_of(account, origin="imported"), failed(issued_at=NOW - timedelta(days=6)))
     assert [row.kind for row in rows(house.engine, select(Alert.kind))] == ["not-delivered"]
-    assert status(house, [account]).needs_person
+    assert status(OPERATOR, house, [account]).needs_person
 
 
 def test_a_failure_of_what_we_sent_alarms_however_late_it_is_seen(house: House, account: Account) -> None:

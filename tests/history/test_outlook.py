@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.db.tables import Ledger, Mail, SentCopy
 from pec_tracker.pec import mime
@@ -47,11 +48,11 @@ def folder(tmp_path: Path) -> Path:
 def imported(house: House, folder: Path, *files: bytes, account: Account | None = None) -> Imported:
     for number, content in enumerate(files):
         (folder / f"{number}.msg").write_bytes(content)
-    return bring_in(house, [folder], account=account)
+    return bring_in(OPERATOR, house, [folder], account=account)
 
 
 def states(house: House) -> list[str]:
-    return [one.state for one in show(house, receipts.REFERENCE).message.recipients]
+    return [one.state for one in show(OPERATOR, house, receipts.REFERENCE).message.recipients]
 
 
 def only(raw: bytes) -> bytes:
@@ -85,9 +86,9 @@ def test_outlook_files_are_kept_and_named_in_the_ledger(house: House, account: A
     (line,) = [row.line for row in rows(house.engine, select(Ledger.line).where(Ledger.act == "mail.converted"))]
     (mail,) = rows(house.engine, select(Mail.sha256))
     assert json.loads(line)["facts"] == {"mailbox": account.key, "mail": mail.sha256, "outlook": sha256}
-    assert check(house.engine, house.archive).sound
+    assert check(OPERATOR, house.engine, house.archive).sound
     house.archive.path(sha256, Suffix.OUTLOOK).unlink()
-    assert [finding.object for finding in check(house.engine, house.archive).findings] == [f"{sha256}.msg"]
+    assert [finding.object for finding in check(OPERATOR, house.engine, house.archive).findings] == [f"{sha256}.msg"]
 
 
 def test_the_same_files_twice_change_nothing(house: House, account: Account, folder: Path) -> None:
@@ -105,11 +106,11 @@ def test_rebuilt_database_knows_what_was_rebuilt_from_outlook(
     imported(house, folder, signed(ACCEPTANCE), signed(DELIVERY), account=account)
     engine = open_engine(sqlite_url(tmp_path / "again.db"))
     again = open_house(str(engine.url), tmp_path)
-    report = rebuild(again)
+    report = rebuild(OPERATOR, again)
     columns = select(Mail.sha256, Mail.kind, Mail.warnings, Mail.role).order_by(Mail.sha256)
     assert report.missing == ()
     assert rows(again.engine, columns) == rows(house.engine, columns)
-    assert check(again.engine, again.archive).sound
+    assert check(OPERATOR, again.engine, again.archive).sound
     again.engine.dispose()
     engine.dispose()
 
@@ -244,7 +245,7 @@ def test_receipts_filed_as_attachments_of_a_mail_are_imported_too(house: House, 
     assert states(house) == ["delivered"]
     kept = {house.archive.get(row.sha256, Suffix.MAIL) for row in rows(house.engine, select(Mail.sha256))}
     assert ACCEPTANCE in kept
-    assert check(house.engine, house.archive).sound
+    assert check(OPERATOR, house.engine, house.archive).sound
 
 
 def test_outlook_file_attached_to_another_is_rebuilt_from_its_own_bytes() -> None:
@@ -296,7 +297,7 @@ def test_files_that_hold_no_mail_are_named_and_the_others_go_on(house: House, ac
 def test_outlook_files_in_a_zip_are_imported(house: House, account: Account, folder: Path) -> None:
     with zipfile.ZipFile(folder / "years.zip", "w") as archive:
         archive.writestr("2019/one.MSG", signed(ACCEPTANCE))
-    assert bring_in(house, [folder], account=account).taken.proof == 1
+    assert bring_in(OPERATOR, house, [folder], account=account).taken.proof == 1
 
 
 def test_mail_that_only_says_that_it_was_rebuilt_leaves_no_line(house: House, account: Account) -> None:

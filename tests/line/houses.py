@@ -13,6 +13,7 @@ from sqlalchemy import Engine, select
 
 from pec_tracker import anchors
 from pec_tracker.archive.local import LocalArchive
+from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import Clock
 from pec_tracker.db.engine import open_engine, reading, sqlite_url
 from pec_tracker.db.tables import Alert, Message, Recipient
@@ -106,7 +107,9 @@ def draft(*to: str, account: Account, subject: str = "Prova", **changes: Any) ->
 
 def queued(house: House, account: Account, *to: str, subject: str = "Prova", **changes: Any) -> Queued:
     """A letter to these, in the outbox."""
-    return queue(house, account, draft(*(to or ("consegnata@pec.test",)), account=account, subject=subject, **changes))
+    return queue(
+        OPERATOR, house, account, draft(*(to or ("consegnata@pec.test",)), account=account, subject=subject, **changes)
+    )
 
 
 def states(house: House) -> dict[str, str]:

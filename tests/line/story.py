@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.sandbox.failures import Moment, Verb
 from pec_tracker.sandbox.inject import Injection
 from pec_tracker.sandbox.server import Sandbox
@@ -41,7 +42,7 @@ def send_to_all(house: House, account: Account) -> None:
     """One message to each behaviour; all are submitted."""
     for address in BEHAVIOURS:
         queued(house, account, address, subject=f"Lettera per {address}")
-    assert {sent.send_state for sent in dispatch(house, account)} == {"submitted"}
+    assert {sent.send_state for sent in dispatch(OPERATOR, house, account)} == {"submitted"}
 
 
 def sent_elsewhere(sandbox: Sandbox, *, number: int = 1) -> bytes:
@@ -60,21 +61,21 @@ def tell(house: House, sandbox: Sandbox, folder: Path) -> list[Account]:
     send_to_all(house, account)
     _uncertain_refused_and_decided(house, account, sandbox)
     queued(house, other, SENDER, subject="Da un ufficio all'altro")
-    dispatch(house, other)
+    dispatch(OPERATOR, house, other)
     sent_elsewhere(sandbox)
     for kind in Injection:
         sandbox.inject(kind, mailbox=SENDER)
     sandbox.deliver(SENDER, b"")
     sandbox.deliver(SENDER, b"\0\0 no mail at all")
-    collect(house, account)  # some receipts are there, some come later
+    collect(OPERATOR, house, account)  # some receipts are there, some come later
     sandbox.wait_until_quiet()
-    collect(house, account)
-    collect(house, other)
+    collect(OPERATOR, house, account)
+    collect(OPERATOR, house, other)
     _collect_with_a_mail_refused(house, account, sandbox)
-    copy_to_sent(house, account)
-    collect(house, account)
+    copy_to_sent(OPERATOR, house, account)
+    collect(OPERATOR, house, account)
     _import(house, account, sandbox, folder)
-    collect(house, account)
+    collect(OPERATOR, house, account)
     return [account, other]
 
 
@@ -83,25 +84,25 @@ def _uncertain_refused_and_decided(house: House, account: Account, sandbox: Sand
     for moment in (Moment.AFTER_DOT_KEPT, Moment.AFTER_DOT_LOST):
         sandbox.failures.drop(moment)
         one = queued(house, account, subject=f"Incerta {moment}")
-        dispatch(house, account)
+        dispatch(OPERATOR, house, account)
         if moment is Moment.AFTER_DOT_LOST:
-            resend(house, one.key, reason="non è mai arrivata")
-            dispatch(house, account)
+            resend(OPERATOR, house, one.key, reason="non è mai arrivata")
+            dispatch(OPERATOR, house, account)
     sandbox.failures.reply(Verb.DOT, "554 5.7.1 no")
     refused = queued(house, account, subject="Respinta")
-    dispatch(house, account)
-    settle(house, refused.key, sent=False, reason="non serve più")
+    dispatch(OPERATOR, house, account)
+    settle(OPERATOR, house, refused.key, sent=False, reason="non serve più")
     sandbox.failures.reply(Verb.RCPT, "451 4.3.0 later")
     queued(house, account, subject="Rimandata")
-    dispatch(house, account)
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
+    dispatch(OPERATOR, house, account)
 
 
 def _collect_with_a_mail_refused(house: House, account: Account, sandbox: Sandbox) -> None:
     """The only new mail is listed by the server, which never gives it: into quarantine with it."""
     uid = sandbox.deliver(SENDER, letter(headers="X-N: in quarantena\r\n"), folder="INBOX.Inviata")
     sandbox.imap_faults.left_out = {uid: None}
-    collect(house, account)
+    collect(OPERATOR, house, account)
 
 
 def _import(house: House, account: Account, sandbox: Sandbox, folder: Path) -> None:
@@ -110,5 +111,5 @@ def _import(house: House, account: Account, sandbox: Sandbox, folder: Path) -> N
     (folder / "vecchia.eml").write_bytes(factory.receipt("accettazione", subject="Anni fa"))
     (folder / "nota.eml").write_bytes(sandbox.mails(SENDER)[0])
     (folder / "nostra.eml").write_bytes(sandbox.mails(SENDER)[1] + b"\r\n")
-    bring_in(house, [folder], accounts=[account])
-    bring_in(house, [folder], account=account)
+    bring_in(OPERATOR, house, [folder], accounts=[account])
+    bring_in(OPERATOR, house, [folder], account=account)

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.errors import ApartError
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collect import collect
@@ -19,12 +20,12 @@ def test_nothing_leaves_and_nothing_comes_while_the_archive_is_not_the_one(
     house = home.open()
     account = account_at(house, sandbox)
     root = house.archive.root
-    collect(house, account)
+    collect(OPERATOR, house, account)
     queued(house, account)
     shutil.copytree(root, home.folder / "yesterday")
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     sandbox.wait_until_quiet()
-    collect(house, account)
+    collect(OPERATOR, house, account)
     queued(house, account)
     today = home.folder / "today"
     root.rename(today)
@@ -35,28 +36,28 @@ def test_nothing_leaves_and_nothing_comes_while_the_archive_is_not_the_one(
     before = sorted(path.name for path in root.rglob("*"))
     for verb in (dispatch, collect):
         with pytest.raises(ApartError):
-            verb(house, account)
+            verb(OPERATOR, house, account)
     assert len(sandbox.sent) == 1
     assert sorted(path.name for path in root.rglob("*")) == before
     shutil.rmtree(root)
     today.rename(root)
-    assert len(dispatch(house, account)) == 1
+    assert len(dispatch(OPERATOR, house, account)) == 1
     assert len(sandbox.sent) == 2
 
 
 def test_a_ledger_that_was_written_again_sends_on(home: Home, sandbox: Sandbox) -> None:
     house = home.open()
     account = account_at(house, sandbox)
-    collect(house, account)
+    collect(OPERATOR, house, account)
     queued(house, account)
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     queued(house, account)
     newest = max((house.archive.root / "ledger").glob("*.seal"))
     content = newest.read_bytes()
     newest.unlink()
     newest.with_suffix(".jsonl").unlink()
     with pytest.raises(ApartError):
-        dispatch(house, account)
-    assert repair(house.engine, house.archive.root).lost == ()
+        dispatch(OPERATOR, house, account)
+    assert repair(OPERATOR, house.engine, house.archive.root).lost == ()
     assert newest.read_bytes() == content
-    assert len(dispatch(house, account)) == 1
+    assert len(dispatch(OPERATOR, house, account)) == 1

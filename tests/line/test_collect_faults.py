@@ -11,6 +11,7 @@ import pytest
 from imapclient.imap_utf7 import encode as utf7
 from sqlalchemy import func, select
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Folder, Mail, Message, Sighting
 from pec_tracker.errors import DiskFullError, ServerError
@@ -83,7 +84,7 @@ def test_cut_anywhere_and_repeated_a_collect_is_as_one_that_was_not(
         return house, account_at(house, sandbox, imap_port=proxy.port), home
 
     house, account, home = opened()
-    collect(house, account)
+    collect(OPERATOR, house, account)
     rows, objects, down = (
         dump(house.engine, same_ledger=False),
         files(home.folder / "archive"),
@@ -93,9 +94,9 @@ def test_cut_anywhere_and_repeated_a_collect_is_as_one_that_was_not(
         house, account, home = opened()
         proxy.faults = Faults(cut_down=at)
         with pytest.raises(ServerError):
-            collect(house, account)
+            collect(OPERATOR, house, account)
         proxy.faults = Faults()
-        assert collect(house, account).complete
+        assert collect(OPERATOR, house, account).complete
         assert files(home.folder / "archive") == objects, at
         assert differing(dump(house.engine, same_ledger=False), rows) == {}, at
         home.close()
@@ -109,10 +110,10 @@ def test_a_literal_of_another_length_than_said_archives_nothing_wrong(
     sandbox.imap_faults.longer_literals = wrong
     account = replace(account, imap=replace(account.imap, timeout=1.0))
     with pytest.raises(ServerError):
-        collect(house, account)
+        collect(OPERATOR, house, account)
     assert mails(house) == 0
     sandbox.imap_faults.longer_literals = 0
-    assert collect(house, account).complete
+    assert collect(OPERATOR, house, account).complete
     assert mails(house) == len({*sandbox.mails(SENDER), *sandbox.mails(SENDER, SENT)})
 
 
@@ -124,26 +125,26 @@ def test_a_server_that_ends_it_or_refuses_at_any_command_is_collected_next_time(
     fill(sandbox, 2)
     sandbox.imap_faults.answer(command, farewell, times=1)
     with suppress(ServerError):
-        assert not collect(house, account).complete or command == "UID FETCH"
+        assert not collect(OPERATOR, house, account).complete or command == "UID FETCH"
     sandbox.imap_faults.answers.clear()
-    assert collect(house, account).complete
+    assert collect(OPERATOR, house, account).complete
     assert mails(house) == len({*sandbox.mails(SENDER), *sandbox.mails(SENDER, SENT)})
 
 
 def test_a_folder_that_is_refused_stops_no_other_and_is_named(house: House, account: Account, sandbox: Sandbox) -> None:
     fill(sandbox, 2)
     sandbox.imap_faults.answer("EXAMINE", "NO [NOPERM] not yours", times=1)
-    collected = collect(house, account)
+    collected = collect(OPERATOR, house, account)
     assert [folder for folder, _ in collected.failures] == ["INBOX"]
     assert "not yours" in str(collected.failures[0][1])
     assert collected.taken.archived == 1  # the copy in Sent
     assert not collected.complete
-    assert collect(house, account).complete
+    assert collect(OPERATOR, house, account).complete
 
 
 def test_a_configured_folder_that_is_not_there_is_named(house: House, account: Account, sandbox: Sandbox) -> None:
     account = replace(account, include=("inbox", "Ricevute"))
-    collected = collect(house, account)
+    collected = collect(OPERATOR, house, account)
     assert [folder for folder, _ in collected.failures] == ["Ricevute"]
     assert (collected.folders, collected.complete) == (1, False)
 
@@ -152,10 +153,10 @@ def test_folders_numbered_anew_are_read_again_and_nothing_is_doubled(
     house: House, account: Account, sandbox: Sandbox
 ) -> None:
     queued(house, account)
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     sandbox.wait_until_quiet()
     fill(sandbox, 3)
-    collect(house, account)
+    collect(OPERATOR, house, account)
     before = (mails(house), counted(house, Message.id), journeys(house))
     sightings = counted(house, Sighting.uid)
     with imap(sandbox) as client:
@@ -165,7 +166,7 @@ def test_folders_numbered_anew_are_read_again_and_nothing_is_doubled(
         client.copy("1:*", SENT)
         client.unselect()
         client.delete("Altrove")
-    collected = collect(house, account)
+    collected = collect(OPERATOR, house, account)
     assert collected.complete
     assert (collected.taken.archived, collected.taken.known) == (0, 1)
     assert (mails(house), counted(house, Message.id), journeys(house)) == before
@@ -180,13 +181,13 @@ def test_folders_renamed_deleted_and_created_lose_and_double_nothing(
             client.create(name)
     sandbox.deliver(SENDER, mail(1), folder="Vecchia")
     sandbox.deliver(SENDER, mail(2), folder="Altra")
-    assert collect(house, account).taken.archived == 2
+    assert collect(OPERATOR, house, account).taken.archived == 2
     with imap(sandbox) as client:
         client.rename("Vecchia", "Nuova")
         client.delete("Altra")
         client.create("Terza")
     sandbox.deliver(SENDER, mail(3), folder="Terza")
-    collected = collect(house, account)
+    collected = collect(OPERATOR, house, account)
     assert collected.complete
     assert collected.taken.archived == 1
     assert mails(house) == 3
@@ -195,7 +196,7 @@ def test_folders_renamed_deleted_and_created_lose_and_double_nothing(
 def test_a_folder_that_goes_while_we_look_stops_no_other(house: House, account: Account, sandbox: Sandbox) -> None:
     fill(sandbox, 2)
     sandbox.imap_faults.answer("STATUS", "NO [NONEXISTENT] no such folder", times=1)
-    collected = collect(house, account)
+    collected = collect(OPERATOR, house, account)
     assert len(collected.failures) == 1
     assert collected.taken.archived == 1
 
@@ -208,10 +209,10 @@ def test_folders_of_any_name_are_collected(house: House, account: Account, sandb
     with imap(sandbox) as client:
         assert client.create(f'"{encoded}"')[0] == "OK"
     sandbox.deliver(SENDER, mail(1), folder=name)
-    assert collect(house, account).taken.archived == 1
+    assert collect(OPERATOR, house, account).taken.archived == 1
     with reading(house.engine) as connection:
         assert name in connection.scalars(select(Folder.name)).all()
-    assert collect(house, account).taken.archived == 0
+    assert collect(OPERATOR, house, account).taken.archived == 0
 
 
 def test_mails_deleted_while_we_read_are_named_and_stop_no_other(
@@ -227,10 +228,10 @@ def test_mails_deleted_while_we_read_are_named_and_stop_no_other(
                 client.uid("STORE", "1502", "+FLAGS", "(\\Deleted)")
                 client.expunge()
 
-    collected = collect(house, account, progress=expunge_a_later_one)
+    collected = collect(OPERATOR, house, account, progress=expunge_a_later_one)
     assert collected.complete
     assert (collected.taken.archived, collected.taken.quarantined) == (1_502, 0), "what is gone is owed by nobody"
-    (missing,) = quarantined(house)
+    (missing,) = quarantined(OPERATOR, house)
     assert (missing.uid, missing.reason) == (1_502, "gone")
 
 
@@ -242,9 +243,9 @@ def test_mails_that_arrive_while_we_read_come_with_the_next_collect(
     def one_more(_done: int, _all: int) -> None:
         sandbox.deliver(SENDER, mail(2))
 
-    collected = collect(house, account, progress=one_more)
+    collected = collect(OPERATOR, house, account, progress=one_more)
     assert collected.taken.archived == 1
-    assert collect(house, account).taken.archived == 1
+    assert collect(OPERATOR, house, account).taken.archived == 1
 
 
 @pytest.mark.parametrize("line", ["40 EXISTS", "1 EXPUNGE", "1 FETCH (FLAGS (\\Seen))", "3 RECENT", "OK still here"])
@@ -253,7 +254,7 @@ def test_what_the_server_says_unasked_changes_nothing(
 ) -> None:
     fill(sandbox)
     sandbox.imap_faults.during_fetch = [line]
-    collected = collect(house, account)
+    collected = collect(OPERATOR, house, account)
     assert collected.taken.quarantined == 0
     assert mails(house) == len({*sandbox.mails(SENDER), *sandbox.mails(SENDER, SENT)})
 
@@ -261,7 +262,7 @@ def test_what_the_server_says_unasked_changes_nothing(
 def test_a_server_with_no_extensions_at_all_is_collected(house: House, account: Account, sandbox: Sandbox) -> None:
     fill(sandbox)
     sandbox.imap_faults.without = {"UIDPLUS", "QUOTA", "SPECIAL-USE", "IDLE", "MOVE", "LITERAL+", "CONDSTORE"}
-    assert collect(house, account).complete
+    assert collect(OPERATOR, house, account).complete
     with reading(house.engine) as connection:
         assert connection.execute(select(Message.origin)).scalar_one() == "found"  # the Sent folder by its name
 
@@ -273,33 +274,33 @@ class TestQuarantine:
     def refused(self, house: House, account: Account, sandbox: Sandbox) -> None:
         sandbox.deliver(SENDER, mail(1))
         sandbox.imap_faults.answer("UID FETCH", "NO cannot read it", after=1, times=1)
-        assert collect(house, account).taken.quarantined == 1
+        assert collect(OPERATOR, house, account).taken.quarantined == 1
         sandbox.imap_faults.answers.clear()
 
     @pytest.mark.usefixtures("refused")
     def test_it_is_listed_and_comes_when_it_is_asked_for_again(
         self, house: House, account: Account, sandbox: Sandbox
     ) -> None:
-        assert [entry.reason for entry in quarantined(house)] == ["refused"]
+        assert [entry.reason for entry in quarantined(OPERATOR, house)] == ["refused"]
         assert open_alerts(house) == ["mails-refused"]
-        assert retry_quarantined(house, account).archived == 1
-        assert quarantined(house) == []
+        assert retry_quarantined(OPERATOR, house, account).archived == 1
+        assert quarantined(OPERATOR, house) == []
         assert open_alerts(house) == []
 
     @pytest.mark.usefixtures("refused")
     def test_it_comes_with_the_next_collect_though_nothing_new_is_there(
         self, house: House, account: Account, sandbox: Sandbox
     ) -> None:
-        assert collect(house, account).taken.archived == 1
-        assert quarantined(house) == []
+        assert collect(OPERATOR, house, account).taken.archived == 1
+        assert quarantined(OPERATOR, house) == []
         assert open_alerts(house) == []
 
     @pytest.mark.usefixtures("refused")
     def test_asking_again_skips_no_later_mail(self, house: House, account: Account, sandbox: Sandbox) -> None:
         for number in range(2, 5):
             sandbox.deliver(SENDER, mail(number))
-        assert retry_quarantined(house, account).archived == 1
-        assert collect(house, account).taken.archived == 3
+        assert retry_quarantined(OPERATOR, house, account).archived == 1
+        assert collect(OPERATOR, house, account).taken.archived == 3
 
     @pytest.mark.usefixtures("refused")
     def test_a_folder_numbered_anew_is_not_asked_for_old_numbers(
@@ -309,10 +310,10 @@ class TestQuarantine:
             client.create("Altrove")
             client.rename("INBOX", "Altrove.Prima")
         sandbox.deliver(SENDER, mail(2))
-        collect(house, account)
-        assert retry_quarantined(house, account).archived in (0, 1)
+        collect(OPERATOR, house, account)
+        assert retry_quarantined(OPERATOR, house, account).archived in (0, 1)
         sandbox.deliver(SENDER, mail(3))
-        collect(house, account)
+        collect(OPERATOR, house, account)
         assert mails(house) == 3
 
 
@@ -321,7 +322,7 @@ def test_an_empty_mail_and_one_of_60_mb_are_archived(house: House, account: Acco
     large += large[-66:] * (60 * 1024 * 1024 // 66)
     for raw in (b"", large, mail(1)):
         sandbox.deliver(SENDER, raw)
-    collected = collect(house, account)
+    collected = collect(OPERATOR, house, account)
     assert collected.complete
     assert collected.taken.archived == 3
     assert list(house.spool.iterdir()) == []
@@ -335,13 +336,13 @@ def test_a_full_disk_loses_nothing_and_leaves_no_rubbish(
 ) -> None:
     """At the archive, and at the file in which a large mail rests on its way there."""
     sandbox.deliver(SENDER, mail(1))
-    collect(house, account)
+    collect(OPERATOR, house, account)
     sandbox.deliver(SENDER, mail(2, size=size))
     with no_file_larger_than(4_500_000), pytest.raises(DiskFullError):
-        collect(house, account)
+        collect(OPERATOR, house, account)
     assert mails(house) == 1
     assert list(house.spool.iterdir()) == []
-    assert collect(house, account).taken.archived == 1
+    assert collect(OPERATOR, house, account).taken.archived == 1
 
 
 def test_spooled_mails_of_a_run_that_died_are_swept_away(
@@ -350,10 +351,10 @@ def test_spooled_mails_of_a_run_that_died_are_swept_away(
     left, fresh = house.spool / "mail-left.eml", house.spool / "other.txt"
     left.write_bytes(b"x")
     fresh.write_bytes(b"x")
-    collect(house, account)
+    collect(OPERATOR, house, account)
     assert left.exists()  # it may be another run's
     monkeypatch.setattr(collecting, "ABANDONED_SECONDS", -60)
-    collect(house, account)
+    collect(OPERATOR, house, account)
     assert not left.exists()
     assert fresh.exists()
 
@@ -362,11 +363,13 @@ def test_stopped_it_keeps_what_it_has_and_goes_on_there(house: House, account: A
     for number in range(700):
         sandbox.deliver(SENDER, mail(number))
     done: list[int] = []
-    collected = collect(house, account, progress=lambda count, _all: done.append(count), stop=lambda: bool(done))
+    collected = collect(
+        OPERATOR, house, account, progress=lambda count, _all: done.append(count), stop=lambda: bool(done)
+    )
     assert collected.stopped
     assert not collected.complete
     assert collected.taken.archived == mails(house) == 500
-    assert collect(house, account).taken.archived == 200
+    assert collect(OPERATOR, house, account).taken.archived == 200
 
 
 @pytest.mark.slow
@@ -387,7 +390,7 @@ def test_ten_thousand_folders_are_collected_in_seconds(home: Home, test_ca: Auth
         account = replace(account, imap=Endpoint("localhost", server.port, Security.TLS, test_ca.root, 20.0))
         for most in (30, 20):
             began = time.monotonic()
-            collected = collect(house, account)
+            collected = collect(OPERATOR, house, account)
             assert time.monotonic() - began < most
             assert (collected.complete, collected.folders) == (True, 10_000)
             assert collected.round_trips <= 6 + 10_000
@@ -407,7 +410,7 @@ def test_a_mail_that_was_left_out_of_an_answer_once_is_collected_all_the_same(
 ) -> None:
     uids = answered(sandbox)
     sandbox.imap_faults.left_out = {uids[3]: 1, uids[7]: 1}
-    collected = collect(house, account)
+    collected = collect(OPERATOR, house, account)
     assert collected.complete
     assert (mails(house), collected.taken.quarantined) == (10, 0)
 
@@ -417,34 +420,34 @@ def test_a_mail_that_the_server_keeps_leaving_out_is_asked_for_until_it_comes(
 ) -> None:
     uids = answered(sandbox)
     sandbox.imap_faults.left_out = {uids[3]: None, uids[7]: None}
-    assert collect(house, account).taken.quarantined == 2
+    assert collect(OPERATOR, house, account).taken.quarantined == 2
     assert open_alerts(house) == ["mails-refused"]
-    report = completeness(house, account)
+    report = completeness(OPERATOR, house, account)
     assert not report.complete
     assert [folder.quarantined for folder in report.folders if folder.quarantined] == [
         ((uids[3], "left-out"), (uids[7], "left-out"))
     ]
     del sandbox.imap_faults.left_out[uids[3]]
-    assert collect(house, account).taken.archived == 1, "nothing new came, and it is asked for all the same"
+    assert collect(OPERATOR, house, account).taken.archived == 1, "nothing new came, and it is asked for all the same"
     assert open_alerts(house) == ["mails-refused"]
     sandbox.imap_faults.left_out.clear()
-    assert collect(house, account).taken.archived == 1
+    assert collect(OPERATOR, house, account).taken.archived == 1
     assert (mails(house), open_alerts(house)) == (10, [])
-    assert completeness(house, account).complete
+    assert completeness(OPERATOR, house, account).complete
 
 
 def test_a_mail_that_was_deleted_before_it_came_is_no_debt(house: House, account: Account, sandbox: Sandbox) -> None:
     uids = answered(sandbox)
     sandbox.imap_faults.left_out = {uids[9]: None}
-    assert collect(house, account).taken.quarantined == 1
+    assert collect(OPERATOR, house, account).taken.quarantined == 1
     with imap(sandbox) as person:
         person.select("INBOX")
         person.uid("STORE", str(uids[9]), "+FLAGS", "(\\Deleted)")
         person.expunge()
-    assert collect(house, account).taken.quarantined == 0
+    assert collect(OPERATOR, house, account).taken.quarantined == 0
     assert open_alerts(house) == []
-    assert completeness(house, account).complete
-    assert [entry.reason for entry in quarantined(house)] == ["gone"]
+    assert completeness(OPERATOR, house, account).complete
+    assert [entry.reason for entry in quarantined(OPERATOR, house)] == ["gone"]
 
 
 def test_a_server_that_was_restored_gives_uids_anew_and_their_mails_are_collected(
@@ -452,27 +455,27 @@ def test_a_server_that_was_restored_gives_uids_anew_and_their_mails_are_collecte
 ) -> None:
     """The provider brings back its backup: five mails are gone there, three others take their UIDs."""
     answered(sandbox)
-    assert collect(house, account).complete
+    assert collect(OPERATOR, house, account).complete
     sandbox.roll_back(SENDER, to_uid=5)
     for number in range(100, 103):
         sandbox.deliver(SENDER, mail(number, size=70 * number))
-    before = completeness(house, account)
+    before = completeness(OPERATOR, house, account)
     assert not before.complete
     assert [folder.others for folder in before.folders if folder.others] == [(6, 7, 8)]
-    assert collect(house, account).taken.archived == 3
+    assert collect(OPERATOR, house, account).taken.archived == 3
     assert mails(house) == 13, "what was archived stays, though it is gone there"
     assert open_alerts(house) == ["folder-restored"]
-    assert completeness(house, account).complete
+    assert completeness(OPERATOR, house, account).complete
     sandbox.deliver(SENDER, mail(200))
-    assert collect(house, account).taken.archived == 1, "the cursor follows the server"
-    assert completeness(house, account).complete
+    assert collect(OPERATOR, house, account).taken.archived == 1, "the cursor follows the server"
+    assert completeness(OPERATOR, house, account).complete
     again = new_home()
     again.folder = home.folder
     again.url = new_sqlite(home.folder / "rebuilt")
     built = again.open()
-    rebuild(built)
+    rebuild(OPERATOR, built)
     assert differing(dump(built.engine, leave_out=CURSOR), dump(house.engine, leave_out=CURSOR)) == {}
-    assert collect(built, account_at(built, sandbox)).complete
+    assert collect(OPERATOR, built, account_at(built, sandbox)).complete
     assert mails(built) == 14
 
 
@@ -483,34 +486,34 @@ def test_more_mails_than_were_lost_hide_none_of_those_that_took_their_uids(
     house: House, account: Account, sandbox: Sandbox
 ) -> None:
     answered(sandbox)
-    collect(house, account)
+    collect(OPERATOR, house, account)
     sandbox.roll_back(SENDER, to_uid=5)
     for number in range(100, 108):
         sandbox.deliver(SENDER, mail(number, size=70 * number))
-    assert collect(house, account).taken.archived == 8
+    assert collect(OPERATOR, house, account).taken.archived == 8
     assert open_alerts(house) == ["folder-restored"]
-    assert completeness(house, account).complete
+    assert completeness(OPERATOR, house, account).complete
 
 
 def test_a_server_that_counts_wrong_is_not_taken_for_a_restored_one(
     house: House, account: Account, sandbox: Sandbox
 ) -> None:
     answered(sandbox)
-    collect(house, account)
+    collect(OPERATOR, house, account)
     inbox = sandbox._store.mailbox(SENDER).folder("INBOX")
     assert inbox is not None
     inbox.next_uid = 4  # and its mails 5 to 10 are there
-    collect(house, account)
+    collect(OPERATOR, house, account)
     assert (mails(house), open_alerts(house)) == (10, [])
 
 
 def test_deleting_in_the_webmail_brings_nothing_again(house: House, account: Account, sandbox: Sandbox) -> None:
     uids = answered(sandbox)
-    collect(house, account)
+    collect(OPERATOR, house, account)
     with imap(sandbox) as person:
         person.select("INBOX")
         person.uid("STORE", f"{uids[2]}:{uids[4]}", "+FLAGS", "(\\Deleted)")
         person.expunge()
-    collected = collect(house, account)
+    collected = collect(OPERATOR, house, account)
     assert (collected.taken.archived, collected.taken.known, open_alerts(house)) == (0, 0, [])
-    assert completeness(house, account).complete
+    assert completeness(OPERATOR, house, account).complete

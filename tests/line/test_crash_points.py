@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collect import collect
 from pec_tracker.service.dispatch import dispatch
@@ -52,7 +53,7 @@ def collector(home: Home, sandbox: Sandbox) -> Callable[[], object]:
 
     def act() -> None:
         house = home.open()
-        collect(house, account_at(house, sandbox))
+        collect(OPERATOR, house, account_at(house, sandbox))
 
     return act
 
@@ -107,7 +108,7 @@ def sender(home: Home, sandbox: Sandbox) -> Callable[[], object]:
 
     def act() -> None:
         again = home.open(start=house.start)
-        dispatch(again, account_at(again, sandbox))
+        dispatch(OPERATOR, again, account_at(again, sandbox))
 
     return act
 
@@ -124,7 +125,7 @@ def test_a_dispatch_killed_before_the_point_of_no_return_sends_once_afterwards(
     assert killed_at(point, sender)
     assert sandbox.sent == []
     house = home.open()
-    assert [entry.send_state for entry in waiting(house)] == ["sending"]  # in sight all the while
+    assert [entry.send_state for entry in waiting(OPERATOR, house)] == ["sending"]  # in sight all the while
     sender()
     assert set(states(house).values()) == {"submitted"}
     assert len(sandbox.sent) == 1
@@ -138,10 +139,10 @@ def test_a_dispatch_killed_after_it_is_uncertain_and_never_sends_again(
     for _ in range(3):
         sender()
     house = home.open()
-    assert [entry.send_state for entry in waiting(house)] == ["uncertain"]
+    assert [entry.send_state for entry in waiting(OPERATOR, house)] == ["uncertain"]
     assert len(sandbox.sent) <= 1
     sandbox.wait_until_quiet()
-    collect(house, account_at(house, sandbox))
+    collect(OPERATOR, house, account_at(house, sandbox))
     left = len(sandbox.sent)
     assert set(states(house).values()) == {"submitted" if left else "uncertain"}
     assert set(journeys(house).values()) == {"delivered" if left else "awaiting_acceptance"}
@@ -169,8 +170,8 @@ def test_a_message_counts_as_queued_only_once_it_is_committed(home: Home, sandbo
     house = home.open()
     assert len(states(house)) == (1 if point == "queue.committed" else 0)
     account = account_at(house, sandbox)
-    collect(house, account)  # the fence: it was queued before this process started
-    dispatch(house, account)
+    collect(OPERATOR, house, account)  # the fence: it was queued before this process started
+    dispatch(OPERATOR, house, account)
     assert len(sandbox.sent) == (1 if point == "queue.committed" else 0)
 
 
@@ -182,7 +183,7 @@ def test_a_copy_is_put_into_sent_once_though_we_die_before_noting_it(
 
     def act() -> None:
         house = home.open()
-        copy_to_sent(house, account_at(house, sandbox, copy_to_sent=True))
+        copy_to_sent(OPERATOR, house, account_at(house, sandbox, copy_to_sent=True))
 
     assert killed_at("copy.put", act)
     act()

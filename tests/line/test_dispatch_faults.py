@@ -12,6 +12,7 @@ from sqlalchemy import select, text, update
 
 from pec_tracker import texts
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import Clock
 from pec_tracker.db import leases
 from pec_tracker.db.engine import reading, writing
@@ -54,12 +55,12 @@ class TestLoginRefused:
         sandbox.failures.refuse_login()
         for _ in range(3):
             with pytest.raises(LoginRefusedError):
-                dispatch(house, account)
+                dispatch(OPERATOR, house, account)
             with pytest.raises(LoginRefusedError, match="suspended"):
-                collect(house, account)
+                collect(OPERATOR, house, account)
         assert (len(smtp.connections), len(imap.connections)) == (1, 0)
         assert open_alerts(house) == ["login-refused"]
-        (entry,) = waiting(house)
+        (entry,) = waiting(OPERATOR, house)
         assert entry.send_state == "deferred"
         assert entry.problem is not None
         assert entry.problem["params"]["code"] == 535
@@ -68,21 +69,21 @@ class TestLoginRefused:
         queued(house, account)
         wrong = replace(account, login=lambda: Login(SENDER, "sbagliata"))
         with pytest.raises(LoginRefusedError):
-            dispatch(house, wrong)
+            dispatch(OPERATOR, house, wrong)
         with pytest.raises(LoginRefusedError, match="suspended"):
-            dispatch(house, wrong)
-        assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+            dispatch(OPERATOR, house, wrong)
+        assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
         assert open_alerts(house) == []
 
     def test_a_person_resumes_the_mailbox(self, house: House, account: Account, sandbox: Sandbox) -> None:
         sandbox.imap_faults.refuse_login = True
         with pytest.raises(LoginRefusedError):
-            collect(house, account)
+            collect(OPERATOR, house, account)
         sandbox.imap_faults.refuse_login = False
         with pytest.raises(LoginRefusedError, match="suspended"):
-            collect(house, account)
-        resume(house, account)
-        assert collect(house, account).complete
+            collect(OPERATOR, house, account)
+        resume(OPERATOR, house, account)
+        assert collect(OPERATOR, house, account).complete
         assert open_alerts(house) == []
 
     def test_in_the_middle_of_a_round_it_suspends_too_and_holds_no_message(
@@ -92,7 +93,7 @@ class TestLoginRefused:
         sandbox.failures.drop(Moment.BEFORE_MAIL, skip=1)
         sandbox.failures.refuse_login(skip=1)
         with pytest.raises(LoginRefusedError):
-            dispatch(house, account)
+            dispatch(OPERATOR, house, account)
         assert [states(house)[key] for key in keys] == ["submitted", "deferred", "deferred", "queued"]
         assert open_alerts(house) == ["login-refused"]
 
@@ -104,10 +105,10 @@ class TestReplies:
     def test_for_now_it_goes_next_time(self, house: House, account: Account, sandbox: Sandbox, verb: Verb) -> None:
         key = queued(house, account).key
         sandbox.failures.reply(verb, "451 4.3.0 try again later")
-        (sent,) = dispatch(house, account)
+        (sent,) = dispatch(OPERATOR, house, account)
         assert (sent.send_state, sent.code) == ("deferred", 451)
-        assert "try again later" in (waiting(house)[0].reply or "")
-        assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+        assert "try again later" in (waiting(OPERATOR, house)[0].reply or "")
+        assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
         assert states(house) == {key: "submitted"}
         assert len(sandbox.sent) == 1
 
@@ -116,8 +117,8 @@ class TestReplies:
     ) -> None:
         key = queued(house, account).key
         sandbox.failures.reply(verb, "550 5.7.1 not from you")
-        assert [one.send_state for one in dispatch(house, account)] == ["refused"]
-        assert dispatch(house, account) == []
+        assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["refused"]
+        assert dispatch(OPERATOR, house, account) == []
         assert states(house) == {key: "refused"}
         assert open_alerts(house) == ["send-refused"]
         assert sandbox.sent == []
@@ -128,7 +129,7 @@ class TestReplies:
         queued(house, account)
         queued(house, account, subject="La seconda")
         sandbox.failures.reply(verb, "550 5.7.1 not from you")
-        assert [one.send_state for one in dispatch(house, account)] == ["refused", "submitted"]
+        assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["refused", "submitted"]
 
 
 def test_one_recipient_refused_of_many_stops_the_message_for_all(
@@ -136,7 +137,7 @@ def test_one_recipient_refused_of_many_stops_the_message_for_all(
 ) -> None:
     queued(house, account, "consegnata@pec.test", "rifiutata@pec.test", "piena@pec.test")
     sandbox.failures.reply(Verb.RCPT, "550 5.1.1 no such user", skip=1)
-    (sent,) = dispatch(house, account)
+    (sent,) = dispatch(OPERATOR, house, account)
     assert (sent.send_state, sent.stage) == ("refused", "rcpt")
     assert sandbox.sent == []
 
@@ -147,8 +148,8 @@ def test_connection_lost_before_the_final_dot_goes_once_next_time(
 ) -> None:
     key = queued(house, account).key
     sandbox.failures.drop(moment)
-    assert [one.send_state for one in dispatch(house, account)] == ["deferred"]
-    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["deferred"]
+    assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
     assert states(house) == {key: "submitted"}
     assert len(sandbox.sent) == 1
 
@@ -159,11 +160,11 @@ def test_connection_lost_after_the_final_dot_is_uncertain_until_a_receipt_tells(
 ) -> None:
     key = queued(house, account).key
     sandbox.failures.drop(moment)
-    assert [one.send_state for one in dispatch(house, account)] == ["uncertain"]
+    assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["uncertain"]
     assert open_alerts(house) == ["send-uncertain"]
-    assert dispatch(house, account) == []
+    assert dispatch(OPERATOR, house, account) == []
     sandbox.wait_until_quiet()
-    collect(house, account)
+    collect(OPERATOR, house, account)
     arrived = moment is Moment.AFTER_DOT_KEPT
     assert states(house) == {key: "submitted" if arrived else "uncertain"}
     assert open_alerts(house) == ([] if arrived else ["send-uncertain", "uncertain-unresolved"])
@@ -179,7 +180,7 @@ def test_cut_anywhere_a_message_goes_once_or_says_that_it_is_uncertain(
     proxy = fault_proxy(sandbox.smtp_port)
     account = account_at(house, sandbox, smtp_port=proxy.port)
     queued(house, account, subject="Senza tagli")
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     whole = proxy.connections[0]
     cuts = [("cut_up", at) for at in range(0, whole.up, max(1, whole.up // 12))]
     cuts += [("cut_down", at) for at in range(0, whole.down, max(1, whole.down // 12))]
@@ -189,12 +190,12 @@ def test_cut_anywhere_a_message_goes_once_or_says_that_it_is_uncertain(
         key = queued(house, account, subject=subject).key
         proxy.faults = Faults(**{side: at})
         with suppress(ServerError):
-            dispatch(house, account)
+            dispatch(OPERATOR, house, account)
         proxy.faults = Faults()
         seen.add(states(house)[key])
-        dispatch(house, account)
+        dispatch(OPERATOR, house, account)
         sandbox.wait_until_quiet()
-        collect(house, account)
+        collect(OPERATOR, house, account)
         arrived = [sent for sent in sandbox.sent if sent.transaction.subject == subject]
         assert len(arrived) <= 1, subject
         assert states(house)[key] == ("submitted" if arrived else "uncertain"), subject
@@ -210,12 +211,12 @@ def test_a_server_that_falls_silent_is_given_up(
     proxy.faults = Faults(**silent)
     key = queued(house, account).key
     try:
-        dispatch(house, account)
+        dispatch(OPERATOR, house, account)
     except ServerError as error:
         assert not isinstance(error, LoginRefusedError)  # noqa: PT017 - either way will do
     assert states(house)[key] == "deferred"
     proxy.faults = Faults()
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     assert states(house)[key] == "submitted"
     assert len(sandbox.sent) == 1
 
@@ -228,7 +229,7 @@ def test_a_server_that_cannot_be_reached_is_asked_once_a_round(
     keys = [queued(house, account, subject=f"Numero {number}").key for number in range(3)]
     proxy.faults = Faults(cut_down=0)
     with pytest.raises(ServerError):
-        dispatch(house, account)
+        dispatch(OPERATOR, house, account)
     assert len(proxy.connections) == 1
     assert [states(house)[key] for key in keys] == ["deferred", "queued", "queued"]
     assert open_alerts(house) == []  # also of the message that was at hand: it goes next time
@@ -246,7 +247,7 @@ def test_a_connection_lost_for_good_in_a_round_ends_it(
         proxy.faults = Faults(cut_down=0 if done == 2 else None)
 
     with pytest.raises(ServerError):
-        dispatch(house, account, progress=then_down)
+        dispatch(OPERATOR, house, account, progress=then_down)
     assert [states(house)[key] for key in keys] == ["submitted", "deferred", "deferred", "queued"]
 
 
@@ -256,12 +257,12 @@ def test_a_certificate_that_does_not_hold_gets_neither_password_nor_message(
     key = queued(house, account).key
     stranger = replace(account.smtp, ca_file=test_ca.root)
     with pytest.raises(TlsError):
-        dispatch(house, replace(account, smtp=stranger))
+        dispatch(OPERATOR, house, replace(account, smtp=stranger))
     assert states(house) == {key: "deferred"}
     with pytest.raises(TlsError):
-        collect(house, replace(account, imap=replace(account.imap, ca_file=test_ca.root)))
+        collect(OPERATOR, house, replace(account, imap=replace(account.imap, ca_file=test_ca.root)))
     assert open_alerts(house) == []  # not a refused login: nothing is suspended
-    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
 
 
 @pytest.fixture
@@ -275,20 +276,20 @@ def test_too_much_traffic_pauses_the_whole_mailbox(standing: House, sandbox: San
     account = account_at(standing, sandbox)
     keys = [queued(standing, account, subject=f"Numero {number}").key for number in range(3)]
     sandbox.failures.reply(Verb.MAIL, TOO_MUCH, skip=1)
-    assert [one.send_state for one in dispatch(standing, account)] == ["submitted", "deferred"]
+    assert [one.send_state for one in dispatch(OPERATOR, standing, account)] == ["submitted", "deferred"]
     meanwhile = queued(standing, account, subject="Durante la pausa").key
     for wait in (timedelta(0), PAUSE - timedelta(seconds=1)):
         house = later(standing, wait)
-        assert dispatch(house, account) == []
-        for entry in waiting(house):
+        assert dispatch(OPERATOR, house, account) == []
+        for entry in waiting(OPERATOR, house):
             assert entry.next_attempt_at == standing.clock.now() + PAUSE
-    assert {entry.key: "Too much traffic" in (entry.reply or "") for entry in waiting(standing)} == {
+    assert {entry.key: "Too much traffic" in (entry.reply or "") for entry in waiting(OPERATOR, standing)} == {
         keys[1]: True,
         keys[2]: True,
         meanwhile: False,
     }
     house = later(standing, PAUSE)
-    assert [one.key for one in dispatch(house, account)] == [keys[1], keys[2], meanwhile]
+    assert [one.key for one in dispatch(OPERATOR, house, account)] == [keys[1], keys[2], meanwhile]
     assert len(sandbox.sent) == 4
 
 
@@ -298,24 +299,24 @@ def test_a_pause_of_one_mailbox_holds_no_other(standing: House, sandbox: Sandbox
     queued(standing, account)
     queued(standing, other)
     sandbox.failures.reply(Verb.DOT, TOO_MUCH)
-    dispatch(standing, account)
-    assert [one.send_state for one in dispatch(standing, other)] == ["submitted"]
+    dispatch(OPERATOR, standing, account)
+    assert [one.send_state for one in dispatch(OPERATOR, standing, other)] == ["submitted"]
 
 
 def test_a_mailbox_sends_its_own_messages_only(house: House, account: Account, sandbox: Sandbox) -> None:
     """Sent by another mailbox's login, a message is refused, or leaves in the name of somebody else."""
     other = account_at(house, sandbox, "segreteria@studio.sandbox.test")
     foreign, own = queued(house, other).key, queued(house, account).key
-    assert [one.key for one in dispatch(house, account)] == [own]
+    assert [one.key for one in dispatch(OPERATOR, house, account)] == [own]
     assert states(house) == {foreign: "queued", own: "submitted"}
-    assert [one.key for one in dispatch(house, other)] == [foreign]
+    assert [one.key for one in dispatch(OPERATOR, house, other)] == [foreign]
 
 
 def test_who_asks_for_one_message_sends_no_other(house: House, account: Account, sandbox: Sandbox) -> None:
     waits, wanted = (queued(house, account, subject=subject).key for subject in ("Attende", "Questo"))
-    assert [one.key for one in dispatch(house, account, only=[wanted])] == [wanted]
+    assert [one.key for one in dispatch(OPERATOR, house, account, only=[wanted])] == [wanted]
     assert states(house) == {waits: "queued", wanted: "submitted"}
-    assert dispatch(house, account, only=[]) == []
+    assert dispatch(OPERATOR, house, account, only=[]) == []
 
 
 def test_each_try_waits_longer_than_the_one_before(standing: House, sandbox: Sandbox) -> None:
@@ -324,9 +325,9 @@ def test_each_try_waits_longer_than_the_one_before(standing: House, sandbox: San
     sandbox.failures.reply(Verb.MAIL, "451 4.3.0 later", times=10)
     house, waits = standing, []
     for _ in range(8):
-        dispatch(house, account)
+        dispatch(OPERATOR, house, account)
         due = message_of(house, key).next_attempt_at
-        assert dispatch(later(house, due - house.clock.now() - timedelta(seconds=1)), account) == []
+        assert dispatch(OPERATOR, later(house, due - house.clock.now() - timedelta(seconds=1)), account) == []
         waits.append((due - house.clock.now()) / timedelta(minutes=1))
         house = later(house, due - house.clock.now())
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
@@ -339,7 +340,7 @@ def test_the_providers_pace_is_kept_from_round_to_round(home: Home, sandbox: San
     account = account_at(house, sandbox, messages_per_minute=2)
     for number in range(5):
         queued(house, account, subject=f"Numero {number}")
-        dispatch(house, account)
+        dispatch(OPERATOR, house, account)
     with reading(house.engine) as connection:
         started = sorted(connection.scalars(select(Attempt.started_at)))
     assert len(started) == 5
@@ -359,7 +360,7 @@ def test_a_wait_for_the_pace_ends_when_the_process_must(house: House, sandbox: S
         asked.append(None)
         return len(asked) > 5
 
-    assert len(dispatch(real, account, progress=sent.append, stop=stop)) == 1
+    assert len(dispatch(OPERATOR, real, account, progress=sent.append, stop=stop)) == 1
     assert sorted(states(real).values()) == ["queued", "submitted"]
 
 
@@ -369,25 +370,25 @@ def test_bytes_that_were_damaged_hold_up_no_other_message(house: House, account:
     kept = path.read_bytes()
     path.chmod(0o600)
     path.write_bytes(kept.replace(b"Buongiorno", b"Buonasera "))
-    assert [one.key for one in dispatch(house, account)] == [whole.key]
+    assert [one.key for one in dispatch(OPERATOR, house, account)] == [whole.key]
     assert states(house)[damaged.key] == "deferred"
     assert open_alerts(house) == ["send-waiting"]
     path.write_bytes(kept)
-    assert [one.key for one in dispatch(house, account)] == [damaged.key]
-    collect(house, account)
+    assert [one.key for one in dispatch(OPERATOR, house, account)] == [damaged.key]
+    collect(OPERATOR, house, account)
     assert open_alerts(house) == []
 
 
 def test_a_message_that_waits_for_long_is_told_of_once(house: House, account: Account, sandbox: Sandbox) -> None:
     queued(house, account)
     sandbox.failures.reply(Verb.MAIL, "451 4.3.0 later", times=2)
-    dispatch(house, account)
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
+    dispatch(OPERATOR, house, account)
     for _ in range(2):
-        collect(house, account)
+        collect(OPERATOR, house, account)
         assert open_alerts(house) == ["send-waiting"]
-    dispatch(house, account)
-    collect(house, account)
+    dispatch(OPERATOR, house, account)
+    collect(OPERATOR, house, account)
     assert open_alerts(house) == []
 
 
@@ -403,17 +404,17 @@ def test_a_disk_that_fills_up_at_a_commit_sends_nothing_twice(
     with writing(house.engine) as connection:
         connection.execute(text(f"CREATE TRIGGER full {when} BEGIN SELECT RAISE(ABORT, 'disk is full'); END"))
     with pytest.raises(UnnotedError if left else DiskFullError, match="Do not write it again" if left else "full"):
-        dispatch(house, account)
+        dispatch(OPERATOR, house, account)
     assert len(sandbox.sent) == left
     assert states(house) == {key: "sending" if left else "deferred"}
     assert open_alerts(house) == []  # the error says it, and the next round tries again
     with writing(house.engine) as connection:
         connection.execute(text("DROP TRIGGER full"))
-    recover(house, account)
+    recover(OPERATOR, house, account)
     assert states(house) == {key: "uncertain" if left else "deferred"}
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     sandbox.wait_until_quiet()
-    collect(house, account)
+    collect(OPERATOR, house, account)
     assert states(house) == {key: "submitted"}
     assert len(sandbox.sent) == 1
 
@@ -436,11 +437,11 @@ def test_a_database_that_goes_away_is_named_and_the_message_goes_later(
         )
         connection.execute(text("CREATE TRIGGER gone BEFORE INSERT ON attempt FOR EACH ROW EXECUTE FUNCTION gone()"))
     with pytest.raises(StorageError):
-        dispatch(house, account)
+        dispatch(OPERATOR, house, account)
     assert sandbox.sent == []
     with writing(house.engine) as connection:
         connection.execute(text("DROP TRIGGER gone ON attempt"))
-    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
     assert states(house) == {key: "submitted"}
 
 
@@ -449,14 +450,14 @@ def test_a_message_of_before_this_start_waits_for_a_full_collect(home: Home, san
     queued(house, account_at(house, sandbox))
     again = home.open()
     account = account_at(again, sandbox)
-    assert dispatch(again, account) == []
+    assert dispatch(OPERATOR, again, account) == []
     sandbox.imap_faults.answer("EXAMINE", "NO not now")
     sandbox.deliver(SENDER, b"From: x\r\n\r\n")
-    assert not collect(again, account).complete
-    assert dispatch(again, account) == []
+    assert not collect(OPERATOR, again, account).complete
+    assert dispatch(OPERATOR, again, account) == []
     sandbox.imap_faults.answers.clear()
-    assert collect(again, account).complete
-    assert [one.send_state for one in dispatch(again, account)] == ["submitted"]
+    assert collect(OPERATOR, again, account).complete
+    assert [one.send_state for one in dispatch(OPERATOR, again, account)] == ["submitted"]
 
 
 def test_a_message_whose_turn_has_not_come_stays(standing: House, sandbox: Sandbox) -> None:
@@ -464,8 +465,8 @@ def test_a_message_whose_turn_has_not_come_stays(standing: House, sandbox: Sandb
     queued(standing, account)
     with writing(standing.engine) as connection:
         connection.execute(update(Message).values(next_attempt_at=standing.clock.now() + PAUSE))
-    assert dispatch(standing, account) == []
-    assert len(dispatch(later(standing, PAUSE), account)) == 1
+    assert dispatch(OPERATOR, standing, account) == []
+    assert len(dispatch(OPERATOR, later(standing, PAUSE), account)) == 1
 
 
 def at_the_dot(act: Callable[[], object], monkeypatch: pytest.MonkeyPatch, point: str) -> None:
@@ -497,7 +498,7 @@ def test_a_message_that_another_process_claimed_meanwhile_is_not_claimed_again(
         return row
 
     monkeypatch.setattr(_Round, "_next", taken_by_another)
-    assert dispatch(house, account) == []
+    assert dispatch(OPERATOR, house, account) == []
     assert sandbox.sent == []
     row = message_of(house, key)
     assert (row.lease_owner, row.attempts) == ("another", 1)
@@ -510,7 +511,7 @@ def test_a_message_that_another_process_tried_meanwhile_waits_as_that_one_said(
     account = account_at(standing, sandbox)
     key = queued(standing, account).key
     sandbox.failures.reply(Verb.MAIL, "451 4.3.0 later")
-    dispatch(standing, account)
+    dispatch(OPERATOR, standing, account)
     house = later(standing, timedelta(hours=1))
     seen = _Round._next
     looked: list[object] = []
@@ -525,7 +526,7 @@ def test_a_message_that_another_process_tried_meanwhile_waits_as_that_one_said(
         return row
 
     monkeypatch.setattr(_Round, "_next", tried_by_another)
-    assert dispatch(house, account) == []
+    assert dispatch(OPERATOR, house, account) == []
     assert [one is None for one in looked] == [False, False, True]
     assert sandbox.sent == []
     row = message_of(house, key)
@@ -545,9 +546,9 @@ def test_a_late_refusal_does_not_send_again_what_a_receipt_has_shown_as_sent(
 
     sandbox.failures.reply(Verb.DOT, reply)
     at_the_dot(settled_by_receipt, monkeypatch, "smtp.after-reply")
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     assert states(house) == {key: "submitted"}
-    assert dispatch(later(house, LONGEST_RETRY), account) == []
+    assert dispatch(OPERATOR, later(house, LONGEST_RETRY), account) == []
 
 
 def test_the_servers_yes_is_noted_though_a_receipt_was_faster(
@@ -561,7 +562,7 @@ def test_the_servers_yes_is_noted_though_a_receipt_was_faster(
             connection.execute(update(Message).values(send_state="submitted", lease_owner=None, lease_until=None))
 
     at_the_dot(settled_by_receipt, monkeypatch, "smtp.after-reply")
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     row = message_of(house, key)
     assert (row.send_state, (row.reply or "")[:3], row.submitted_at is None) == ("submitted", "250", False)
     with reading(house.engine) as connection:
@@ -574,7 +575,7 @@ def test_an_attempt_that_the_archive_cannot_note_ends_before_the_dot_and_touches
 ) -> None:
     """Without the note a restored database would send it twice: so it does not leave now."""
     first = queued(house, account).key
-    assert [one.key for one in dispatch(house, account)] == [first]
+    assert [one.key for one in dispatch(OPERATOR, house, account)] == [first]
     second = queued(house, account, subject="La seconda").key
 
     def full(*_arguments: object) -> None:
@@ -582,7 +583,7 @@ def test_an_attempt_that_the_archive_cannot_note_ends_before_the_dot_and_touches
 
     monkeypatch.setattr("pec_tracker.service.fence.note_attempt", full)
     with pytest.raises(DiskFullError):
-        dispatch(house, account)
+        dispatch(OPERATOR, house, account)
     assert states(house) == {first: "submitted", second: "deferred"}
     assert len(sandbox.sent) == 1
     with reading(house.engine) as connection:
@@ -601,7 +602,7 @@ def test_told_to_stop_while_the_server_thinks_the_message_is_uncertain_and_said_
     timer = threading.Timer(0.5, lambda: told.__setitem__(0, True))
     timer.start()
     began = time.monotonic()
-    (sent,) = dispatch(house, account, stop=lambda: told[0], grace=0.5)
+    (sent,) = dispatch(OPERATOR, house, account, stop=lambda: told[0], grace=0.5)
     assert time.monotonic() - began < 10
     assert (sent.send_state, states(house)) == ("uncertain", {key: "uncertain"})
 
@@ -613,7 +614,7 @@ def test_told_to_stop_the_dialogue_at_hand_is_ended_and_no_other_begun(
     sandbox.failures.delay(Verb.DOT, 1.0)
     told = [False]
     threading.Timer(0.15, lambda: told.__setitem__(0, True)).start()
-    assert [one.send_state for one in dispatch(house, account, stop=lambda: told[0])] == ["submitted"]
+    assert [one.send_state for one in dispatch(OPERATOR, house, account, stop=lambda: told[0])] == ["submitted"]
     assert states(house) == {first: "submitted", second: "queued"}
 
 
@@ -622,8 +623,8 @@ def test_what_we_say_of_a_lost_connection_is_in_the_readers_language_and_promise
 ) -> None:
     queued(house, account)
     sandbox.failures.drop(Moment.AFTER_DOT_LOST)
-    dispatch(house, account)
-    (entry,) = waiting(house)
+    dispatch(OPERATOR, house, account)
+    (entry,) = waiting(OPERATOR, house)
     assert entry.reply is None, "the server said nothing"
     assert entry.problem is not None
     before = texts.current()
@@ -642,9 +643,9 @@ def test_a_killed_process_of_this_machine_keeps_nobody_waiting(home: Home, sandb
 
     def killed() -> None:
         again = home.open(start=house.start, presence=Presence(home.folder / "alive"))
-        dispatch(again, account_at(again, sandbox))
+        dispatch(OPERATOR, again, account_at(again, sandbox))
 
     assert killed_at("smtp.after-rcpt", killed)
     again = home.open(start=house.start, presence=Presence(home.folder / "alive"))
-    assert [one.send_state for one in dispatch(again, account_at(again, sandbox))] == ["submitted"]
+    assert [one.send_state for one in dispatch(OPERATOR, again, account_at(again, sandbox))] == ["submitted"]
     assert len(sandbox.sent) == 1

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pec_tracker.archive import attempts
+from pec_tracker.askers import OPERATOR
 from pec_tracker.sandbox.failures import Verb
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service import fence
@@ -32,14 +33,14 @@ def test_an_attempt_that_the_database_lacks_makes_the_message_uncertain_and_no_o
     fence.recognise(house)
     assert states(house) == {tried: "uncertain", other: "queued"}
     assert message_of(house, tried).attempts == 1
-    assert [one.key for one in dispatch(house, account)] == [other]
+    assert [one.key for one in dispatch(OPERATOR, house, account)] == [other]
     assert len(sandbox.sent) == 1
 
 
 def test_what_had_left_before_is_not_doubted_for_a_note(house: House, account: Account) -> None:
     """A receipt or a reply has told of it: what the archive notes beside is older news."""
     key = queued(house, account).key
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     note(house, key, 2)
     fence.recognise(house)
     assert states(house) == {key: "submitted"}
@@ -50,7 +51,7 @@ def test_an_attempt_that_the_database_knows_makes_nothing_uncertain(
 ) -> None:
     key = queued(house, account).key
     sandbox.failures.reply(Verb.DOT, "451 4.3.0 later")
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     note(house, key, 1)
     fence.recognise(house)
     assert states(house) == {key: "deferred"}
@@ -64,10 +65,10 @@ def test_notes_stay_until_the_ledger_that_tells_of_them_is_sealed(
 ) -> None:
     key = queued(house, account).key
     monkeypatch.setattr("pec_tracker.ledger.seals.seal_pending", lambda *_arguments, **_more: [])
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     assert noted(house) == {(key, 1)}
     monkeypatch.undo()
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     assert noted(house) == set()
 
 
@@ -75,7 +76,7 @@ def test_a_note_of_an_attempt_that_nobody_knows_stays(house: House, account: Acc
     first = queued(house, account).key
     note(house, first, 9)
     queued(house, account, subject="La seconda")
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     fence.forget_sealed(house)
     assert (first, 9) not in noted(house), "it was written down as uncertain"
     note(house, "0" * 26, 1)
@@ -87,7 +88,7 @@ def test_a_house_without_a_place_for_marks_sends_and_says_so(house: House, accou
     unmarked = replace(house, marks=None)
     assert fence.markable(unmarked)
     key = queued(unmarked, account).key
-    assert [one.key for one in dispatch(unmarked, account)] == [key]
+    assert [one.key for one in dispatch(OPERATOR, unmarked, account)] == [key]
 
 
 @pytest.mark.parametrize(("place", "possible"), [("new/deep/folder", True), ("file/folder", False), ("file", False)])

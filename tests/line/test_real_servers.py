@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import Clock
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Mail, Message
@@ -90,7 +91,7 @@ def test_sent_by_postfix_and_collected_from_dovecot_it_is_delivered(
     good, full = dovecot.add_user().user, dovecot.add_user().user
     for recipient, subject in ((good, "Buona nuova – così è"), (full, "Casella piena")):
         queued(real_house, mailbox, recipient, subject=subject)
-    assert {sent.send_state for sent in dispatch(real_house, mailbox)} == {"submitted"}
+    assert {sent.send_state for sent in dispatch(OPERATOR, real_house, mailbox)} == {"submitted"}
     with reading(real_house.engine) as connection:
         messages = {row.subject: row for row in connection.execute(select(Message))}
     for recipient in (good, full):
@@ -108,15 +109,15 @@ def test_sent_by_postfix_and_collected_from_dovecot_it_is_delivered(
     ]  # fmt: skip
     for raw in answers:
         dovecot.deliver(mailbox.address, raw)  # by LMTP, which puts its trace on top
-    collected = collect(real_house, mailbox)
+    collected = collect(OPERATOR, real_house, mailbox)
     assert (collected.complete, collected.taken.proof) == (True, 4)
     assert journeys(real_house) == {good: "delivered", full: "failed"}
-    assert collect(real_house, mailbox).taken.archived == 0
+    assert collect(OPERATOR, real_house, mailbox).taken.archived == 0
     later = replace(real_house, clock=Clock(origin=Clock().origin + timedelta(minutes=10)))
     copying = replace(mailbox, copy_to_sent=True)
-    assert copy_to_sent(later, copying).made == 2
+    assert copy_to_sent(OPERATOR, later, copying).made == 2
     assert sent in arrived(dovecot, mailbox.address, "Sent")
-    assert collect(later, mailbox).taken.known == 2
+    assert collect(OPERATOR, later, mailbox).taken.known == 2
     assert set(states(real_house).values()) == {"submitted"}
     with reading(real_house.engine) as connection:
         assert connection.scalar(select(func.count(Message.id))) == 2
@@ -125,7 +126,7 @@ def test_sent_by_postfix_and_collected_from_dovecot_it_is_delivered(
 def test_only_the_mailbox_itself_may_send_as_itself(real_house: House, mailbox: Account, dovecot: Dovecot) -> None:
     other = dovecot.add_user().user
     key = queued(real_house, replace(mailbox, address=other), mailbox.address).key
-    assert [one.send_state for one in dispatch(real_house, mailbox)] == ["refused"]
+    assert [one.send_state for one in dispatch(OPERATOR, real_house, mailbox)] == ["refused"]
     assert states(real_house) == {key: "refused"}
 
 
@@ -134,7 +135,7 @@ def test_a_full_mailbox_is_told_of_by_the_servers_own_quota(
 ) -> None:
     account = account_of(real_house, dovecot, postfix, quota_kilobytes=100)
     dovecot.append(account.login(), [b"From: x@pec.example\r\n\r\n" + b"x" * 78 * 1024 + b"\r\n" for _ in range(1)])
-    assert quota(real_house, account, warn_percent=70, alarm_percent=90).level is Level.WARNING
+    assert quota(OPERATOR, real_house, account, warn_percent=70, alarm_percent=90).level is Level.WARNING
 
 
 def test_uidvalidity_that_changes_on_dovecot_doubles_nothing(
@@ -143,11 +144,11 @@ def test_uidvalidity_that_changes_on_dovecot_doubles_nothing(
     login = mailbox.login()
     raws = [b"From: x@pec.example\r\nX-N: %d\r\n\r\nciao\r\n" % number for number in range(5)]
     dovecot.append(login, raws, folder="Pratiche 2026 – è")
-    assert collect(real_house, mailbox).taken.archived == 5
+    assert collect(OPERATOR, real_house, mailbox).taken.archived == 5
     with dovecot.client(login) as client:
         client.delete_folder("Pratiche 2026 – è")
     dovecot.append(login, [*raws, b"From: x@pec.example\r\n\r\nnuova\r\n"], folder="Pratiche 2026 – è")
-    collected = collect(real_house, mailbox)
+    collected = collect(OPERATOR, real_house, mailbox)
     assert (collected.taken.archived, collected.taken.known) == (1, 5)
 
 
@@ -162,8 +163,8 @@ def test_sessions_that_dovecot_throws_out_are_collected_next_time(
             dovecot.kill_sessions(login)
 
     with pytest.raises(Exception, match="connection"):
-        collect(real_house, mailbox, progress=thrown_out)
-    assert collect(real_house, mailbox).complete
+        collect(OPERATOR, real_house, mailbox, progress=thrown_out)
+    assert collect(OPERATOR, real_house, mailbox).complete
     with reading(real_house.engine) as connection:
         assert connection.scalar(select(func.count(Mail.id))) == 1_200
 
@@ -174,9 +175,9 @@ def test_an_idle_collect_of_four_thousand_mails_asks_little_and_downloads_nothin
 ) -> None:
     login = mailbox.login()
     dovecot.append(login, (b"From: x@pec.example\r\nX-N: %d\r\n\r\nciao\r\n" % number for number in range(4_000)))
-    assert collect(real_house, mailbox).taken.archived == 4_000
+    assert collect(OPERATOR, real_house, mailbox).taken.archived == 4_000
     proxy = fault_proxy(mailbox.imap.port)
-    idle = collect(real_house, replace(mailbox, imap=replace(mailbox.imap, port=proxy.port)))
+    idle = collect(OPERATOR, real_house, replace(mailbox, imap=replace(mailbox.imap, port=proxy.port)))
     assert idle.complete
     assert idle.round_trips <= IDLE_ROUND_TRIPS + idle.folders
     assert proxy.connections[0].down < 10_000

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, reading
 from pec_tracker.db.tables import Alert, Mail, Message, Sighting
 from pec_tracker.errors import UsageError
@@ -40,7 +41,7 @@ def test_a_rebuilt_database_is_equal_to_the_lost_one(home: Home, sandbox: Sandbo
     tell(house, sandbox, tmp_path / "import")
     before = dump(house.engine)
     new = lost(home)
-    rebuilt = rebuild(new)
+    rebuilt = rebuild(OPERATOR, new)
     assert (rebuilt.missing, rebuilt.uncertain) == ((), 0)
     assert differing(dump(new.engine), before) == {}
     assert all(before[table] for table in before if table != "stamp")  # the story leaves no table out
@@ -59,7 +60,7 @@ def test_what_was_kept_on_postgresql_is_rebuilt_there(
     before = dump(house.engine)
     other = postgres.create_database()  # type: ignore[attr-defined]
     new = lost(home, url=other)
-    rebuild(new)
+    rebuild(OPERATOR, new)
     assert differing(dump(new.engine), before) == {}
     home.close()
     postgres.drop_database(other)  # type: ignore[attr-defined]
@@ -70,8 +71,8 @@ def test_collecting_goes_on_where_the_lost_database_had_stopped(home: Home, sand
     account, _other = tell(house, sandbox, tmp_path / "import")
     before = dump(house.engine, same_ledger=False)
     new = lost(home)
-    rebuild(new)
-    again = collect(new, account_at(new, sandbox))
+    rebuild(OPERATOR, new)
+    again = collect(OPERATOR, new, account_at(new, sandbox))
     assert (again.complete, again.taken.archived, again.taken.known) == (True, 0, 0)
     assert differing(dump(new.engine, same_ledger=False), before) == {}
     assert account_at(new, sandbox).key == account.key
@@ -82,26 +83,26 @@ def test_what_may_have_left_since_the_last_seal_is_uncertain_and_stays(home: Hom
     account = account_at(house, sandbox)
     sandbox.failures.drop(Moment.BEFORE_MAIL)
     deferred = queued(house, account, subject="Rimandata").key
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     waiting = queued(house, account, subject="In attesa").key
     done = queued(house, account, subject="Partita").key
-    dispatch(house, account, only=[done])  # sealed
-    dispatch(house, account, only=[waiting])  # it leaves, and the database is lost
+    dispatch(OPERATOR, house, account, only=[done])  # sealed
+    dispatch(OPERATOR, house, account, only=[waiting])  # it leaves, and the database is lost
     new = lost(home)
-    rebuild(new)
+    rebuild(OPERATOR, new)
     account = account_at(new, sandbox)
     assert states(new)[deferred] == "uncertain"
     sandbox.wait_until_quiet()
-    collect(new, account)
+    collect(OPERATOR, new, account)
     left = len(sandbox.sent)
-    assert dispatch(new, account) == []
+    assert dispatch(OPERATOR, new, account) == []
     assert len(sandbox.sent) == left == 2
     assert states(new) == {deferred: "uncertain", waiting: "submitted", done: "submitted"}
     with reading(new.engine) as connection:
         asked = connection.scalars(select(Alert.message_id).where(Alert.kind == "uncertain-unresolved")).all()
     assert len(asked) == 1
-    resend(new, deferred, reason="non è mai arrivata")
-    dispatch(new, account)
+    resend(OPERATOR, new, deferred, reason="non è mai arrivata")
+    dispatch(OPERATOR, new, account)
     assert states(new)[deferred] == "submitted"
     assert len(sandbox.sent) == 3
 
@@ -110,14 +111,14 @@ def test_a_rebuilt_ledger_goes_on_and_holds(home: Home, sandbox: Sandbox, tmp_pa
     house = home.open()
     tell(house, sandbox, tmp_path / "import")
     new = lost(home)
-    rebuild(new)
+    rebuild(OPERATOR, new)
     account = account_at(new, sandbox)
     queued(new, account, subject="Dopo")
-    dispatch(new, account)
+    dispatch(OPERATOR, new, account)
     sandbox.wait_until_quiet()
-    collect(new, account)
+    collect(OPERATOR, new, account)
     assert journeys(new, subject="Dopo") == {"consegnata@pec.test": "delivered"}
-    report = check(new.engine, new.archive, processes=1)
+    report = check(OPERATOR, new.engine, new.archive, processes=1)
     assert list(report.findings) == []
 
 
@@ -125,21 +126,21 @@ def test_a_second_rebuild_into_the_same_database_is_refused(home: Home, sandbox:
     house = home.open()
     account_at(house, sandbox)
     with pytest.raises(UsageError, match="not empty"):
-        rebuild(house)
+        rebuild(OPERATOR, house)
 
 
 def test_an_object_that_is_missing_is_named_and_the_rest_is_rebuilt(home: Home, sandbox: Sandbox) -> None:
     house = home.open()
     account = account_at(house, sandbox)
     queued(house, account)
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     sandbox.wait_until_quiet()
-    collect(house, account)
+    collect(OPERATOR, house, account)
     with reading(house.engine) as connection:
         sha256 = connection.scalars(select(Mail.sha256).where(Mail.kind == "acceptance")).one()
     house.archive.delete(sha256, Suffix.MAIL)
     new = lost(home)
-    assert rebuild(new).missing == (f"{sha256}.eml",)
+    assert rebuild(OPERATOR, new).missing == (f"{sha256}.eml",)
     assert journeys(new) == {"consegnata@pec.test": "delivered"}
 
 
@@ -152,13 +153,13 @@ def test_four_thousand_receipts_are_rebuilt_in_seconds(home: Home, tmp_path: Pat
     until = sandbox.clock.now() - timedelta(days=1)
     for number, raw in enumerate(bulk_receipts(Bulk(4_000, SENDER, until, most_bytes=12_000), office=office())):
         (folder / f"{number}.eml").write_bytes(raw)
-    imported = bring_in(house, [folder], account=account_at(house, sandbox))
+    imported = bring_in(OPERATOR, house, [folder], account=account_at(house, sandbox))
     assert imported.taken.proof == 4_000
     before = dump(house.engine)
     assert len(before["message"]) == 2_000
     new = lost(home)
     began = time.monotonic()
-    rebuild(new)
+    rebuild(OPERATOR, new)
     assert time.monotonic() - began < 20
     assert differing(dump(new.engine), before) == {}
 
@@ -168,7 +169,7 @@ def test_an_engine_of_its_own_is_all_that_a_rebuild_needs(home: Home, sandbox: S
     house = home.open()
     account = account_at(house, sandbox)
     queued(house, account)
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     refresh(house.engine, now=house.clock.now())  # by now its acceptance is overdue
     before = dump(house.engine)
     home.close()
@@ -177,5 +178,5 @@ def test_an_engine_of_its_own_is_all_that_a_rebuild_needs(home: Home, sandbox: S
         left.unlink()
     open_engine(home.url).dispose()
     new = home.open()
-    rebuild(new)
+    rebuild(OPERATOR, new)
     assert differing(dump(new.engine), before) == {}

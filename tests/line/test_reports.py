@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import ROME
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Alert, QuotaSample, Recipient
@@ -26,7 +27,7 @@ LIMIT = 1 << 20
 
 
 def ask(house: House, account: Account) -> QuotaReport:
-    return quota(house, account, warn_percent=80, alarm_percent=90)
+    return quota(OPERATOR, house, account, warn_percent=80, alarm_percent=90)
 
 
 class TestQuota:
@@ -84,7 +85,7 @@ class TestQuota:
         standing = replace(house, clock=clock)
         for minutes in (0, 30, 59, 60, 61):
             now = replace(clock, origin=clock.origin + timedelta(minutes=minutes))
-            mailbox_round(replace(standing, clock=now), account, Thresholds(80, 90), stop=lambda: False)
+            mailbox_round(OPERATOR, replace(standing, clock=now), account, Thresholds(80, 90), stop=lambda: False)
         with reading(house.engine) as connection:
             assert len(connection.execute(select(QuotaSample.id)).all()) == 2
 
@@ -95,18 +96,18 @@ def test_a_round_tells_of_folders_that_it_could_not_read_until_it_can(
     sandbox.deliver(SENDER, letter())
     sandbox.imap_faults.answer("EXAMINE", "NO not now")
     for _ in range(2):
-        mailbox_round(house, account, Thresholds(80, 90), stop=lambda: False)
+        mailbox_round(OPERATOR, house, account, Thresholds(80, 90), stop=lambda: False)
         assert open_alerts(house) == ["collect-failed"]
     sandbox.imap_faults.answers.clear()
-    mailbox_round(house, account, Thresholds(80, 90), stop=lambda: False)
+    mailbox_round(OPERATOR, house, account, Thresholds(80, 90), stop=lambda: False)
     assert open_alerts(house) == []
 
 
 def test_a_message_that_is_never_accepted_becomes_overdue(house: House, account: Account, sandbox: Sandbox) -> None:
     sandbox.failures.hide_receipts(timedelta(days=365))
     key = queued(house, account).key
-    dispatch(house, account)
-    mailbox_round(house, account, Thresholds(80, 90), stop=lambda: False)
+    dispatch(OPERATOR, house, account)
+    mailbox_round(OPERATOR, house, account, Thresholds(80, 90), stop=lambda: False)
     with reading(house.engine) as connection:
         overdue = connection.scalars(
             select(Recipient.overdue).where(Recipient.message_id == message_of(house, key).id)
@@ -139,11 +140,11 @@ class TestRetention:
         account, other = account_at(house, sandbox), account_at(house, sandbox, "segreteria@studio.sandbox.test")
         queued(house, account, "silenzio@pec.test", subject="Breve")
         queued(house, other, subject="Lunga")
-        dispatch(house, account)
-        dispatch(house, other)
+        dispatch(OPERATOR, house, account)
+        dispatch(OPERATOR, house, other)
         sandbox.wait_until_quiet()
-        collect(house, account)
-        report = retention(house, months_of={other.name: 120}, default_months=30)
+        collect(OPERATOR, house, account)
+        report = retention(OPERATOR, house, months_of={other.name: 120}, default_months=30)
         assert [term.subject for term in report.dossiers] == ["Breve", "Lunga"]
         short, long = report.dossiers
         assert short.last_at == message_of(house, short.key).last_at
@@ -153,13 +154,15 @@ class TestRetention:
         assert report.months[0][0] == f"{short.expires_at.astimezone(ROME):%Y-%m}"
         assert (short.expired, long.expired) == (False, False)
         later = replace(house, clock=replace(house.clock, origin=house.clock.origin + timedelta(days=31 * 31)))
-        assert [term.expired for term in retention(later, months_of={other.name: 120}, default_months=30).dossiers] == [
+        assert [
+            term.expired for term in retention(OPERATOR, later, months_of={other.name: 120}, default_months=30).dossiers
+        ] == [
             True,
             False,
         ]
 
     def test_an_empty_house_expires_nothing(self, home: Home) -> None:
-        assert retention(home.open(), months_of={}, default_months=30).dossiers == ()
+        assert retention(OPERATOR, home.open(), months_of={}, default_months=30).dossiers == ()
 
     @pytest.mark.parametrize(
         ("start", "months", "end"),
@@ -184,5 +187,5 @@ def test_a_round_that_gives_no_sign_of_life_is_told_of_until_it_does(home: Home,
     account = account_at(house, sandbox)
     for silent_for, alerts in ((None, []), (59.0, []), (61.0, ["round-hanging"]), (0.2, []), (61.0, ["round-hanging"]),
                                (None, [])):  # fmt: skip
-        tell_of_hanging(house, account, silent_for, after=timedelta(minutes=1))
+        tell_of_hanging(OPERATOR, house, account, silent_for, after=timedelta(minutes=1))
         assert open_alerts(house) == alerts

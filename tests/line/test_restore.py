@@ -10,6 +10,7 @@ from imapclient import IMAPClient
 from sqlalchemy import update
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import writing
 from pec_tracker.db.tables import Ledger
 from pec_tracker.errors import ApartError
@@ -50,7 +51,7 @@ def yesterday(home: Home, sandbox: Sandbox) -> Path:
     queued(house, account)
     copy = backup(home)
     house = home.open(start=house.start)
-    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
     return copy
 
 
@@ -59,7 +60,7 @@ def test_a_database_older_than_the_archive_sends_nothing_at_all(home: Home, sand
     account = account_at(house, sandbox)
     assert set(states(house).values()) == {"queued"}
     with pytest.raises(ApartError, match="rebuild"):
-        dispatch(house, account)
+        dispatch(OPERATOR, house, account)
     assert len(sandbox.sent) == 1
 
 
@@ -73,9 +74,9 @@ def test_not_even_what_is_queued_anew_and_not_after_a_failed_try_to_collect(
     assert len(states(house)) == 1
     sandbox.wait_until_quiet()
     with pytest.raises(Exception, match="rebuild"):
-        collect(house, account)
+        collect(OPERATOR, house, account)
     with pytest.raises(ApartError):
-        dispatch(house, account)
+        dispatch(OPERATOR, house, account)
     assert len(sandbox.sent) == 1
 
 
@@ -84,13 +85,13 @@ def test_rebuilt_it_knows_what_went_and_sends_on(home: Home, sandbox: Sandbox, y
     home.close()
     home.url = new_sqlite(home.folder / "new")
     house = home.open()
-    rebuild(house)
+    rebuild(OPERATOR, house)
     account = account_at(house, sandbox)
     assert set(states(house).values()) == {"submitted"}
     queued(house, account, subject="Nuova")
-    assert len(dispatch(house, account)) == 1
+    assert len(dispatch(OPERATOR, house, account)) == 1
     sandbox.wait_until_quiet()
-    collect(house, account)
+    collect(OPERATOR, house, account)
     assert set(journeys(house).values()) == {"delivered"}
     assert len(sandbox.sent) == 2
 
@@ -115,11 +116,11 @@ def disk(home: Home, sandbox: Sandbox) -> Path:
     house = home.open()
     account = account_at(house, sandbox)
     queued(house, account, subject="Prima")
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     queued(house, account, subject="Seconda")
     copy = whole_backup(home)
     house = home.open(start=house.start)
-    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
     home.close()
     return copy
 
@@ -141,11 +142,11 @@ def test_a_whole_disk_restored_sends_nothing_again_though_no_receipt_tells(
     no_receipts(sandbox)
     house = whole_restored(home, disk)
     account = account_at(house, sandbox)
-    collect(house, account)
-    assert dispatch(house, account) == []
-    assert collect(house, account).complete
-    assert dispatch(house, account) == []
-    assert [entry.send_state for entry in waiting(house)] == ["uncertain"]
+    collect(OPERATOR, house, account)
+    assert dispatch(OPERATOR, house, account) == []
+    assert collect(OPERATOR, house, account).complete
+    assert dispatch(OPERATOR, house, account) == []
+    assert [entry.send_state for entry in waiting(OPERATOR, house)] == ["uncertain"]
     assert "send-uncertain" in open_alerts(house)
     assert len(sandbox.sent) == 2
 
@@ -158,9 +159,9 @@ def test_on_another_computer_neither_that_has_no_mark(home: Home, sandbox: Sandb
     with writing(house.engine) as connection:
         connection.execute(update(Ledger).values(at=house.clock.now() - timedelta(hours=9)))
     account = account_at(house, sandbox)
-    collect(house, account)
-    assert dispatch(house, account) == []
-    assert [entry.send_state for entry in waiting(house)] == ["uncertain"]
+    collect(OPERATOR, house, account)
+    assert dispatch(OPERATOR, house, account) == []
+    assert [entry.send_state for entry in waiting(OPERATOR, house)] == ["uncertain"]
     assert len(sandbox.sent) == 2
 
 
@@ -168,10 +169,10 @@ def test_what_is_queued_after_a_restore_leaves(home: Home, sandbox: Sandbox, dis
     house = whole_restored(home, disk)
     account = account_at(house, sandbox)
     fresh = queued(house, account, subject="Terza").key
-    assert [one.key for one in dispatch(house, account)] == [fresh]
+    assert [one.key for one in dispatch(OPERATOR, house, account)] == [fresh]
     again = home.open()
-    assert collect(again, account_at(again, sandbox)).complete
-    assert [one.send_state for one in dispatch(again, account_at(again, sandbox))] == []
+    assert collect(OPERATOR, again, account_at(again, sandbox)).complete
+    assert [one.send_state for one in dispatch(OPERATOR, again, account_at(again, sandbox))] == []
     assert states(house)[fresh] == "submitted"
     assert len(sandbox.sent) == 3
 
@@ -180,10 +181,10 @@ def test_the_receipts_tell_after_a_restore_and_nobody_need_decide(home: Home, sa
     sandbox.wait_until_quiet()
     house = whole_restored(home, disk)
     account = account_at(house, sandbox)
-    assert dispatch(house, account) == []
-    assert collect(house, account).complete
+    assert dispatch(OPERATOR, house, account) == []
+    assert collect(OPERATOR, house, account).complete
     assert set(states(house).values()) == {"submitted"}
-    assert dispatch(house, account) == []
+    assert dispatch(OPERATOR, house, account) == []
     assert open_alerts(house) == []
     assert len(sandbox.sent) == 2
 
@@ -193,16 +194,16 @@ def test_a_mere_restart_makes_nothing_uncertain(home: Home, sandbox: Sandbox) ->
     house = home.open()
     account = account_at(house, sandbox)
     queued(house, account)
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     for _ in range(2):
         house = home.open()
         account = account_at(house, sandbox)
         queued(house, account)
         again = home.open()
         account = account_at(again, sandbox)
-        assert dispatch(again, account) == []
-        collect(again, account)
-        assert [one.send_state for one in dispatch(again, account)] == ["submitted"]
+        assert dispatch(OPERATOR, again, account) == []
+        collect(OPERATOR, again, account)
+        assert [one.send_state for one in dispatch(OPERATOR, again, account)] == ["submitted"]
     assert len(sandbox.sent) == 3
 
 
@@ -216,8 +217,8 @@ def test_a_mark_that_cannot_be_read_sends_nothing_that_waited(
     mark.write_bytes(content)
     account = account_at(house, sandbox)
     no_receipts(sandbox)
-    collect(house, account)
-    assert dispatch(house, account) == []
+    collect(OPERATOR, house, account)
+    assert dispatch(OPERATOR, house, account) == []
     assert len(sandbox.sent) == 2
 
 
@@ -226,9 +227,9 @@ def test_no_place_for_the_mark_stops_no_message(home: Home, sandbox: Sandbox) ->
     house = home.open()
     account = account_at(house, sandbox)
     queued(house, account)
-    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
     again = home.open()
-    assert len(dispatch(again, account_at(again, sandbox))) == 0
+    assert len(dispatch(OPERATOR, again, account_at(again, sandbox))) == 0
     assert set(states(again).values()) == {"submitted"}
 
 
@@ -239,10 +240,10 @@ def test_a_copy_among_the_sent_mails_keeps_a_waiting_message_back(home: Home, sa
     sandbox.deliver(SENDER, house.archive.get(str(message_of(house, key).raw), Suffix.MAIL), folder="INBOX.Inviata")
     house = home.open()
     account = account_at(house, sandbox)
-    collect(house, account)
-    assert dispatch(house, account) == []
+    collect(OPERATOR, house, account)
+    assert dispatch(OPERATOR, house, account) == []
     assert states(house) == {key: "uncertain"}
-    (entry,) = waiting(house)
+    (entry,) = waiting(OPERATOR, house)
     assert entry.problem is not None
     assert "a copy of it" in entry.problem["template"]
     assert sandbox.sent == []
@@ -258,7 +259,7 @@ def test_killed_right_after_the_dot_yesterdays_database_finds_the_attempt_in_the
 
     def send() -> None:
         again = home.open(start=house.start)
-        dispatch(again, account_at(again, sandbox))
+        dispatch(OPERATOR, again, account_at(again, sandbox))
 
     assert killed_at("smtp.after-dot", send)
     shutil.rmtree(home.marks)
@@ -266,12 +267,12 @@ def test_killed_right_after_the_dot_yesterdays_database_finds_the_attempt_in_the
     house = restored(home, copy)
     account = account_at(house, sandbox)
     assert states(house) == {key: "queued"}
-    collect(house, account)
-    assert dispatch(house, account) == []
+    collect(OPERATOR, house, account)
+    assert dispatch(OPERATOR, house, account) == []
     assert states(house) == {key: "uncertain"}
     assert len(sandbox.sent) == 1
-    resend(house, key, reason="nel webmail non c'è traccia")
-    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    resend(OPERATOR, house, key, reason="nel webmail non c'è traccia")
+    assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
     assert message_of(house, key).attempts == 2
 
 
@@ -280,7 +281,7 @@ def test_the_archives_notes_of_attempts_go_once_the_ledger_tells_of_them(home: H
     account = account_at(house, sandbox)
     for number in range(3):
         queued(house, account, subject=f"Numero {number}")
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     assert list((house.archive.root / "underway").glob("*.attempt")) == []
 
 
@@ -289,19 +290,19 @@ def test_what_did_not_leave_goes_once_the_mailbox_was_looked_through(home: Home,
     queued(house, account_at(house, sandbox))
     house = restored(home, backup(home))
     account = account_at(house, sandbox)
-    assert dispatch(house, account) == []
-    collect(house, account)
-    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    assert dispatch(OPERATOR, house, account) == []
+    collect(OPERATOR, house, account)
+    assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
     assert len(sandbox.sent) == 1
 
 
 def test_an_old_collect_does_not_lift_the_fence(home: Home, sandbox: Sandbox) -> None:
     house = home.open()
     account = account_at(house, sandbox)
-    collect(house, account)
+    collect(OPERATOR, house, account)
     queued(house, account)
     house = restored(home, backup(home))
-    assert dispatch(house, account_at(house, sandbox)) == []
+    assert dispatch(OPERATOR, house, account_at(house, sandbox)) == []
 
 
 def test_a_restored_uncertain_message_stays_with_the_person(home: Home, sandbox: Sandbox) -> None:
@@ -309,9 +310,9 @@ def test_a_restored_uncertain_message_stays_with_the_person(home: Home, sandbox:
     account = account_at(house, sandbox)
     queued(house, account)
     sandbox.failures.drop(Moment.AFTER_DOT_LOST)
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     house = restored(home, backup(home))
     account = account_at(house, sandbox)
-    collect(house, account)
-    assert dispatch(house, account) == []
+    collect(OPERATOR, house, account)
+    assert dispatch(OPERATOR, house, account) == []
     assert set(states(house).values()) == {"uncertain"}

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Evidence, Mail, Message, Sighting
 from pec_tracker.sandbox.inject import Injection
@@ -29,13 +30,13 @@ def test_every_recipient_stands_where_the_receipts_say(home_on_either: Home, san
     account = account_at(house, sandbox)
     send_to_all(house, account)
     sandbox.wait_until_quiet()
-    collected = collect(house, account)
+    collected = collect(OPERATOR, house, account)
     assert journeys(house) == BEHAVIOURS
     assert collected.complete
     assert collected.taken.archived == len(sandbox.mails(SENDER)) - 1  # one acceptance came twice, the very same
     assert set(states(house).values()) == {"submitted"}
     assert set(open_alerts(house)) == {"not-delivered"}
-    again = collect(house, account)
+    again = collect(OPERATOR, house, account)
     assert (again.taken.archived, again.taken.known) == (0, 0)
     assert journeys(house) == BEHAVIOURS
 
@@ -44,11 +45,11 @@ def test_each_mailbox_keeps_to_itself(home: Home, sandbox: Sandbox) -> None:
     house = home.open()
     first, second = account_at(house, sandbox), account_at(house, sandbox, SECOND_MAILBOX)
     queued(house, first, SECOND_MAILBOX, subject="All'ufficio")
-    dispatch(house, first)
+    dispatch(OPERATOR, house, first)
     sandbox.wait_until_quiet()
-    collect(house, second)
+    collect(OPERATOR, house, second)
     assert journeys(house) == {SECOND_MAILBOX: "awaiting_acceptance"}  # the envelope is no evidence of ours
-    collect(house, first)
+    collect(OPERATOR, house, first)
     assert journeys(house) == {SECOND_MAILBOX: "delivered"}
     assert count(house, Message.id) == 1
 
@@ -56,7 +57,7 @@ def test_each_mailbox_keeps_to_itself(home: Home, sandbox: Sandbox) -> None:
 def test_what_other_programs_send_is_found_and_tracked(house: House, account: Account, sandbox: Sandbox) -> None:
     sent_elsewhere(sandbox)
     sandbox.wait_until_quiet()
-    collect(house, account)
+    collect(OPERATOR, house, account)
     with reading(house.engine) as connection:
         (message,) = connection.execute(select(Message)).all()
     assert (message.origin, message.send_state, message.state) == ("found", "submitted", "delivered")
@@ -65,11 +66,11 @@ def test_what_other_programs_send_is_found_and_tracked(house: House, account: Ac
 
 def test_a_reply_is_linked_to_the_message_that_it_answers(house: House, account: Account, sandbox: Sandbox) -> None:
     sent = queued(house, account)
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     sandbox.wait_until_quiet()
-    collect(house, account)
+    collect(OPERATOR, house, account)
     sandbox.inject(Injection.REPLY)
-    collect(house, account)
+    collect(OPERATOR, house, account)
     message = message_of(house, sent.key)
     assert count(house, Mail.id, Mail.role == "reply", Mail.message_id == message.id) == 1
     assert count(house, Evidence.id, Evidence.message_id == message.id, Evidence.counts) == 2
@@ -78,13 +79,13 @@ def test_a_reply_is_linked_to_the_message_that_it_answers(house: House, account:
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_no_forgery_moves_a_journey(house: House, account: Account, sandbox: Sandbox, forgery: Injection) -> None:
     queued(house, account, "silenzio@pec.test")
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     sandbox.wait_until_quiet()
-    collect(house, account)
+    collect(OPERATOR, house, account)
     assert journeys(house) == {"silenzio@pec.test": "failed"}
     before = open_alerts(house)
     sandbox.inject(forgery)
-    assert collect(house, account).taken.archived == 1
+    assert collect(OPERATOR, house, account).taken.archived == 1
     assert journeys(house) == {"silenzio@pec.test": "failed"}
     assert count(house, Evidence.id, Evidence.counts, Evidence.kind == "delivery") == 0
     if forgery is not Injection.FORGED_NESTED:  # that one is an honest envelope around a lie
@@ -102,21 +103,21 @@ class TestCopyInSent:
     @pytest.fixture
     def sent(self, house: House, copying: Account, sandbox: Sandbox) -> str:
         key = queued(house, copying).key
-        dispatch(house, copying)
+        dispatch(OPERATOR, house, copying)
         sandbox.wait_until_quiet()
         return key
 
     def test_the_very_bytes_lie_there_and_are_no_new_message(
         self, house: House, copying: Account, sandbox: Sandbox, sent: str
     ) -> None:
-        assert copy_to_sent(house, copying).made == 1
+        assert copy_to_sent(OPERATOR, house, copying).made == 1
         assert sandbox.mails(SENDER, "INBOX.Inviata") == [sandbox.sent[0].submission.raw]
-        collected = collect(house, copying)
+        collected = collect(OPERATOR, house, copying)
         assert collected.taken.known == 1
         assert count(house, Message.id) == 1
         assert count(house, Mail.id, Mail.role == "original") == 1
         assert count(house, Sighting.uid) == 3
-        assert copy_to_sent(house, copying).made == 0
+        assert copy_to_sent(OPERATOR, house, copying).made == 0
         assert len(sandbox.mails(SENDER, "INBOX.Inviata")) == 1
 
     def test_the_providers_own_copy_is_left_alone(
@@ -124,36 +125,36 @@ class TestCopyInSent:
     ) -> None:
         own = sandbox.sent[0].submission.raw.replace(b"MIME-Version", b"X-Kept-By: provider\r\nMIME-Version", 1)
         sandbox.deliver(SENDER, own, folder="INBOX.Inviata")
-        copies = copy_to_sent(house, copying)
+        copies = copy_to_sent(OPERATOR, house, copying)
         assert (copies.found, copies.made) == (1, 0)
         assert sandbox.mails(SENDER, "INBOX.Inviata") == [own]
-        collect(house, copying)
+        collect(OPERATOR, house, copying)
         assert count(house, Message.id) == 1
 
     def test_a_collected_copy_needs_no_look_at_the_server(
         self, house: House, copying: Account, sandbox: Sandbox, sent: str
     ) -> None:
         sandbox.deliver(SENDER, sandbox.sent[0].submission.raw, folder="INBOX.Inviata")
-        collect(house, copying)
+        collect(OPERATOR, house, copying)
         sandbox.imap_faults.refuse_login = True
-        assert copy_to_sent(house, copying).found == 1
+        assert copy_to_sent(OPERATOR, house, copying).found == 1
 
     def test_a_full_mailbox_changes_no_send_state(
         self, house: House, copying: Account, sandbox: Sandbox, sent: str
     ) -> None:
         sandbox.imap_faults.answer("APPEND", "NO [OVERQUOTA] full")
         with pytest.raises(Exception, match="OVERQUOTA"):
-            copy_to_sent(house, copying)
+            copy_to_sent(OPERATOR, house, copying)
         assert states(house) == {sent: "submitted"}
         sandbox.imap_faults.answers.clear()
-        assert copy_to_sent(house, copying).made == 1
+        assert copy_to_sent(OPERATOR, house, copying).made == 1
 
     def test_nobody_is_copied_who_did_not_leave_or_does_not_want_it(
         self, house: House, account: Account, copying: Account, sandbox: Sandbox, sent: str
     ) -> None:
-        assert copy_to_sent(house, account).made == 0
+        assert copy_to_sent(OPERATOR, house, account).made == 0
         queued(house, copying, subject="Non ancora partita")
-        assert copy_to_sent(house, copying).made == 1
+        assert copy_to_sent(OPERATOR, house, copying).made == 1
         assert len(sandbox.mails(SENDER, "INBOX.Inviata")) == 1
 
 
@@ -161,7 +162,7 @@ def test_a_mail_in_two_folders_is_one_mail_seen_twice(house: House, account: Acc
     raw = letter(headers="X-N: due volte\r\n")
     for folder in ("INBOX", "INBOX.Inviata", "INBOX"):
         sandbox.deliver(SENDER, raw, folder=folder)
-    collect(house, account)
+    collect(OPERATOR, house, account)
     assert count(house, Mail.id) == 1
     assert count(house, Sighting.uid) == 3
 
@@ -172,6 +173,6 @@ def test_two_homes_that_collect_the_same_mailbox_say_the_same(new_home: Callable
     sandbox.wait_until_quiet()
     for _ in range(2):
         house = new_home().open()
-        collect(house, account_at(house, sandbox))
+        collect(OPERATOR, house, account_at(house, sandbox))
         found.append((journeys(house), states(house)))
     assert found[0] == found[1]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db import leases
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Attempt, Lease, Ledger, Message
@@ -28,7 +29,7 @@ from tests.sandbox.materials import SENDER, letter
 def collector(home: Home, sandbox: Sandbox) -> Callable[[], object]:
     def act() -> None:
         house = home.open()
-        collect(house, account_at(house, sandbox))
+        collect(OPERATOR, house, account_at(house, sandbox))
 
     return act
 
@@ -36,7 +37,7 @@ def collector(home: Home, sandbox: Sandbox) -> Callable[[], object]:
 def dispatcher(home: Home, sandbox: Sandbox, start: Any) -> Callable[[], object]:
     def act() -> None:
         house = home.open(start=start)
-        dispatch(house, account_at(house, sandbox))
+        dispatch(OPERATOR, house, account_at(house, sandbox))
 
     return act
 
@@ -77,10 +78,10 @@ def test_the_second_collector_leaves_the_work_to_the_first(home_on_either: Home,
     account = account_at(house, sandbox)
     with leases.held(house.engine, lease_name(account), presence=house.presence) as mine:
         assert mine is not None
-        collected = collect(house, account)
+        collected = collect(OPERATOR, house, account)
         assert collected.busy
         assert not collected.complete
-    assert collect(house, account).complete
+    assert collect(OPERATOR, house, account).complete
 
 
 def test_a_collector_that_died_is_followed_once_its_lease_is_over(
@@ -90,11 +91,11 @@ def test_a_collector_that_died_is_followed_once_its_lease_is_over(
     assert killed_at("intake.archived", collector(home, sandbox))
     house = home.open()
     account = account_at(house, sandbox)
-    assert collect(house, account).busy
+    assert collect(OPERATOR, house, account).busy
     monkeypatch.setattr(leases, "LEASE", timedelta(seconds=0.2))
     with writing(house.engine) as connection:
         connection.execute(update(Lease).values(until=leases.until(timedelta(0))))
-    assert collect(house, account).taken.archived == 1
+    assert collect(OPERATOR, house, account).taken.archived == 1
 
 
 def test_dispatchers_at_once_send_each_message_once(home_on_either: Home, sandbox: Sandbox) -> None:
@@ -124,7 +125,7 @@ def test_a_queue_and_a_collect_meanwhile_lose_nothing(home_on_either: Home, sand
     assert at_once([send, queue_more, collector(home_on_either, sandbox), send]) == [0, 0, 0, 0]
     send()
     sandbox.wait_until_quiet()
-    collect(house, account)
+    collect(OPERATOR, house, account)
     assert len(sandbox.sent) == 6
     assert set(states(house).values()) == {"submitted"}
     assert set(journeys(house).values()) == {"delivered"}
@@ -157,13 +158,15 @@ class TestLeaseOfAMessage:
         def late(house_: Any, claim: Any) -> None:
             if not taken_over:
                 taken_over.append(claim.key)
-                assert [one.send_state for one in dispatch(home_on_either.open(), account)] == []  # fenced: too new
+                assert [
+                    one.send_state for one in dispatch(OPERATOR, home_on_either.open(), account)
+                ] == []  # fenced: too new
                 other = home_on_either.open(start=house.start)
-                assert [one.send_state for one in dispatch(other, account)] == ["submitted"]
+                assert [one.send_state for one in dispatch(OPERATOR, other, account)] == ["submitted"]
             commit(house_, claim)
 
         monkeypatch.setattr(dispatching, "_commit_attempt", late)
-        assert dispatch(house, account) == []
+        assert dispatch(OPERATOR, house, account) == []
         assert taken_over == [key]
         assert len(sandbox.sent) == 1
         assert states(house) == {key: "submitted"}
@@ -179,11 +182,11 @@ class TestLeaseOfAMessage:
 
         def then_recovered(house_: Any, claim: Any) -> None:
             commit(house_, claim)
-            recover(house, account)
-            assert [entry.send_state for entry in waiting(house)] == ["uncertain"]
+            recover(OPERATOR, house, account)
+            assert [entry.send_state for entry in waiting(OPERATOR, house)] == ["uncertain"]
 
         monkeypatch.setattr(dispatching, "_commit_attempt", then_recovered)
-        assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+        assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
         assert states(house) == {key: "submitted"}
         with reading(house.engine) as connection:
             (attempt,) = connection.execute(select(Attempt)).all()
@@ -203,5 +206,5 @@ class TestLeaseOfAMessage:
             return settle(connection, claim, result, now)
 
         monkeypatch.setattr(dispatching, "_write_state", too_late)
-        dispatch(house, account)
+        dispatch(OPERATOR, house, account)
         assert states(house) == {key: "sending"}

@@ -6,6 +6,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, select
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import _migrations, reading
 from pec_tracker.db.tables import Evidence
 from pec_tracker.sandbox.server import Sandbox
@@ -48,14 +49,14 @@ def test_a_database_of_the_first_release_is_taken_over_with_all_that_is_in_it(
     as_the_first_release_left_it(house.engine)
     house = home.open()
     assert differing(dump(house.engine, leave_out=YOUNGER), before) == {}
-    assert check(house.engine, house.archive).findings == ()
+    assert check(OPERATOR, house.engine, house.archive).findings == ()
     account = account_at(house, sandbox)
-    collect(house, account)
-    assert [one.key for one in dispatch(house, account)] == [waits.key]
+    collect(OPERATOR, house, account)
+    assert [one.key for one in dispatch(OPERATOR, house, account)] == [waits.key]
     sandbox.wait_until_quiet()
-    collect(house, account)
+    collect(OPERATOR, house, account)
     assert journeys(house, subject="Attende") == {"consegnata@pec.test": "delivered"}
-    assert find(house, Query()).total > 1
-    recheck(house)
+    assert find(OPERATOR, house, Query()).total > 1
+    recheck(OPERATOR, house)
     with reading(house.engine) as connection:
         assert connection.scalars(select(Evidence.counts)).all().count(True) > 0

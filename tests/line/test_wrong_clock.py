@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import Clock
 from pec_tracker.db import leases
 from pec_tracker.db.engine import writing
@@ -48,10 +49,10 @@ def test_messages_sent_by_a_clock_that_was_ahead_do_not_hold_back_the_pace(
     paced = replace(account, messages_per_minute=5)
     for number in range(5):
         queued(ahead(house, timedelta(days=1)), paced, subject=f"Domani {number}")
-    assert len(dispatch(ahead(house, timedelta(days=1)), paced)) == 5
+    assert len(dispatch(OPERATOR, ahead(house, timedelta(days=1)), paced)) == 5
     queued(house, paced, subject="Oggi")
     waited: list[int] = []
-    assert [one.send_state for one in dispatch(house, paced, waits=waited.append)] == ["submitted"]
+    assert [one.send_state for one in dispatch(OPERATOR, house, paced, waits=waited.append)] == ["submitted"]
     assert waited == []
 
 
@@ -61,24 +62,24 @@ def test_two_computers_whose_clocks_differ_a_little_still_keep_the_pace(
     paced = replace(account, messages_per_minute=1)
     beside = ahead(house, timedelta(seconds=20))
     queued(beside, paced)
-    dispatch(beside, paced)
+    dispatch(OPERATOR, beside, paced)
     queued(house, paced, subject="Dopo")
     waited: list[int] = []
-    dispatch(house, paced, waits=waited.append, stop=lambda: bool(waited))
+    dispatch(OPERATOR, house, paced, waits=waited.append, stop=lambda: bool(waited))
     assert len(waited) == 1
     assert len(sandbox.sent) == 1
 
 
 def test_queued_by_a_clock_that_was_ahead_it_leaves_now(house: House, sandbox: Sandbox, account: Account) -> None:
     queued(ahead(house), account)
-    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
 
 
 def test_put_off_by_a_clock_that_was_ahead_it_is_tried_now(house: House, sandbox: Sandbox, account: Account) -> None:
     sandbox.failures.reply(Verb.DATA, "451 4.3.0 try again later")
     queued(ahead(house), account)
-    assert [one.send_state for one in dispatch(ahead(house), account)] == ["deferred"]
-    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    assert [one.send_state for one in dispatch(OPERATOR, ahead(house), account)] == ["deferred"]
+    assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
 
 
 def test_paused_by_a_clock_that_was_ahead_the_mailbox_sends_now(
@@ -86,25 +87,25 @@ def test_paused_by_a_clock_that_was_ahead_the_mailbox_sends_now(
 ) -> None:
     sandbox.failures.reply(Verb.MAIL, TOO_MUCH)
     queued(ahead(house), account)
-    assert [one.send_state for one in dispatch(ahead(house), account)] == ["deferred"]
+    assert [one.send_state for one in dispatch(OPERATOR, ahead(house), account)] == ["deferred"]
     queued(house, account, subject="Dopo, con l'ora giusta")
-    assert [one.send_state for one in dispatch(house, account)] == ["submitted", "submitted"]
+    assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted", "submitted"]
 
 
 def test_a_pause_of_today_holds(house: House, sandbox: Sandbox, account: Account) -> None:
     sandbox.failures.reply(Verb.MAIL, TOO_MUCH)
     queued(house, account)
-    dispatch(house, account)
+    dispatch(OPERATOR, house, account)
     queued(house, account, subject="Dopo")
-    assert dispatch(house, account) == []
-    assert len(dispatch(ahead(house, PAUSE), account)) == 2
+    assert dispatch(OPERATOR, house, account) == []
+    assert len(dispatch(OPERATOR, ahead(house, PAUSE), account)) == 2
 
 
 def test_a_lease_of_a_clock_that_was_ahead_keeps_nobody_out(house: House, sandbox: Sandbox, account: Account) -> None:
     assert leases.acquire(house.engine, lease_name(account), owner="another", presence=house.presence)
     with writing(house.engine) as connection:
         connection.execute(update(Lease).values(until=datetime.now(UTC) + YEAR))
-    assert collect(house, account).complete
+    assert collect(OPERATOR, house, account).complete
 
 
 def test_killed_in_sending_by_a_clock_that_was_ahead_it_is_recovered_now(
@@ -114,20 +115,20 @@ def test_killed_in_sending_by_a_clock_that_was_ahead_it_is_recovered_now(
     killed = {"send_state": "sending", "lease_owner": "another", "lease_until": datetime.now(UTC) + YEAR}
     with writing(house.engine) as connection:
         connection.execute(update(Message).values(killed))
-    assert [one.send_state for one in dispatch(house, account)] == ["submitted"]
+    assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
     assert states(house) == {key: "submitted"}
 
 
 def test_a_collect_of_a_clock_that_was_ahead_does_not_lift_the_fence(
     home: Home, sandbox: Sandbox, house: House, account: Account
 ) -> None:
-    assert collect(ahead(house), account).complete
+    assert collect(OPERATOR, ahead(house), account).complete
     queued(house, account)
     again = home.open()
     sandbox.imap_faults.answer("EXAMINE", "NO not now")
     sandbox.deliver(SENDER, b"From: x\r\n\r\n")
-    assert not collect(again, account_at(again, sandbox)).complete
-    assert dispatch(again, account_at(again, sandbox)) == []
+    assert not collect(OPERATOR, again, account_at(again, sandbox)).complete
+    assert dispatch(OPERATOR, again, account_at(again, sandbox)) == []
     assert sandbox.sent == []
 
 
@@ -135,10 +136,10 @@ def test_what_cannot_leave_is_told_of_though_it_was_queued_in_the_future(
     house: House, sandbox: Sandbox, account: Account
 ) -> None:
     queued(ahead(house), account)
-    follow_up(house, account)
+    follow_up(OPERATOR, house, account)
     assert open_alerts(house) == ["send-waiting"]
-    assert status(house, [account]).needs_person
-    assert waiting(house)[0].send_state == "queued"
+    assert status(OPERATOR, house, [account]).needs_person
+    assert waiting(OPERATOR, house)[0].send_state == "queued"
 
 
 def test_what_is_uncertain_is_asked_about_though_it_was_tried_in_the_future(
@@ -147,6 +148,6 @@ def test_what_is_uncertain_is_asked_about_though_it_was_tried_in_the_future(
     key = queued(ahead(house), account).key
     with writing(house.engine) as connection:
         connection.execute(update(Message).values(send_state="uncertain"))
-    follow_up(house, account)
+    follow_up(OPERATOR, house, account)
     assert "uncertain-unresolved" in open_alerts(house)
     assert message_of(house, key).send_state == "uncertain"

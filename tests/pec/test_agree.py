@@ -467,3 +467,68 @@ def test_a_refusal_by_another_provider_than_the_accepting_one_is_a_contradiction
         signer=Signer("posta-certificata@b.example", "Altro S.p.A.", None),
     )  # fmt: skip
     assert "two-issuers" in conflicts(judge([signed, DELIVERY, other], KNOWN))
+
+
+# --- what evidence is held to together
+
+
+def judged(*evidence: Evidence, known: Known = KNOWN) -> dict[str, bool]:
+    """What counts, by key."""
+    return {one.evidence.key: one.counts for one in judge(evidence, known)}
+
+
+def signed_by(one: Evidence, name: str, **changes: object) -> Evidence:
+    """The same, signed by a provider of this name."""
+    signer = Signer(f"posta-certificata@{name}.example", f"{name} S.p.A.", None)
+    return replace(one, signer=signer, **changes)  # type: ignore[arg-type]
+
+
+def test_each_recipients_provider_signs_for_itself() -> None:
+    to_anna = signed_by(DELIVERY, "primo")
+    to_bruno = signed_by(DELIVERY, "secondo", key="e" * 64, recipient=BRUNO)
+    assert set(judged(to_anna, to_bruno).values()) == {True}
+    assert set(judged(signed_by(ACCEPTANCE, "terzo"), to_anna, to_bruno).values()) == {True}
+
+
+def test_who_refuses_or_delays_is_who_accepts() -> None:
+    accepted = signed_by(ACCEPTANCE, "primo")
+    for kind in (Kind.NON_ACCEPTANCE, Kind.DELAY_NOTICE):
+        later = {"key": "e" * 64, "kind": kind, "issued_at": SENT_AT + timedelta(hours=13)}
+        assert judged(accepted, signed_by(ACCEPTANCE, "primo", **later))["e" * 64] is True
+        assert judged(accepted, signed_by(ACCEPTANCE, "altro", **later))["e" * 64] is False
+
+
+def test_nothing_is_delivered_before_it_was_accepted() -> None:
+    early = replace(DELIVERY, issued_at=SENT_AT - timedelta(minutes=6))
+    assert judged(ACCEPTANCE, early) == {ACCEPTANCE.key: True, early.key: False}
+    assert judged(ACCEPTANCE, DELIVERY) == {ACCEPTANCE.key: True, DELIVERY.key: True}
+
+
+def test_an_acceptance_without_reference_teaches_no_identifier_for_itself() -> None:
+    bare = replace(ACCEPTANCE, reference=None)
+    assert judged(bare) == {bare.key: False}
+    delivered = replace(DELIVERY, reference=None)
+    assert judged(ACCEPTANCE, delivered) == {ACCEPTANCE.key: True, delivered.key: True}
+    assert judged(bare, delivered) == {bare.key: False, delivered.key: False}
+
+
+def test_what_certifies_nothing_needs_no_time_and_no_sender() -> None:
+    envelope = replace(ACCEPTANCE, kind=Kind.TRANSPORT_ENVELOPE, issued_at=None, sender=None)
+    found = dict(agree(envelope, KNOWN).points)
+    assert (found["certified_time"], found["sender"]) == (None, None)
+    for missing in ({"issued_at": None}, {"sender": None}):
+        assert False in dict(agree(replace(ACCEPTANCE, **missing), KNOWN).points).values()  # type: ignore[arg-type]
+
+
+def test_a_found_messages_own_date_is_one_of_its_clocks() -> None:
+    """Its Date stands in what the receipt encloses, or in the copy: what is certified days before it is not true."""
+    assert KNOWN.fingerprint is not None
+    now = SENT_AT + timedelta(days=4)
+    for dated, clocks in ((SENT_AT, True), (SENT_AT + timedelta(days=3), False)):
+        ours = replace(KNOWN.fingerprint, date=dated)
+        found = replace(KNOWN, composed=False, made_at=None, fingerprint=ours)
+        bare = replace(DELIVERY, enclosed=None, receipt_form="sintetica")
+        for one in (bare, replace(DELIVERY, enclosed=ours)):
+            assert dict(agree(one, found, now=now).points)["clocks"] is clocks
+        nothing = replace(found, fingerprint=None)
+        assert dict(agree(replace(DELIVERY, enclosed=ours), nothing, now=now).points)["clocks"] is clocks

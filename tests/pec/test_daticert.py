@@ -236,7 +236,8 @@ def test_a_message_without_message_id_is_found_by_its_identifier() -> None:
 
 
 @pytest.mark.parametrize(
-    ("zone", "hours"), [("+0100", 1), ("+01:00", 1), ("+01,00", 1), ("-0530", -5.5), ("Z", 0), ("+0000", 0)]
+    ("zone", "hours"),
+    [("+0100", 1), ("+01:00", 1), ("+01,00", 1), ("-0530", -5.5), ("Z", 0), ("+0000", 0), ("+1559", 15 + 59 / 60)],
 )
 def test_zones_of_every_writing(zone: str, hours: float) -> None:
     found = read(dated(zone=zone))
@@ -263,6 +264,8 @@ def test_half_past_midnight_in_summer_is_the_day_before_in_utc() -> None:
         ("02/03/0000", "10:15:30", "+0100", "date-unreadable"),
         ("٠٢/٠٣/٢٠٢٦", "10:15:30", "+0100", "date-unreadable"),
         ("02/03/2026", "10:15:30", "+9900", "zone-unreadable"),
+        ("02/03/2026", "10:15:30", "+1600", "zone-unreadable"),
+        ("02/03/2026", "10:15:30", "+0160", "zone-unreadable"),
         ("02/03/2026", "10:15:30", "CET", "zone-unreadable"),
         ("02/03/2026", "10:15:30", None, "zone-missing"),
         ("02/03/2026", "10:15:30", "", "zone-missing"),

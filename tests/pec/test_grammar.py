@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+from lxml import etree
 
-from pec_tracker.pec import daticert
+from pec_tracker.pec import daticert, grammar
 from pec_tracker.pec.daticert import Daticert, examine
 from tests.factory.receipts import daticert_xml
 
@@ -243,3 +244,55 @@ def test_encodings_that_readers_take_differently_prove_nothing(
     encode: Callable[[str], bytes], expected: tuple[str, ...]
 ) -> None:
     assert faults(encode(WHOLE)) == expected
+
+
+# --- the pieces of the grammar
+
+
+def test_the_deciding_texts_are_kind_people_time_and_names_with_all_that_lies_inside() -> None:
+    root = etree.fromstring(put("<consegna>anna", "<consegna><b>per </b>anna").encode())
+    texts = list(grammar.deciding_texts(root))
+    assert texts[0] == "avvenuta-consegna"
+    for word in ("mittente@pec.example", "anna@pec.example", "per anna@pec.example"):
+        assert any(word in text for text in texts), word
+    bare = etree.fromstring(b"<postacert><dati/></postacert>")
+    assert list(grammar.deciding_texts(bare)) == [""]
+
+
+def test_a_comment_has_no_name_and_no_text_is_lost_to_what_lies_inside() -> None:
+    assert grammar.local_name(etree.Comment("nota")) == ""
+    assert grammar.local_name(etree.fromstring("<a:b xmlns:a='urn:a'/>")) == "b"
+    assert grammar.text_of(etree.fromstring("<o>a<b>c</b>d</o>")) == "acd"
+    assert grammar.text_of(etree.fromstring("<o/>")) == ""
+
+
+def with_comments(xml: str) -> bool:
+    return grammar.is_split(etree.fromstring(xml.encode(), etree.XMLParser(remove_comments=False)))
+
+
+def test_a_comment_splits_a_text_and_not_the_blanks_between_elements() -> None:
+    assert with_comments(put("anna@pec", "anna@<!-- -->pec"))
+    assert with_comments(put("<consegna>anna", "<consegna>an<?x y?>na"))
+    assert not with_comments(put("<consegna>anna", "<consegna><!-- -->anna"))
+    assert not with_comments(put("<dati>", "<dati>uno<!-- -->due")), "where no text is read, none is cut"
+
+
+@pytest.mark.parametrize(
+    ("address", "odd"),
+    [
+        ("perch\u00e9@pec.example", False),
+        ("\u00e0nna.b@pec.example", False),
+        ("anna@pec.exam\u212ale", True),  # the Kelvin sign: an ASCII k once it is lower-case
+        ("anna\u200b@pec.example", True),
+        ("anna\u00a0@pec.example", True),
+        ("an\u00ada@pec.example", True),
+        ("anna\x7f@pec.example", True),
+        ("\uff41nna@pec.example", True),
+    ],
+)
+def test_letters_that_nobody_sees_or_that_look_like_others_are_odd_and_accents_are_not(address: str, odd: bool) -> None:
+    assert ("daticert-odd-address" in faults(WHOLE.replace("anna@pec.example", address))) is odd
+
+
+def test_a_token_of_another_namespace_is_told_as_that_alone() -> None:
+    assert faults(put("<postacert ", '<postacert xmlns:n="urn:n" n:tipo="Accettazione" ')) == ("daticert-namespace",)

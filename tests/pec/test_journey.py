@@ -136,6 +136,7 @@ def test_a_late_notice_without_code_closes_the_transaction_from_22_hours_on() ->
     ("given_evidence", "after", "due", "overdue", "step"),
     [
         ((), 0.1, SENT + HOUR / 4, False, NextStep.WAIT_ACCEPTANCE),
+        ((), 0.25, SENT + HOUR / 4, False, NextStep.WAIT_ACCEPTANCE),  # to the second it is not late
         ((), 0.3, SENT + HOUR / 4, True, NextStep.ASK_PROVIDER),
         ((ACCEPTED,), 1, SENT + 12.01 * HOUR, False, NextStep.WAIT_DELIVERY),
         ((ACCEPTED,), 13, SENT + 24.01 * HOUR, False, NextStep.WAIT_DELIVERY),

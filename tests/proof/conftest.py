@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.service.proof import Package, proof
 from pec_tracker.service.send import Queued
 from tests.factory import receipts
@@ -20,7 +21,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, Queued]:
 def package(told: tuple[Desk, Queued]) -> Package:
     """The package of that message."""
     desk, queued = told
-    return proof(desk.house, queued.key)
+    return proof(OPERATOR, desk.house, queued.key)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pec_tracker.archive.local import LocalArchive
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import Clock
 from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.pec.compose import Attachment, Draft
@@ -47,7 +48,7 @@ class Desk:
             text="Si diffida.",
             attachments=(Attachment("contratto.pdf", CONTRACT),),
         )
-        return queue(self.house, self.account, draft, case=case)
+        return queue(OPERATOR, self.house, self.account, draft, case=case)
 
     def raw_of(self, queued: Queued) -> bytes:
         """The bytes of a queued message."""
@@ -69,7 +70,7 @@ class Desk:
         for number, raw in enumerate(raws):
             files.append(mails / f"{number:03}.eml")
             files[-1].write_bytes(raw)
-        bring_in(self.house, files, account=self.account)
+        bring_in(OPERATOR, self.house, files, account=self.account)
         for file in files:
             file.unlink()
 

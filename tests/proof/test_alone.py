@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.pec.daticert import parse
 from pec_tracker.pec.read import headers_of
 from pec_tracker.pec.trust import PEC_AUTHORITIES, Anchor, Trust
@@ -36,7 +37,7 @@ def accepted(tmp_path_factory: pytest.TempPathFactory) -> Package:
     here = desk(tmp_path_factory.mktemp("accepted"))
     queued = here.compose(ANNA)
     here.take_in(receipt(queued, "accettazione"))
-    return proof(here.house, queued.key)
+    return proof(OPERATOR, here.house, queued.key)
 
 
 def journeys_delivered(report: Report) -> None:
@@ -98,7 +99,7 @@ def counted(report: Report) -> None:
 
 def forged_to_count(here: Desk, key: str, root_pem: Path) -> tuple[Package, dict[str, str]]:
     """The package of the message with all that does not count renamed into receipts/; and what is found then."""
-    made = proof(here.house, key)
+    made = proof(OPERATOR, here.house, key)
     members = members_of(made)
     for name in [name for name in members if name.startswith("not-proof/")]:
         members[name.replace("not-proof/", "receipts/")] = members.pop(name)
@@ -279,7 +280,7 @@ def test_short_key_is_no_reason_to_check_less_on_the_reports_word(tmp_path: Path
     queued = here.compose(ANNA)
     short = ca.provider(receipts.pec_authority(), key="short", bits=1024)
     here.take_in(receipt(queued, "accettazione", signers=(cms.Signer(short, signed_at=receipts.ISSUED_AT),)))
-    members = members_of(proof(here.house, queued.key))
+    members = members_of(proof(OPERATOR, here.house, queued.key))
     report = json.loads(members["report.json"])
     assert report["proof"] == []
     _, found = forged_to_count(here, queued.key, root_pem)
@@ -302,7 +303,7 @@ def package_under(folder: Path, root: ca.Identity, authority: ca.Identity, signe
     here = desk(folder, trust=Trust(anchors=(anchor,)))
     queued = here.compose(ANNA)
     here.take_in(receipt(queued, "accettazione", signers=(signer,), certificates=(signer.identity.der, authority.der)))
-    return proof(here.house, queued.key)
+    return proof(OPERATOR, here.house, queued.key)
 
 
 def test_root_of_the_right_name_and_another_key_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,7 +379,7 @@ def test_odd_but_genuine_certification_data_reads_as_our_reader_reads_it(
     if parse(xml) is None:
         pytest.skip("our reader does not read it either")
     here.take_in(receipt(queued, "accettazione", subject=subject, daticert=xml))
-    made = proof(here.house, queued.key)
+    made = proof(OPERATOR, here.house, queued.key)
     found = found_alone(made.content, root_pem)
     assert found == {} or all("cannot be compared here" in one or "is missing" in one for one in found.values()), found
     assert (found == {}) is (made.report["proof"] != [] or made.report["not_proof"] != [])
@@ -555,9 +556,9 @@ def test_found_message_is_held_to_its_copy_as_the_house_holds_it(tmp_path: Path,
     facts: dict[str, Any] = {"recipients": [ANNA, BRUNO], "subject": "Altro", "reference": "altro@client.example"}
     delivered = receipts.receipt("avvenuta-consegna", recipient=ANNA, original=raw, **facts)
     here.take_in(receipts.receipt("accettazione", **facts), delivered)
-    assert found_alone(proof(here.house, "altro@client.example").content, root_pem) == {}
+    assert found_alone(proof(OPERATOR, here.house, "altro@client.example").content, root_pem) == {}
     here.take_in(raw)
-    made = proof(here.house, "altro@client.example")
+    made = proof(OPERATOR, here.house, "altro@client.example")
     assert made.report["message"]["held_to"] == "copy"
     assert found_alone(made.content, root_pem) == {}
     lying = with_report(made, lambda report: report["message"].update(held_to="composed"))
@@ -584,7 +585,7 @@ def test_copy_that_reads_otherwise_than_what_was_delivered_is_not_the_message(tm
     here.take_in(
         receipts.receipt("accettazione", **facts), receipts.receipt("avvenuta-consegna", original=sent, **facts), kept
     )
-    made = proof(here.house, "altro@client.example")
+    made = proof(OPERATOR, here.house, "altro@client.example")
     assert found_alone(made.content, root_pem) == {}
     said = with_report(made, lambda report: report["message"].update(held_to="copy"))
     assert made.report["message"]["held_to"] != "copy"

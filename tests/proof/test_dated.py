@@ -9,6 +9,7 @@ import pytest
 from asn1crypto import cms, tsp
 
 from pec_tracker import anchors
+from pec_tracker.askers import OPERATOR
 from pec_tracker.ledger.stamps import request
 from pec_tracker.render import verify_package
 from pec_tracker.service.house import StampAuthority
@@ -56,7 +57,7 @@ def proved_later(here: Desk, queued: Queued, span: timedelta = timedelta(days=1)
     """The package of a later seal: a stamp comes along once the ledger has gone beyond it."""
     later = here.later(span)
     later.compose(ANNA, subject="Altro")
-    return proof(later.house, queued.key)
+    return proof(OPERATOR, later.house, queued.key)
 
 
 def alone(package: Package, root_pem: Path, *tsa_roots: Path) -> verify_package.Result:
@@ -160,7 +161,7 @@ def test_only_what_lies_under_the_newest_stamped_seal_is_vouched_for(
     later = here.later(timedelta(hours=1))
     later.take_in(receipt(queued, "avvenuta-consegna", to=ANNA, original=here.raw_of(queued),
                           issued_at=here.house.clock.now() + timedelta(seconds=30)))  # fmt: skip
-    made = proof(later.house, queued.key)
+    made = proof(OPERATOR, later.house, queued.key)
     assert made.report["stamps"][0]["holds"] is True
     assert SELF_ASSERTED in made.report["limits"]
     assert any("line(s) here are later" in text for text in alone(made, root_pem, tsa.root).remarks)

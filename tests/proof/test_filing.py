@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.errors import RuleError, UsageError
 from pec_tracker.service import filing as filing_module
 from pec_tracker.service.filing import Problem, courts, filing
@@ -20,7 +21,7 @@ from tests.proof.house import ANNA, BRUNO, Desk, desk, receipt
 @pytest.mark.parametrize("court", ["pct", "ptt"])
 def test_folder_holds_the_untouched_pair_and_says_who_did_not_get_it(told: tuple[Desk, Queued], court: str) -> None:
     here, queued = told
-    made = filing(here.house, queued.key, court)
+    made = filing(OPERATOR, here.house, queued.key, court)
     assert list(made.files) == [
         "01_accettazione.eml",
         "02_consegna_anna-pec-example.eml",
@@ -37,7 +38,7 @@ def test_folder_holds_the_untouched_pair_and_says_who_did_not_get_it(told: tuple
 
 def test_ids_name_every_file_with_its_identifiers(told: tuple[Desk, Queued]) -> None:
     here, queued = told
-    made = filing(here.house, queued.key, "pct", recipient=ANNA)
+    made = filing(OPERATOR, here.house, queued.key, "pct", recipient=ANNA)
     assert made.problems == ()
     rows = list(csv.DictReader(io.StringIO(made.files["ids.csv"].decode("utf-8-sig"))))
     assert [row["document"] for row in rows] == ["accettazione", "consegna"]
@@ -58,7 +59,7 @@ def test_delivery_that_is_not_complete_is_refused_with_the_reason(tmp_path: Path
     delivered = receipt(queued, "avvenuta-consegna", to=ANNA, receipt_form=form, original=original)
     here.take_in(receipt(queued, "accettazione"), delivered)
     with pytest.raises(RuleError, match="law 53/1994 needs the complete one"):
-        filing(here.house, queued.key, "pct")
+        filing(OPERATOR, here.house, queued.key, "pct")
 
 
 def test_complete_receipt_wins_over_a_brief_one(tmp_path: Path) -> None:
@@ -68,14 +69,14 @@ def test_complete_receipt_wins_over_a_brief_one(tmp_path: Path) -> None:
     brief = receipt(queued, "avvenuta-consegna", to=ANNA, receipt_form="sintetica")
     complete = receipt(queued, "avvenuta-consegna", to=ANNA, original=raw, after=1)
     here.take_in(receipt(queued, "accettazione"), brief, complete)
-    made = filing(here.house, queued.key, "ptt")
+    made = filing(OPERATOR, here.house, queued.key, "ptt")
     assert made.problems == ()
     assert complete in made.files.values()
 
 
 def test_forged_delivery_is_not_filed(told: tuple[Desk, Queued]) -> None:
     here, queued = told
-    made = filing(here.house, queued.key, "ptt", recipient=BRUNO)
+    made = filing(OPERATOR, here.house, queued.key, "ptt", recipient=BRUNO)
     assert made.problems == (Problem(BRUNO, "no-delivery"),)
     assert not any("_consegna" in name for name in made.files)
 
@@ -84,7 +85,7 @@ def test_no_acceptance_is_said(tmp_path: Path) -> None:
     here = desk(tmp_path)
     queued = here.compose(ANNA)
     here.take_in(receipt(queued, "avvenuta-consegna", to=ANNA, original=here.raw_of(queued)))
-    assert filing(here.house, queued.key, "pct").problems == (Problem(ANNA, "no-acceptance"),)
+    assert filing(OPERATOR, here.house, queued.key, "pct").problems == (Problem(ANNA, "no-acceptance"),)
 
 
 def test_limits_of_the_court_are_kept(
@@ -97,7 +98,7 @@ def test_limits_of_the_court_are_kept(
     courts.cache_clear()
     try:
         with pytest.raises(RuleError, match="bytes in one file"):
-            filing(here.house, queued.key, "ptt")
+            filing(OPERATOR, here.house, queued.key, "ptt")
     finally:
         courts.cache_clear()
 
@@ -105,14 +106,16 @@ def test_limits_of_the_court_are_kept(
 def test_unknown_court_is_a_usage_error_that_names_the_known(told: tuple[Desk, Queued]) -> None:
     here, queued = told
     with pytest.raises(UsageError, match="pct, ptt"):
-        filing(here.house, queued.key, "tar")
+        filing(OPERATOR, here.house, queued.key, "tar")
 
 
 def from_outlook(here: Desk, *contents: bytes) -> None:
     """Import .msg files into the account."""
     for number, content in enumerate(contents):
         (here.folder / f"{number}.msg").write_bytes(content)
-    bring_in(here.house, [here.folder / f"{number}.msg" for number in range(len(contents))], account=here.account)
+    bring_in(
+        OPERATOR, here.house, [here.folder / f"{number}.msg" for number in range(len(contents))], account=here.account
+    )
 
 
 def receipts_kept_in_outlook(here: Desk) -> tuple[Queued, list[bytes]]:
@@ -131,14 +134,14 @@ def test_receipts_rebuilt_from_outlook_files_are_filed_as_those_files_where_the_
     queued, pair = receipts_kept_in_outlook(here)
     files = [signed(raw) for raw in pair]
     from_outlook(here, *files)
-    made = filing(here.house, queued.key, "pct")
+    made = filing(OPERATOR, here.house, queued.key, "pct")
     assert list(made.files) == ["01_accettazione.msg", "02_consegna_anna-pec-example.msg", "ids.csv"]
     assert list(made.files.values())[:2] == files
     listed = list(csv.DictReader(io.StringIO(made.files["ids.csv"].decode("utf-8-sig"))))
     assert [row["sha256"] for row in listed] == [hashlib.sha256(content).hexdigest() for content in files]
     assert all(row["receipt_message_id"] for row in listed)
     with pytest.raises(RuleError, match="rebuilt from an Outlook file"):
-        filing(here.house, queued.key, "ptt")  # takes .eml only
+        filing(OPERATOR, here.house, queued.key, "ptt")  # takes .eml only
 
 
 def test_receipt_as_it_was_received_goes_before_one_that_outlook_kept(tmp_path: Path) -> None:
@@ -146,7 +149,7 @@ def test_receipt_as_it_was_received_goes_before_one_that_outlook_kept(tmp_path: 
     queued, pair = receipts_kept_in_outlook(here)
     from_outlook(here, *(signed(raw) for raw in pair))
     here.take_in(*pair)
-    made = filing(here.house, queued.key, "ptt")
+    made = filing(OPERATOR, here.house, queued.key, "ptt")
     assert list(made.files.values())[:2] == pair
 
 
@@ -159,4 +162,4 @@ def test_outlook_file_that_only_encloses_the_receipt_is_not_filed_for_it(tmp_pat
     inner = item("IPM.Note.SMIME.MultipartSigned", headers=header.decode() + "\r\n\r\n", attachments=[whole])
     from_outlook(here, signed(accepted), msg("IPM.Note", body="Ecco.", attachments=[embedded(inner)]))
     with pytest.raises(RuleError, match="consegna was rebuilt from an Outlook file"):
-        filing(here.house, queued.key, "pct")
+        filing(OPERATOR, here.house, queued.key, "pct")

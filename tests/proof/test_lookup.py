@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.render import tables
 from pec_tracker.service import contest
 from pec_tracker.service.lookup import Wanted, look_up
@@ -48,18 +49,18 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     ],
 )
 def test_look_up_finds_by_every_condition(here: Desk, wanted: Wanted, subjects: set[str]) -> None:
-    assert {message.subject for message in look_up(here.house, wanted)} == subjects
+    assert {message.subject for message in look_up(OPERATOR, here.house, wanted)} == subjects
 
 
 def test_contest_list_says_who_received_when_and_who_did_not_and_why(here: Desk) -> None:
-    rows = contest.rows(contest.contest(here.house, "R.G. 12/2026"))
+    rows = contest.rows(contest.contest(OPERATOR, here.house, "R.G. 12/2026"))
     assert len(rows[0]) == len(contest.COLUMNS)
     by_recipient = {row[2]: row for row in rows}
     assert by_recipient[ANNA][3:6] == ["yes", "02/03/2026 10:15:39 (+0100)", "delivered"]
     assert by_recipient[BRUNO][3] == "no"
     assert by_recipient[BRUNO][6] == "the address does not exist; 5.1.1 - G - indirizzo non valido"
     assert by_recipient[CARLA][3] == "no"
-    assert contest.contest(here.house, "another") == []
+    assert contest.contest(OPERATOR, here.house, "another") == []
 
 
 def test_csv_computes_nothing_and_keeps_every_word() -> None:

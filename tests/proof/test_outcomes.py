@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pec_tracker import texts
+from pec_tracker.askers import OPERATOR
 from pec_tracker.osfiles import WINDOWS
 from pec_tracker.render import canonical_zip, pdf
 from pec_tracker.service import proof_package, verify_summary
@@ -117,11 +118,11 @@ def test_limits_say_who_chose_and_whose_word_it_is(package: Package, tmp_path: P
     here = desk(tmp_path)
     queued = here.compose(ANNA)
     here.take_in(receipt(queued, "accettazione"))
-    alone = proof(here.house, queued.key, recipient=ANNA)
+    alone = proof(OPERATOR, here.house, queued.key, recipient=ANNA)
     assert "one-recipient-only" not in alone.report["limits"]  # there is no other
     assert "content-not-certified" in alone.report["limits"]
     here.take_in(receipt(queued, "avvenuta-consegna", to=ANNA, original=here.raw_of(queued), after=5))
-    assert "content-not-certified" not in proof(here.house, queued.key).report["limits"]
+    assert "content-not-certified" not in proof(OPERATOR, here.house, queued.key).report["limits"]
     for name in ("README.txt",):
         text = members_of(package)[name].decode()
         assert "THE PROVIDERS' WORD" in text
@@ -133,7 +134,7 @@ def test_limits_say_who_chose_and_whose_word_it_is(package: Package, tmp_path: P
 
 def test_package_about_one_of_two_says_so(told: tuple[Desk, Queued]) -> None:
     here, queued = told
-    made = proof(here.house, queued.key, recipient=BRUNO)
+    made = proof(OPERATOR, here.house, queued.key, recipient=BRUNO)
     assert "one-recipient-only" in made.report["limits"]
 
 
@@ -141,7 +142,7 @@ def test_provider_that_is_named_otherwise_than_its_certificate_is_shown(tmp_path
     here = desk(tmp_path)
     queued = here.compose(ANNA)
     here.take_in(receipt(queued, "accettazione", provider="Tutt'altro Gestore S.r.l."))
-    made = proof(here.house, queued.key)
+    made = proof(OPERATOR, here.house, queued.key)
     assert "provider-differs" in made.report["limits"]
     assert "the provider named is not the organization" in members_of(made)["README.txt"].decode()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.errors import NotFoundError
 from pec_tracker.pec.trust import Trust
@@ -39,9 +40,9 @@ def test_package_made_twice_is_the_same_bytes_and_says_what_it_holds(
     told: tuple[Desk, Queued], package: Package
 ) -> None:
     here, queued = told
-    assert proof(here.house, queued.key).content == package.content
+    assert proof(OPERATOR, here.house, queued.key).content == package.content
     later = here.later(timedelta(days=400))
-    assert proof(later.house, f"<{queued.reference}>").content == package.content
+    assert proof(OPERATOR, later.house, f"<{queued.reference}>").content == package.content
     assert tuple(sorted(members_of(package))) == package.members
 
 
@@ -49,7 +50,7 @@ def test_package_holds_exactly_what_show_calls_proof_and_the_rest_apart(
     told: tuple[Desk, Queued], package: Package
 ) -> None:
     here, queued = told
-    shown = {one.sha256: one for one in show(here.house, queued.key).evidence}
+    shown = {one.sha256: one for one in show(OPERATOR, here.house, queued.key).evidence}
     members = members_of(package)
     counting = {hashlib.sha256(raw).hexdigest() for name, raw in members.items() if name.startswith("receipts/")}
     others = {hashlib.sha256(raw).hexdigest() for name, raw in members.items() if name.startswith("not-proof/")}
@@ -107,26 +108,26 @@ def test_what_comes_later_changes_no_package_of_the_past(tmp_path: Path) -> None
     queued = here.compose(ANNA, BRUNO)
     raw = here.raw_of(queued)
     here.take_in(receipt(queued, "accettazione"), receipt(queued, "avvenuta-consegna", to=ANNA, original=raw, after=9))
-    before = proof(here.house, queued.key)
+    before = proof(OPERATOR, here.house, queued.key)
     seal = before.report["as_of"]["seal"]
     after = here.later(timedelta(hours=1))
     after.take_in(receipt(queued, "avvenuta-consegna", to=BRUNO, original=raw, after=3600))
-    now = proof(after.house, queued.key)
+    now = proof(OPERATOR, after.house, queued.key)
     assert now.content != before.content
     assert len(now.report["proof"]) == 3
-    assert proof(after.house, queued.key, as_of=seal).content == before.content
+    assert proof(OPERATOR, after.house, queued.key, as_of=seal).content == before.content
     at = here.house.clock.now() + timedelta(minutes=1)
-    assert proof(after.house, queued.key, as_of=at).content == before.content
+    assert proof(OPERATOR, after.house, queued.key, as_of=at).content == before.content
     with pytest.raises(NotFoundError):
-        proof(after.house, queued.key, as_of=99)
+        proof(OPERATOR, after.house, queued.key, as_of=99)
     with pytest.raises(NotFoundError):
-        proof(after.house, queued.key, as_of=here.house.clock.now() - timedelta(days=1))
+        proof(OPERATOR, after.house, queued.key, as_of=here.house.clock.now() - timedelta(days=1))
 
 
 def test_unsealed_acts_are_sealed_first(tmp_path: Path) -> None:
     here = desk(tmp_path)
     queued = here.compose(ANNA)
-    made = proof(here.house, queued.key)
+    made = proof(OPERATOR, here.house, queued.key)
     assert made.report["as_of"]["seal"] == 1
     assert made.report["proof"] == []
     assert "delivery-missing" in made.report["limits"]
@@ -135,14 +136,14 @@ def test_unsealed_acts_are_sealed_first(tmp_path: Path) -> None:
 
 def test_package_for_one_recipient_leaves_the_others_receipts_out(told: tuple[Desk, Queued]) -> None:
     here, queued = told
-    made = proof(here.house, queued.key, recipient=ANNA.upper())
+    made = proof(OPERATOR, here.house, queued.key, recipient=ANNA.upper())
     about = [entry["recipient"] for entry in made.report["proof"]]
     assert about == [None, ANNA]
     assert made.report["not_proof"] == []
     assert [journey["recipient"] for journey in made.report["journeys"]] == [ANNA]
     assert verify_package(made.content, receipts.trust()).sound
     with pytest.raises(NotFoundError):
-        proof(here.house, queued.key, recipient=CARLA)
+        proof(OPERATOR, here.house, queued.key, recipient=CARLA)
 
 
 def test_message_sent_by_other_means_is_held_to_its_copy_or_to_its_receipts(tmp_path: Path) -> None:
@@ -150,11 +151,11 @@ def test_message_sent_by_other_means_is_held_to_its_copy_or_to_its_receipts(tmp_
     raw = receipts.original(to=[ANNA], subject="Altro", reference="altro@client.example")
     facts = {"recipients": [ANNA], "subject": "Altro", "reference": "altro@client.example"}
     here.take_in(receipts.receipt("accettazione", **facts))  # type: ignore[arg-type]
-    alone = proof(here.house, "altro@client.example")
+    alone = proof(OPERATOR, here.house, "altro@client.example")
     assert alone.report["message"]["held_to"] == "receipts"
     assert "held-to-receipts" in alone.report["limits"]
     here.take_in(raw)
-    with_copy = proof(here.house, "altro@client.example")
+    with_copy = proof(OPERATOR, here.house, "altro@client.example")
     assert with_copy.report["message"]["held_to"] == "copy"
     assert members_of(with_copy)["message/original.eml"] == raw
     for made in (alone, with_copy):
@@ -171,7 +172,7 @@ def test_revocation_answers_at_hand_come_along_and_speak_again(tmp_path: Path) -
     here = desk(tmp_path, trust=Trust(anchors=trust.anchors, crls=(of_another, of_authority)))
     queued = here.compose(ANNA)
     here.take_in(receipt(queued, "accettazione"))
-    made = proof(here.house, queued.key)
+    made = proof(OPERATOR, here.house, queued.key)
     members = members_of(made)
     assert [members[name] for name in members if name.startswith("revocation/")] == [of_authority]
     assert made.report["proof"][0]["verification"]["checks"]["revocation"] is True
@@ -184,7 +185,7 @@ def test_without_typst_the_package_is_made_and_says_that_the_summary_is_missing(
 ) -> None:
     here, queued = told
     monkeypatch.setitem(sys.modules, "typst", None)
-    made = proof(here.house, queued.key)
+    made = proof(OPERATOR, here.house, queued.key)
     assert not any(name.endswith(".pdf") for name in made.members)
     assert "no-summary-pdf" in made.report["limits"]
     assert b"no summary as PDF" in members_of(made)["README.txt"]
@@ -196,7 +197,7 @@ def test_subject_that_looks_like_a_command_stays_a_subject(tmp_path: Path) -> No
     subject = "{seal} `rm -rf` $(x) }] #eval \\ " + SUBJECT
     queued = here.compose(ANNA, subject=subject)
     here.take_in(receipt(queued, "accettazione", subject=subject))
-    made = proof(here.house, queued.key)
+    made = proof(OPERATOR, here.house, queued.key)
     assert made.report["message"]["subject"] == subject
     assert verify_package(made.content, receipts.trust()).sound
     commands = [line for line in members_of(made)["README.txt"].decode().splitlines() if line.startswith("    $ ")]
@@ -223,8 +224,8 @@ def test_rebuilt_database_gives_the_same_package(told: tuple[Desk, Queued], pack
     seal = package.report["as_of"]["seal"]
     engine = open_engine(sqlite_url(tmp_path / "rebuilt.db"))
     house = replace(here.house, engine=engine)
-    rebuild(house)
-    assert proof(house, queued.key, as_of=seal).content == package.content
+    rebuild(OPERATOR, house)
+    assert proof(OPERATOR, house, queued.key, as_of=seal).content == package.content
     engine.dispose()
 
 
@@ -234,7 +235,7 @@ def test_trust_and_answers_learned_later_change_no_package_of_the_past(tmp_path:
     here = replace(made, house=replace(made.house, trust_folder=folder))
     queued = here.compose(ANNA)
     here.take_in(receipt(queued, "accettazione"))
-    before = proof(here.house, queued.key)
+    before = proof(OPERATOR, here.house, queued.key)
     later = here.later(timedelta(days=1))
     crl = ca.revocation_list(receipts.pec_authority(), this_update=ca.FROM_2020, next_update=ca.UNTIL_2040)
     keep_answers(later.house, [crl], [])
@@ -242,7 +243,7 @@ def test_trust_and_answers_learned_later_change_no_package_of_the_past(tmp_path:
     assert known.crls == (crl,)
     grown = replace(receipts.trust(), crls=known.crls)
     after = later.trusting(grown)
-    assert proof(after.house, queued.key, as_of=before.report["as_of"]["seal"]).content == before.content
-    now = proof(after.house, queued.key)
+    assert proof(OPERATOR, after.house, queued.key, as_of=before.report["as_of"]["seal"]).content == before.content
+    now = proof(OPERATOR, after.house, queued.key)
     assert now.report["proof"][0]["verification"]["checks"]["revocation"] is True
     assert verify_package(now.content, receipts.trust()).sound

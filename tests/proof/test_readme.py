@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.pec import clocks, original, points
 from pec_tracker.render.wording import section
 from pec_tracker.service import proof_limits
@@ -52,7 +53,7 @@ def test_commands_of_the_readme_verify_the_package_without_us(
     told: tuple[Desk, Queued], tmp_path: Path, language: str
 ) -> None:
     here, queued = told
-    folder = unpacked(proof(here.house, queued.key, language=language), tmp_path)
+    folder = unpacked(proof(OPERATOR, here.house, queued.key, language=language), tmp_path)
     commands = commands_of(folder)
     assert sum(command.startswith("openssl cms -verify") for command in commands) == 3
     assert sum("sha256sum" in command for command in commands) >= 8
@@ -86,7 +87,7 @@ def test_commands_hold_for_old_mail_with_sha1_and_a_certificate_that_has_expired
     signer = ca.provider(receipts.pec_authority(), key="short-lived", not_after=receipts.ISSUED_AT.replace(year=2027))
     old = cms.Signer(signer, signed_at=receipts.ISSUED_AT, digest="sha1")
     here.take_in(receipt(queued, "accettazione", signers=(old,)))
-    made = proof(here.house, queued.key)
+    made = proof(OPERATOR, here.house, queued.key)
     assert "weak-algorithms" in made.report["limits"]
     assert failing(unpacked(made, tmp_path / "package")) == []
 
@@ -95,7 +96,7 @@ def test_mail_stored_with_other_line_ends_verifies_too(tmp_path: Path) -> None:
     here = desk(tmp_path / "house")
     queued = here.compose(ANNA)
     here.take_in(receipt(queued, "accettazione").replace(b"\r\n", b"\n"))
-    made = proof(here.house, queued.key)
+    made = proof(OPERATOR, here.house, queued.key)
     assert made.report["proof"][0]["verification"]["form"] == "crlf"
     assert failing(unpacked(made, tmp_path / "package")) == []
 

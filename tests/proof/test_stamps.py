@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import in_one_transaction
 from pec_tracker.db.tables import Stamp
 from pec_tracker.render import canonical_zip
@@ -70,13 +71,13 @@ def members_of(made: Package) -> dict[str, bytes]:
 
 def test_time_stamp_comes_along_once_the_ledger_has_gone_beyond_it(sealed: tuple[Desk, Queued], tmp_path: Path) -> None:
     here, queued = sealed
-    before = proof(here.house, queued.key)
+    before = proof(OPERATOR, here.house, queued.key)
     seal = here.house.archive.root / "ledger/00000002.seal"
     authority = time_stamp(tmp_path, seal, seal.with_suffix(".tsr"))
-    assert proof(here.house, queued.key, as_of=2).content == before.content
+    assert proof(OPERATOR, here.house, queued.key, as_of=2).content == before.content
     later = here.later(datetime.now(UTC) + timedelta(days=1) - here.house.clock.now())
     later.compose(ANNA)
-    made = proof(later.house, queued.key)
+    made = proof(OPERATOR, later.house, queued.key)
     (stamp,) = made.report["stamps"]
     # Its authority is not known here, so that nothing of it was verified: see test_dated.
     assert (stamp["member"], stamp["seal"], stamp["kind"], stamp["holds"]) == (
@@ -103,7 +104,7 @@ def test_time_stamp_over_another_seal_is_named(sealed: tuple[Desk, Queued], tmp_
     time_stamp(tmp_path, other, here.house.archive.root / "ledger/00000002.tsr")
     later = here.later(datetime.now(UTC) + timedelta(days=1) - here.house.clock.now())
     later.compose(ANNA)
-    made = proof(later.house, queued.key)
+    made = proof(OPERATOR, later.house, queued.key)
     assert made.report["stamps"][0]["holds"] is False
     assert "ledger-times-self-asserted" in made.report["limits"]
     assert (
@@ -130,12 +131,12 @@ def test_acceptance_that_quotes_a_seal_dates_it(sealed: tuple[Desk, Queued]) -> 
     sha256 = hashlib.sha256(acceptance).hexdigest()
     row = {"seal_number": 2, "kind": "pec", "source": sha256, "sha256": sha256, "stamped_at": at}
     in_one_transaction(here.house.engine, lambda connection: connection.execute(insert(Stamp).values(row)))
-    made = proof(later.house, queued.key)
+    made = proof(OPERATOR, later.house, queued.key)
     (stamp,) = made.report["stamps"]
     assert (stamp["seal"], stamp["kind"], stamp["at"], stamp["holds"]) == (2, "pec", at.isoformat(), True)
     assert members_of(made)[stamp["member"]] == acceptance
     assert verify_package(made.content, receipts.trust()).sound
-    assert proof(later.house, queued.key, as_of=2).report["stamps"] == []
+    assert proof(OPERATOR, later.house, queued.key, as_of=2).report["stamps"] == []
     members = members_of(made)
     members[stamp["member"]] = receipt(queued, "accettazione")
     others = {name: content for name, content in members.items() if name != "SHA256SUMS"}

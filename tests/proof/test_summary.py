@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.pec.contents import MAX_TEXT, contents
 from pec_tracker.render import canonical_zip, pdf, pdf_text
 from pec_tracker.render.wording import section, template
@@ -47,7 +48,7 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, Queued]:
 @pytest.fixture(scope="module")
 def simple(delivered: tuple[Desk, Queued]) -> Package:
     here, queued = delivered
-    return proof(here.house, queued.key, language="it")
+    return proof(OPERATOR, here.house, queued.key, language="it")
 
 
 def parts(made: Package) -> tuple[bytes, dict[str, Any], Mapping[str, bytes]]:
@@ -103,7 +104,7 @@ def test_message_that_did_not_arrive_is_never_told_as_delivered(tmp_path: Path, 
     queued = here.compose(BRUNO)
     failed = receipt(queued, "errore-consegna", to=BRUNO, after=30, error="altro", error_detail="5.2.2 - casella piena")
     here.later(timedelta(minutes=5)).take_in(receipt(queued, "accettazione"), failed)
-    lead = printed_lead(proof(here.house, queued.key, language=language))
+    lead = printed_lead(proof(OPERATOR, here.house, queued.key, language=language))
     assert told in lead
     assert "10:16:00" in lead
     assert "esattamente" not in lead
@@ -113,7 +114,7 @@ def test_message_that_did_not_arrive_is_never_told_as_delivered(tmp_path: Path, 
 def test_message_without_receipts_is_not_said_to_have_been_sent(tmp_path: Path) -> None:
     here = desk(tmp_path)
     queued = here.compose(ANNA)
-    made = proof(here.house, queued.key, language="it")
+    made = proof(OPERATOR, here.house, queued.key, language="it")
     assert "non risulta inviato (stato: in coda)" in printed_lead(made)
     assert section("it", "summary")["sent"] not in words_of(made)
 
@@ -122,7 +123,7 @@ def test_accepted_alone_is_no_delivery(tmp_path: Path) -> None:
     here = desk(tmp_path)
     queued = here.compose(ANNA)
     here.later(timedelta(minutes=5)).take_in(receipt(queued, "accettazione"))
-    lead = printed_lead(proof(here.house, queued.key, language="it"))
+    lead = printed_lead(proof(OPERATOR, here.house, queued.key, language="it"))
     assert "è stato accettato dal gestore del mittente il 02/03/2026 alle 10:15:30" in lead
     assert "Della consegna nella casella di anna@pec.example in questo fascicolo non c'è prova." in lead
 
@@ -137,7 +138,7 @@ def test_many_recipients_are_counted_and_each_stands_in_the_table(tmp_path: Path
     ]
     here = here.later(timedelta(minutes=5))
     here.take_in(receipt(queued, "accettazione"), *mails)
-    made = proof(here.house, queued.key, language="it")
+    made = proof(OPERATOR, here.house, queued.key, language="it")
     summary, facts, attached = parts(made)
     assert "era diretto a 45 destinatari. Esito: consegnato: 44 su 45; accettato: 1 su 45." in printed_lead(made)
     assert len(pdf_text.pages(summary)) > 1
@@ -170,7 +171,7 @@ def test_only_the_complete_receipt_that_counts_is_said_to_enclose_the_message(
         "not-proof/003-delivery.eml": False,
     }
     here, queued = delivered
-    shown = show(here.house, queued.key)
+    shown = show(OPERATOR, here.house, queued.key)
     assert [one.encloses_message for one in shown.evidence] == [None, True, False]
     assert shown.contents is not None
     assert [(one.name, one.size) for one in shown.contents.attachments] == [("contratto.pdf", len(CONTRACT))]
@@ -182,7 +183,7 @@ def test_message_sent_by_other_means_is_told_from_what_its_receipt_encloses(tmp_
     raw = other.raw_of(queued)
     here = desk(tmp_path / "here")
     here.take_in(receipt(queued, "accettazione"), receipt(queued, "avvenuta-consegna", to=CARLA, original=raw, after=9))
-    sent = proof(here.house, f"<{queued.reference}>").report["message"]
+    sent = proof(OPERATOR, here.house, f"<{queued.reference}>").report["message"]
     assert sent["contents_of"] == "receipts/002-delivery.eml"
     assert [one["name"] for one in sent["attachments"]] == ["contratto.pdf"]
 

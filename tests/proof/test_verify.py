@@ -13,6 +13,7 @@ from types import ModuleType
 
 import pytest
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.pec.trust import Anchor, Trust
 from pec_tracker.render import canonical_zip, pdf, verify_package
 from pec_tracker.service import proof_package
@@ -49,7 +50,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Package:
     queued = here.compose(ANNA)
     raw = here.raw_of(queued)
     here.take_in(receipt(queued, "accettazione"), receipt(queued, "avvenuta-consegna", to=ANNA, original=raw, after=5))
-    return proof(here.house, queued.key)
+    return proof(OPERATOR, here.house, queued.key)
 
 
 def members_of(package: Package) -> dict[str, bytes]:
@@ -251,7 +252,7 @@ def test_package_of_another_release_is_compared_as_far_as_it_can(
 ) -> None:
     here, queued = told
     monkeypatch.setattr(proof_package, "VERSION", "0.0.1")
-    old = proof(here.house, queued.key)
+    old = proof(OPERATOR, here.house, queued.key)
     monkeypatch.undo()
     check = verify(old.content, receipts.trust())
     assert (check.sound, check.notes, check.outcome) == (True, (), Outcome.HOLDS)  # it writes as this one does

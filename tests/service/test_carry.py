@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.db.tables import Ledger, Message
 from pec_tracker.errors import ApartError, UsageError
@@ -33,7 +34,9 @@ def waiting(house: House, account: Account, monkeypatch: pytest.MonkeyPatch) -> 
     """A house with one act sealed, and a message that waits and is not: killed in between, or of an earlier release."""
     monkeypatch.setattr("pec_tracker.service.send._seal", lambda _house: None)
     seal_pending(house.engine, house.archive.root, now=NOW)
-    queue(house, account, Draft(account.address, (receipts.RECIPIENT,), "Prova", "Buongiorno."), tracker_id=KEY)
+    queue(
+        OPERATOR, house, account, Draft(account.address, (receipts.RECIPIENT,), "Prova", "Buongiorno."), tracker_id=KEY
+    )
     return house
 
 
@@ -46,7 +49,7 @@ def test_a_rebuild_carries_over_what_was_not_sealed(waiting: House, tmp_path: Pa
             connection.execute(text("DROP TABLE alembic_version"))
     left = what_is_left(url(waiting), waiting.archive.root, presence=Presence())
     fresh = open_house(sqlite_url(tmp_path / "new.db"), tmp_path)
-    built = rebuild(fresh, left)
+    built = rebuild(OPERATOR, fresh, left)
     assert (built.carried, built.messages, built.missing) == (1, 1, ())
     assert [row.key for row in rows(fresh.engine, select(Message.key))] == [KEY]
     assert rows(fresh.engine, select(Ledger.id).where(Ledger.seal_number.is_(None))) == []
@@ -57,8 +60,8 @@ def test_nothing_is_carried_over_twice(waiting: House, tmp_path: Path) -> None:
     left = what_is_left(url(waiting), waiting.archive.root, presence=Presence())
     seal_pending(waiting.engine, waiting.archive.root, now=NOW)
     fresh = open_house(sqlite_url(tmp_path / "new.db"), tmp_path)
-    assert rebuild(fresh, left).carried == 0
-    assert check(fresh.engine, fresh.archive).sound
+    assert rebuild(OPERATOR, fresh, left).carried == 0
+    assert check(OPERATOR, fresh.engine, fresh.archive).sound
     fresh.engine.dispose()
 
 
@@ -66,7 +69,7 @@ def test_a_line_that_was_changed_is_not_carried_over_in_silence(waiting: House, 
     with waiting.engine.begin() as connection:
         connection.execute(text(UNSEALED))
     fresh = open_house(sqlite_url(tmp_path / "new.db"), tmp_path)
-    built = rebuild(fresh, what_is_left(url(waiting), waiting.archive.root, presence=Presence()))
+    built = rebuild(OPERATOR, fresh, what_is_left(url(waiting), waiting.archive.root, presence=Presence()))
     assert built.old_unreadable
     fresh.engine.dispose()
 

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, delete, insert, select
 
 from pec_tracker.archive.local import LocalArchive
 from pec_tracker.archive.objects import Object, Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, reading, sqlite_url
 from pec_tracker.db.tables import Certificate, Mail, Mailbox
 from pec_tracker.ledger.lines import append, new_line
@@ -80,18 +81,18 @@ def named(report: CheckReport) -> set[tuple[str, str]]:
 
 def test_sound_archive_has_no_findings_and_is_counted(kept: Engine, archive: LocalArchive) -> None:
     done: list[tuple[int, int]] = []
-    report = check(kept, archive, processes=1, progress=lambda *counts: done.append(counts))
+    report = check(OPERATOR, kept, archive, processes=1, progress=lambda *counts: done.append(counts))
     assert report.sound
     everything = [*MAILS, RECORD, CERTIFICATE]
     assert (report.objects, report.bytes) == (26, sum(len(each.content) for each in everything))
     assert (report.seals, report.lines, report.mails) == (1, 25, 24)
     assert done[-1] == (26, 26)
-    assert check(None, archive).sound
+    assert check(OPERATOR, None, archive).sound
 
 
 def test_archive_that_was_never_used_is_sound(engine: Engine, archive: LocalArchive) -> None:
-    assert named(check(engine, archive)) == set()
-    assert named(check(None, archive)) == {("format-missing", "FORMAT")}
+    assert named(check(OPERATOR, engine, archive)) == set()
+    assert named(check(OPERATOR, None, archive)) == {("format-missing", "FORMAT")}
 
 
 def test_any_single_byte_flipped_in_an_object_is_found_and_named(kept: Engine, archive: LocalArchive) -> None:
@@ -103,9 +104,9 @@ def test_any_single_byte_flipped_in_an_object_is_found_and_named(kept: Engine, a
         flipped[chance.randrange(len(flipped))] ^= chance.randrange(1, 256)
         path.chmod(0o600)
         path.write_bytes(flipped)
-        assert named(check(None, archive)) == {("object-damaged", path.name)}
+        assert named(check(OPERATOR, None, archive)) == {("object-damaged", path.name)}
         path.write_bytes(victim.content)
-    assert check(kept, archive).sound
+    assert check(OPERATOR, kept, archive).sound
 
 
 @pytest.mark.parametrize("left", [0, 5])
@@ -113,21 +114,21 @@ def test_truncated_object_is_named(kept: Engine, archive: LocalArchive, left: in
     path = archive.path(MAILS[0].sha256, Suffix.MAIL)
     path.chmod(0o600)
     path.write_bytes(MAILS[0].content[:left])
-    assert named(check(kept, archive)) == {("object-damaged", path.name)}
+    assert named(check(OPERATOR, kept, archive)) == {("object-damaged", path.name)}
 
 
 def test_missing_objects_are_named_with_and_without_a_database(kept: Engine, archive: LocalArchive) -> None:
     for lost in (MAILS[3], RECORD, CERTIFICATE):
         archive.delete(lost.sha256, lost.suffix)
     expected = {("object-missing", f"{lost.sha256}{lost.suffix}") for lost in (MAILS[3], RECORD, CERTIFICATE)}
-    assert named(check(kept, archive)) == named(check(None, archive)) == expected
+    assert named(check(OPERATOR, kept, archive)) == named(check(OPERATOR, None, archive)) == expected
 
 
 def test_objects_that_nobody_names_are_named(kept: Engine, archive: LocalArchive) -> None:
     planted = Object(b"a receipt that never came", Suffix.MAIL)
     archive.put_many([planted])
-    assert named(check(kept, archive)) == {("object-extra", f"{planted.sha256}.eml")}
-    assert named(check(None, archive)) == {("object-extra", f"{planted.sha256}.eml")}
+    assert named(check(OPERATOR, kept, archive)) == {("object-extra", f"{planted.sha256}.eml")}
+    assert named(check(OPERATOR, None, archive)) == {("object-extra", f"{planted.sha256}.eml")}
 
 
 def test_what_an_interrupted_run_kept_is_no_longer_extra_when_it_is_written_down(
@@ -135,13 +136,13 @@ def test_what_an_interrupted_run_kept_is_no_longer_extra_when_it_is_written_down
 ) -> None:
     late = Object(b"collected again after the crash", Suffix.MAIL)
     assert killed_at("archive.done", lambda: archive.put_many([late]))
-    assert not check(kept, archive).sound
+    assert not check(OPERATOR, kept, archive).sound
     with kept.begin() as connection:
         box = connection.scalar(select(Mailbox.id))
         connection.execute(insert(Mail).values(mailbox_id=box, sha256=late.sha256, **_mail_columns(late)))
         append(connection, [new_line("mail.archived", at=NOON, mail=late.sha256)])
-    assert check(kept, archive).sound
-    assert named(check(None, archive)) == {("object-extra", f"{late.sha256}.eml")}  # until it is sealed
+    assert check(OPERATOR, kept, archive).sound
+    assert named(check(OPERATOR, None, archive)) == {("object-extra", f"{late.sha256}.eml")}  # until it is sealed
 
 
 def test_mails_kept_while_a_check_runs_are_no_findings(kept: Engine, archive: LocalArchive) -> None:
@@ -155,14 +156,14 @@ def test_mails_kept_while_a_check_runs_are_no_findings(kept: Engine, archive: Lo
                 connection.execute(insert(Mail).values(mailbox_id=box, sha256=late.sha256, **_mail_columns(late)))
                 append(connection, [new_line("mail.archived", at=NOON, mail=late.sha256)])
 
-    assert check(kept, archive, progress=collect).sound
+    assert check(OPERATOR, kept, archive, progress=collect).sound
 
 
 def test_renamed_object_is_damaged_where_it_is_and_missing_where_it_was(kept: Engine, archive: LocalArchive) -> None:
     path = archive.path(MAILS[0].sha256, Suffix.MAIL)
     other = path.with_name(path.name[:2] + "0" * 62 + ".eml")
     path.rename(other)
-    assert named(check(kept, archive)) == {
+    assert named(check(OPERATOR, kept, archive)) == {
         ("object-damaged", other.name),
         ("object-extra", other.name),
         ("object-missing", path.name),
@@ -180,7 +181,7 @@ def test_misplaced_and_foreign_files_are_named(kept: Engine, archive: LocalArchi
     (path.parent / f"{path.parent.name}{'1' * 62}.eml").symlink_to(path)
     (objects / "notes.txt").write_text("mine")
     (archive.root / "ledger" / "notes.txt").write_text("mine")
-    assert named(check(kept, archive)) == {
+    assert named(check(OPERATOR, kept, archive)) == {
         ("object-misnamed", f"objects/{other.name}/{path.name}"),
         ("foreign-file", f"objects/{other.name}/{'0' * 64}.exe"),
         ("foreign-file", f"objects/{path.parent.name}/{path.parent.name}{'0' * 62}.eml"),
@@ -193,7 +194,7 @@ def test_misplaced_and_foreign_files_are_named(kept: Engine, archive: LocalArchi
 def test_mail_that_the_database_lost_is_named(kept: Engine, archive: LocalArchive) -> None:
     with kept.begin() as connection:
         connection.execute(delete(Mail).where(Mail.sha256 == MAILS[5].sha256))
-    assert named(check(kept, archive)) == {("database-mail-missing", f"{MAILS[5].sha256}.eml")}
+    assert named(check(OPERATOR, kept, archive)) == {("database-mail-missing", f"{MAILS[5].sha256}.eml")}
 
 
 def test_last_seals_cut_off_and_changed_format_are_named(kept: Engine, archive: LocalArchive) -> None:
@@ -201,7 +202,7 @@ def test_last_seals_cut_off_and_changed_format_are_named(kept: Engine, archive: 
         path.unlink()
     (archive.root / "FORMAT").chmod(0o600)
     (archive.root / "FORMAT").write_text("something else\n")
-    assert named(check(kept, archive)) == {
+    assert named(check(OPERATOR, kept, archive)) == {
         ("format-unknown", "FORMAT"),
         ("seal-missing", "00000001.seal"),
         ("segment-missing", "00000001.jsonl"),
@@ -212,7 +213,7 @@ def test_database_that_fails_is_a_finding_and_the_archive_is_still_checked(kept:
     with kept.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE certificate RENAME TO lost")
     archive.delete(MAILS[0].sha256, Suffix.MAIL)
-    assert named(check(kept, archive)) == {
+    assert named(check(OPERATOR, kept, archive)) == {
         ("database-unreadable", "database"),
         ("object-missing", f"{MAILS[0].sha256}.eml"),
     }
@@ -238,7 +239,7 @@ def test_wrong_permissions_are_findings_and_the_rest_is_still_checked() -> None:
         for path in (closed, secret, archive.root / "FORMAT", archive.root / "ledger" / "00000001.seal"):
             path.chmod(0)
         (archive.root / "ledger" / "00000002.jsonl").chmod(0)
-        seen = named(check(None, archive))
+        seen = named(check(OPERATOR, None, archive))
         closed.chmod(0o700)
         assert {
             ("folder-unreadable", f"objects/{closed.name}"),
@@ -249,7 +250,7 @@ def test_wrong_permissions_are_findings_and_the_rest_is_still_checked() -> None:
         } <= seen
         assert not any(kind == "object-damaged" for kind, _ in seen)
         (archive.root / "ledger").chmod(0)
-        assert ("folder-unreadable", "ledger") in named(check(None, archive))
+        assert ("folder-unreadable", "ledger") in named(check(OPERATOR, None, archive))
         (archive.root / "ledger").chmod(0o700)
 
     try:
@@ -265,7 +266,7 @@ def test_processes_find_what_one_process_finds(
     path = archive.path(MAILS[0].sha256, Suffix.MAIL)
     path.chmod(0o600)
     path.write_bytes(b"x")
-    report = check(kept, archive, processes=2)
+    report = check(OPERATOR, kept, archive, processes=2)
     assert named(report) == {("object-damaged", path.name)}
     assert report.objects == 26
 
@@ -274,7 +275,7 @@ def test_large_mails_are_read_to_their_last_byte(archive: LocalArchive) -> None:
     sizes = [65_535, 65_536, 65_537, 131_072, 1_000_000]
     large = [Object(os.urandom(size), Suffix.MAIL) for size in sizes]
     archive.put_many(large)
-    report = check(None, archive)
+    report = check(OPERATOR, None, archive)
     assert report.bytes == sum(sizes)
     assert {kind for kind, _ in named(report)} == {"object-extra"}
     for each in large:
@@ -283,7 +284,7 @@ def test_large_mails_are_read_to_their_last_byte(archive: LocalArchive) -> None:
         with path.open("r+b") as file:
             file.seek(-1, os.SEEK_END)
             file.write(bytes([each.content[-1] ^ 1]))
-    assert {name for kind, name in named(check(None, archive)) if kind == "object-damaged"} == {
+    assert {name for kind, name in named(check(OPERATOR, None, archive)) if kind == "object-damaged"} == {
         f"{each.sha256}.eml" for each in large
     }
 
@@ -296,6 +297,6 @@ def test_sha256sum_and_check_agree_on_what_is_damaged(kept: Engine, archive: Loc
     files = sorted((archive.root / "objects").glob("??/*"))
     listed = subprocess.run(["sha256sum", *map(str, files)], capture_output=True, text=True, check=True).stdout
     wrong = {Path(line[66:]).name for line in listed.splitlines() if line[:64] != Path(line[66:]).name[:64]}
-    assert wrong == {name for _, name in named(check(kept, archive))}
+    assert wrong == {name for _, name in named(check(OPERATOR, kept, archive))}
     with reading(kept) as connection:
         assert len(connection.scalars(select(Mail.id)).all()) == len(MAILS)

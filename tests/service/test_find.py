@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import ROME
 from pec_tracker.db.tables import Mailbox, Message, Recipient
 from pec_tracker.pec.compose import Draft
@@ -25,6 +26,7 @@ def queued(house: House, account: Account) -> list[str]:
     """The keys of a message a subject; each to its own recipient, in its own case."""
     return [
         queue(
+            OPERATOR,
             house,
             account,
             Draft(sender=OWNER, to=(f"r_{number}@pec.example",), subject=subject, text="x"),
@@ -35,7 +37,7 @@ def queued(house: House, account: Account) -> list[str]:
 
 
 def subjects(house: House, **conditions: Any) -> set[str]:
-    found = find(house, Query(**conditions))
+    found = find(OPERATOR, house, Query(**conditions))
     assert found.total == len(found.messages)
     return {str(message.subject) for message in found.messages}
 
@@ -69,7 +71,7 @@ def test_subject_words_are_found_as_they_are_written(
 def test_recipient_is_found_by_any_part_of_the_address(
     house: House, queued: list[str], recipient: str, expected: int
 ) -> None:
-    assert find(house, Query(recipient=recipient)).total == expected
+    assert find(OPERATOR, house, Query(recipient=recipient)).total == expected
 
 
 @pytest.mark.parametrize("case", ["Pratica n° 2", "PRATICA N° 2", "pratica n° 2"])
@@ -79,17 +81,17 @@ def test_case_is_found_without_regard_to_letters(house: House, queued: list[str]
 
 
 def test_message_id_is_found_with_and_without_brackets_in_any_case(house: House, queued: list[str]) -> None:
-    reference = find(house, Query()).messages[0].reference
+    reference = find(OPERATOR, house, Query()).messages[0].reference
     assert reference is not None
     for written in (reference, f"<{reference}>", reference.upper(), f" <{reference}>\r\n"):
-        assert find(house, Query(message_id=written)).total == 1
+        assert find(OPERATOR, house, Query(message_id=written)).total == 1
 
 
 def test_conditions_hold_together_and_pages_cover_all_once(house: House, queued: list[str]) -> None:
     assert subjects(house, subject="costo", recipient="r_3") == {SUBJECTS[3]}
     assert subjects(house, mailbox="office") == set(SUBJECTS) == subjects(house, mailbox=OWNER)
     assert subjects(house, mailbox="elsewhere") == set()
-    pages = [find(house, Query(limit=2, offset=offset)) for offset in (0, 2, 4, 6)]
+    pages = [find(OPERATOR, house, Query(limit=2, offset=offset)) for offset in (0, 2, 4, 6)]
     assert [page.total for page in pages] == [5] * 4
     assert [len(page.messages) for page in pages] == [2, 2, 1, 0]
     assert [message.key for page in pages for message in page.messages] == queued[::-1]  # the newest first
@@ -109,36 +111,36 @@ def test_conditions_hold_together_and_pages_cover_all_once(house: House, queued:
     ],
 )
 def test_days_are_those_of_rome(house: House, account: Account, at: datetime, day: date) -> None:
-    queue(house, account, Draft(sender=OWNER, to=("a@pec.example",), subject="x", text="x"))
+    queue(OPERATOR, house, account, Draft(sender=OWNER, to=("a@pec.example",), subject="x", text="x"))
     with house.engine.begin() as connection:
         connection.execute(update(Message).values(created_at=at))
     one = timedelta(days=1)
-    assert find(house, Query(since=day, until=day)).total == 1
-    assert find(house, Query(since=day - one, until=day - one)).total == 0
-    assert find(house, Query(since=day + one)).total == 0
+    assert find(OPERATOR, house, Query(since=day, until=day)).total == 1
+    assert find(OPERATOR, house, Query(since=day - one, until=day - one)).total == 0
+    assert find(OPERATOR, house, Query(since=day + one)).total == 0
 
 
 def test_the_ends_of_the_calendar_are_days_too(house: House, queued: list[str]) -> None:
-    assert find(house, Query(since=date.min, until=date.max)).total == 5
-    assert find(house, Query(until=date.min)).total == 0
-    assert find(house, Query(since=date.max)).total == 0
+    assert find(OPERATOR, house, Query(since=date.min, until=date.max)).total == 5
+    assert find(OPERATOR, house, Query(until=date.min)).total == 0
+    assert find(OPERATOR, house, Query(since=date.max)).total == 0
 
 
 def test_states_and_what_is_overdue_are_found(house: House, account: Account) -> None:
     raw = receipts.original(to=("a@pec.example", "b@pec.example"))
     both = ("a@pec.example", "b@pec.example")
     compose_as(house, account, raw, key="k" * 20, reference=receipts.REFERENCE, to=both)
-    queue(house, account, Draft(sender=OWNER, to=("c@pec.example",), subject="waits", text="x"))
+    queue(OPERATOR, house, account, Draft(sender=OWNER, to=("c@pec.example",), subject="waits", text="x"))
     place = place_of(account)
     bring(house, place, [receipts.receipt("accettazione", recipients=both)])
     bring(house, place, [receipts.receipt("avvenuta-consegna", recipients=both, recipient="a@pec.example")])
-    assert find(house, Query(state=("delivered",))).total == 1
-    assert find(house, Query(state=("delivered", "awaiting_acceptance"))).total == 2
-    assert find(house, Query(state=("failed",))).total == 0
-    assert [message.subject for message in find(house, Query(send_state=("queued",))).messages] == ["waits"]
-    assert find(house, Query(overdue=True)).total == 0
+    assert find(OPERATOR, house, Query(state=("delivered",))).total == 1
+    assert find(OPERATOR, house, Query(state=("delivered", "awaiting_acceptance"))).total == 2
+    assert find(OPERATOR, house, Query(state=("failed",))).total == 0
+    assert [message.subject for message in find(OPERATOR, house, Query(send_state=("queued",))).messages] == ["waits"]
+    assert find(OPERATOR, house, Query(overdue=True)).total == 0
     late = replace(house, clock=replace(house.clock, origin=NOW + timedelta(hours=25)))
-    (message,) = find(late, Query(overdue=True)).messages
+    (message,) = find(OPERATOR, late, Query(overdue=True)).messages
     assert [(one.address, one.overdue, one.next_step) for one in message.recipients] == [
         ("a@pec.example", False, "nothing"),
         ("b@pec.example", True, "ask-provider"),
@@ -150,9 +152,9 @@ def test_the_words_of_receipts_and_replies_lead_to_their_message(house: House, a
     failure = receipts.receipt("errore-consegna", error="altro", error_detail="5.2.2 - casella piena")
     delivery = receipts.receipt("avvenuta-consegna", original=raw)
     bring(house, place_of(account), [receipts.receipt("accettazione"), failure, delivery])
-    assert find(house, Query(text="CAPANNONE")).total == 1
-    assert find(house, Query(text=receipts.IDENTIFIER)).total == 1
-    assert find(house, Query(text="capannone inesistente")).total == 0
+    assert find(OPERATOR, house, Query(text="CAPANNONE")).total == 1
+    assert find(OPERATOR, house, Query(text=receipts.IDENTIFIER)).total == 1
+    assert find(OPERATOR, house, Query(text="capannone inesistente")).total == 0
 
 
 # --- the reports ---
@@ -186,9 +188,9 @@ def test_retention_counts_from_the_last_certified_date(house: House, account: Ac
     bring(house, place_of(account), [receipts.receipt("accettazione")])
     failure = receipts.receipt("errore-consegna", error="no-dest", issued_at=later)
     bring(house, place_of(account), [failure], at=later)
-    (term,) = retention(house, months_of={}, default_months=30).dossiers
+    (term,) = retention(OPERATOR, house, months_of={}, default_months=30).dossiers
     assert (term.last_at, term.expires_at, term.expired) == (later, add_months(later, 30), False)
-    other = retention(house, months_of={"office": 0}, default_months=30)
+    other = retention(OPERATOR, house, months_of={"office": 0}, default_months=30)
     assert [(one.expires_at, one.expired) for one in other.dossiers] == [(later, False)]
     assert other.months == (("2026-04", 1),)
 

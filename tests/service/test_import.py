@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.tables import Alert, Ledger, Mail
 from pec_tracker.service import mail_files
 from pec_tracker.service.find import Query, find
@@ -90,15 +91,15 @@ def test_every_form_gives_the_same_mails_and_a_second_time_nothing(
     house: House, account: Account, folder: Path, form: Callable[[Path], None]
 ) -> None:
     form(folder)
-    first = bring_in(house, [folder], account=account)
+    first = bring_in(OPERATOR, house, [folder], account=account)
     assert (first.taken.archived, first.files, first.unread) == (3, 3, ())
     for raw in MAILS:
         assert any(house.archive.get(row.sha256, Suffix.MAIL) == raw for row in rows(house.engine, select(Mail.sha256)))
     before = (objects(house), count(house.engine, Ledger), ledger_files(house))
-    again = bring_in(house, [folder], account=account)
+    again = bring_in(OPERATOR, house, [folder], account=account)
     assert (again.taken.archived, again.taken.known, again.linked) == (0, 3, 0)
     assert (objects(house), count(house.engine, Ledger), ledger_files(house)) == before
-    dossier = show(house, receipts.REFERENCE)
+    dossier = show(OPERATOR, house, receipts.REFERENCE)
     assert [one.state for one in dossier.message.recipients] == ["delivered"]
     assert [mail.role for mail in dossier.mails] == ["sent-copy"]
 
@@ -113,8 +114,8 @@ def test_copies_of_sent_mail_find_their_receipts_in_any_order(
 ) -> None:
     for number in order:
         (folder / "one.eml").write_bytes(MAILS[number])
-        bring_in(house, [folder], account=account)
-    dossier = show(house, receipts.REFERENCE)
+        bring_in(OPERATOR, house, [folder], account=account)
+    dossier = show(OPERATOR, house, receipts.REFERENCE)
     assert [mail.role for mail in dossier.mails] == ["sent-copy"]
     assert dossier.raw is not None
     assert [(one.kind, one.counts) for one in dossier.evidence] == [("acceptance", True), ("delivery", True)]
@@ -128,16 +129,16 @@ def test_plain_mail_of_somebody_else_with_our_message_id_is_not_taken_for_our_co
     (folder / "0.eml").write_bytes(stranger)
     (folder / "1.eml").write_bytes(ACCEPTANCE)
     (folder / "2.eml").write_bytes(DELIVERY)
-    bring_in(house, [folder], account=account)
-    dossier = show(house, receipts.REFERENCE)
+    bring_in(OPERATOR, house, [folder], account=account)
+    dossier = show(OPERATOR, house, receipts.REFERENCE)
     assert dossier.raw is None
     assert [(one.address, one.state) for one in dossier.message.recipients] == [(receipts.RECIPIENT, "delivered")]
 
 
 def test_import_into_a_mailbox_joins_what_was_collected_there(house: House, account: Account, folder: Path) -> None:
     as_files(folder)
-    bring_in(house, [folder], account=account)
-    assert find(house, Query(mailbox="office")).total == 1
+    bring_in(OPERATOR, house, [folder], account=account)
+    assert find(OPERATOR, house, Query(mailbox="office")).total == 1
     assert account.address == OWNER
 
 
@@ -178,7 +179,7 @@ def test_signature_survives_the_quoting_of_an_mbox(
     genuine = signed_with(line)
     stored = genuine.replace(b"\r\n" + line + b"Roma", b"\r\n>" + line + b"Roma") if quoting == "mboxrd" else genuine
     (folder / "mbox").write_bytes(mbox(stored, end=b"\r\n"))
-    assert bring_in(house, [folder], account=account).taken.proof == 1
+    assert bring_in(OPERATOR, house, [folder], account=account).taken.proof == 1
     assert [house.archive.get(row.sha256, Suffix.MAIL) for row in rows(house.engine, select(Mail.sha256))] == [genuine]
 
 
@@ -210,7 +211,7 @@ def test_archive_that_cannot_be_trusted_is_named_and_the_others_go_on(
     (folder / "4-damaged.zip").write_bytes(damaged)
     (folder / "5-cut.zip").write_bytes(zipped({"cut.eml": ACCEPTANCE})[:-30])
     (folder / "6-locked.zip").write_bytes(locked())
-    result = bring_in(house, [folder], account=account)
+    result = bring_in(OPERATOR, house, [folder], account=account)
     named = {Path(unread.source).name: unread.reason for unread in result.unread}
     assert {name: reason for name, reason in named.items() if "damaged" not in name} == {
         "0-bomb.zip": "zip-bomb",
@@ -220,7 +221,7 @@ def test_archive_that_cannot_be_trusted_is_named_and_the_others_go_on(
         "6-locked.zip!locked.eml": "encrypted",
     }
     assert any("damaged" in name for name in named)
-    assert [one.state for one in show(house, receipts.REFERENCE).message.recipients] == ["delivered"]
+    assert [one.state for one in show(OPERATOR, house, receipts.REFERENCE).message.recipients] == ["delivered"]
     assert not list(folder.parent.rglob("slipped.eml"))
 
 
@@ -235,7 +236,7 @@ def locked() -> bytes:
 def test_mail_that_ends_like_an_archive_is_a_mail(house: House, account: Account, folder: Path) -> None:
     raw = b"Subject: x\r\n\r\n" + zipped({"a.eml": ACCEPTANCE})
     (folder / "binary.eml").write_bytes(raw)
-    bring_in(house, [folder], account=account)
+    bring_in(OPERATOR, house, [folder], account=account)
     assert [row.size for row in rows(house.engine, select(Mail.size))] == [len(raw)]
 
 
@@ -249,7 +250,7 @@ def test_what_is_no_mail_file_is_named_or_passed_over_and_stops_nothing(
     os.mkfifo(folder / "pipe.eml")
     (folder / "loop").symlink_to(folder)
     (folder / "dangling.eml").symlink_to(folder / "nowhere")
-    result = bring_in(house, [folder, folder / "missing", folder / "pipe.eml"], account=account)
+    result = bring_in(OPERATOR, house, [folder, folder / "missing", folder / "pipe.eml"], account=account)
     assert result.taken.archived == 3
     assert [(Path(unread.source).name, unread.reason) for unread in result.unread] == [
         ("dangling.eml", "link"), ("pipe.eml", "not-a-file"), ("missing", "not-there"), ("pipe.eml", "not-a-file"),
@@ -324,11 +325,11 @@ def test_odd_mails_are_kept_byte_for_byte_and_the_others_are_read(
     for number, raw in enumerate(odd.values()):
         (folder / f"{number:02}.eml").write_bytes(raw)
     (folder / "99.eml").write_bytes(ACCEPTANCE)
-    result: Imported = bring_in(house, [folder], accounts=[account], account=account if said else None)
+    result: Imported = bring_in(OPERATOR, house, [folder], accounts=[account], account=account if said else None)
     assert (result.taken.archived, result.unread) == (len(odd) + 1, ())
     kept = {house.archive.get(row.sha256, Suffix.MAIL) for row in rows(house.engine, select(Mail.sha256))}
     assert kept == {*odd.values(), ACCEPTANCE}
-    assert [one.state for one in show(house, receipts.REFERENCE).message.recipients] == ["accepted"]
+    assert [one.state for one in show(OPERATOR, house, receipts.REFERENCE).message.recipients] == ["accepted"]
     unreadable = rows(house.engine, select(Mail.warnings).where(Mail.kind == "unreadable"))
     assert all(row.warnings for row in unreadable)
     assert len(unreadable) >= 3
@@ -342,7 +343,7 @@ def test_mail_of_60_mb_is_kept_and_found(house: House, account: Account, folder:
     raw = receipts.original(subject="Enorme", reference="huge@x", attachments=[("a.bin", b"?")])
     raw = raw.replace(b"Pw==\r\n", line * (60 * 1024 * 1024 // len(line)))
     (folder / "huge.eml").write_bytes(raw)
-    assert bring_in(house, [folder], account=account).taken.archived == 1
+    assert bring_in(OPERATOR, house, [folder], account=account).taken.archived == 1
     assert [(row.size, row.subject) for row in rows(house.engine, select(Mail.size, Mail.subject))] == [
         (len(raw), "Enorme")
     ]

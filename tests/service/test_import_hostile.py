@@ -15,6 +15,7 @@ from statistics import median
 import pytest
 from sqlalchemy import select
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.tables import Mail
 from pec_tracker.service import mail_files
 from pec_tracker.service.house import Account, House
@@ -91,7 +92,7 @@ def test_mailbox_of_another_program_is_never_taken_for_imported(
             (folder / name).write_bytes(content)
     if place == "named":
         del expected["17"]  # he says that it is one
-    result = bring_in(house, sorted(folder.iterdir()) if place == "named" else [folder], account=account)
+    result = bring_in(OPERATOR, house, sorted(folder.iterdir()) if place == "named" else [folder], account=account)
     named = {one.source.rpartition("/")[2].removeprefix("x.zip!"): one.reason for one in result.unread}
     assert named == expected
     assert result.taken.archived == (1 if place == "named" else 0)
@@ -113,7 +114,7 @@ def test_odd_file_that_the_user_himself_calls_a_mail_is_kept(house: House, accou
     odd = [b"", b"\0" * 500, b"%PDF-1.7\n", b"solo parole\n"]
     for number, content in enumerate(odd):
         (folder / f"{number}.eml").write_bytes(content)
-    result = bring_in(house, sorted(folder.iterdir()), account=account)
+    result = bring_in(OPERATOR, house, sorted(folder.iterdir()), account=account)
     assert (result.taken.archived, result.unread) == (len(odd), ())
     (folder / "note").write_bytes(b"solo parole\n")
     assert told(folder / "note") == ([], {"note": "not-a-mail"})
@@ -283,5 +284,5 @@ def test_line_of_thirty_megabytes_in_an_mbox_is_split_in_seconds() -> None:
 
 def test_import_of_a_folder_of_other_programs_files_leaves_no_row(house: House, account: Account, folder: Path) -> None:
     (folder / "outlook.pst").write_bytes(FOREIGN["outlook.pst"][0])
-    bring_in(house, [folder], account=account)
+    bring_in(OPERATOR, house, [folder], account=account)
     assert count(house.engine, Mail) == 0

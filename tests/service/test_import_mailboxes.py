@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.tables import Ledger, Mail, Mailbox, Message
 from pec_tracker.errors import UsageError
 from pec_tracker.service.accounts import known_mailbox
@@ -69,9 +70,9 @@ def test_import_without_a_mailbox_does_not_keep_the_past_apart_from_the_only_one
     house: House, account: Account, folder: Path
 ) -> None:
     filed(folder, *OURS)
-    assert bring_in(house, [folder], accounts=[account]).archived == {account.id: 3}
+    assert bring_in(OPERATOR, house, [folder], accounts=[account]).archived == {account.id: 3}
     assert lying(house) == {"office": 3}
-    assert [one.state for one in show(house, receipts.REFERENCE).message.recipients] == ["delivered"]
+    assert [one.state for one in show(OPERATOR, house, receipts.REFERENCE).message.recipients] == ["delivered"]
 
 
 @pytest.mark.parametrize("said_first", [False, True])
@@ -79,12 +80,12 @@ def test_import_once_with_and_once_without_a_mailbox_does_not_double_the_past(
     house: House, account: Account, folder: Path, said_first: bool
 ) -> None:
     filed(folder, *OURS)
-    bring_in(house, [folder], accounts=[account], account=account if said_first else None)
+    bring_in(OPERATOR, house, [folder], accounts=[account], account=account if said_first else None)
     before = everything(house)
-    again = bring_in(house, [folder], accounts=[account], account=None if said_first else account)
+    again = bring_in(OPERATOR, house, [folder], accounts=[account], account=None if said_first else account)
     assert (again.taken.archived, again.taken.known) == (0, 3)
     assert everything(house) == before
-    assert find(house, Query()).total == 1
+    assert find(OPERATOR, house, Query()).total == 1
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["one import", "one by one"])
@@ -94,18 +95,18 @@ def test_receipts_of_two_mailboxes_in_one_folder_go_each_to_the_mailbox_that_sen
     mails = [mail for pair in itertools.zip_longest(THEIRS, OURS) for mail in pair if mail]
     for some in [mails] if together else [[mail] for mail in mails]:
         filed(folder, *some)
-        result = bring_in(house, [folder], accounts=[account, other])
+        result = bring_in(OPERATOR, house, [folder], accounts=[account, other])
         assert result.homeless == ()
     assert lying(house) == {"office": 3, "other": 3}
     assert [message.recipients[0].state for message in found(house, "office")] == ["delivered"]
     (hers,) = found(house, "other")
     assert hers.reference == HERS["reference"]
-    assert [mail.role for mail in show(house, HERS["reference"]).mails] == ["sent-copy"]
+    assert [mail.role for mail in show(OPERATOR, house, HERS["reference"]).mails] == ["sent-copy"]
 
 
 def found(house: House, mailbox: str) -> list[FoundMessage]:
-    keys = [row.key for row in find(house, Query(mailbox=mailbox)).messages]
-    return [show(house, key).message for key in dict.fromkeys(keys)]
+    keys = [row.key for row in find(OPERATOR, house, Query(mailbox=mailbox)).messages]
+    return [show(OPERATOR, house, key).message for key in dict.fromkeys(keys)]
 
 
 @pytest.mark.parametrize("first", [None, "office", "other"])
@@ -114,13 +115,13 @@ def test_the_same_folder_of_two_mailboxes_twice_changes_nothing_however_it_is_sa
 ) -> None:
     accounts = {None: None, "office": account, "other": other}
     filed(folder, *OURS, *THEIRS)
-    bring_in(house, [folder], accounts=[account, other], account=accounts[first])
+    bring_in(OPERATOR, house, [folder], accounts=[account, other], account=accounts[first])
     before = everything(house)
-    assert bring_in(house, [folder], accounts=[account, other], account=accounts[first]).taken.archived == 0
-    assert bring_in(house, [folder], accounts=[account, other]).taken.archived == 0
+    assert bring_in(OPERATOR, house, [folder], accounts=[account, other], account=accounts[first]).taken.archived == 0
+    assert bring_in(OPERATOR, house, [folder], accounts=[account, other]).taken.archived == 0
     if first is None:
         for said in (account, other):
-            assert bring_in(house, [folder], accounts=[account, other], account=said).taken.archived == 0
+            assert bring_in(OPERATOR, house, [folder], accounts=[account, other], account=said).taken.archived == 0
     assert everything(house) == before
 
 
@@ -128,8 +129,8 @@ def test_mail_put_into_the_wrong_mailbox_can_be_put_into_its_own(
     house: House, account: Account, other: Account, folder: Path
 ) -> None:
     filed(folder, *OURS)
-    bring_in(house, [folder], accounts=[account, other], account=other)
-    bring_in(house, [folder], accounts=[account, other], account=account)
+    bring_in(OPERATOR, house, [folder], accounts=[account, other], account=other)
+    bring_in(OPERATOR, house, [folder], accounts=[account, other], account=account)
     assert lying(house) == {"office": 3, "other": 3}
     assert [message.recipients[0].state for message in found(house, "office")] == ["delivered"]
 
@@ -139,14 +140,14 @@ def test_mail_that_names_no_mailbox_is_named_and_comes_in_when_one_is_said(
 ) -> None:
     between = receipts.original(sender=STRANGER, to=(OWNER, OTHER), reference="tra@pec.example")
     filed(folder, NOBODYS, ACCEPTANCE, b"", between)
-    result = bring_in(house, [folder], accounts=[account, other])
+    result = bring_in(OPERATOR, house, [folder], accounts=[account, other])
     assert [Path(one.source).name for one in result.homeless] == ["00.eml", "02.eml", "03.eml"]
     assert lying(house) == {"office": 1, "other": 0}
     left = {one.sha256 for one in result.homeless}
-    rest = bring_in(house, [folder], accounts=[account, other], account=other, only=left)
+    rest = bring_in(OPERATOR, house, [folder], accounts=[account, other], account=other, only=left)
     assert rest.archived == {other.id: 3}
     assert lying(house) == {"office": 1, "other": 3}
-    assert bring_in(house, [folder], accounts=[account, other]) == Imported(
+    assert bring_in(OPERATOR, house, [folder], accounts=[account, other]) == Imported(
         {account.id: 0, other.id: 0}, rest.taken.__class__(known=4, kinds={}, verdicts={}), files=4
     )
 
@@ -156,7 +157,7 @@ def test_receipt_that_anybody_could_have_written_goes_where_it_arrived_and_not_w
 ) -> None:
     forged = receipts.receipt("accettazione", signers=(cms.Signer(receipts.root_authority()),))
     filed(folder, forged.replace(b"To: " + OWNER.encode(), b"To: " + OTHER.encode()))
-    bring_in(house, [folder], accounts=[account, other])
+    bring_in(OPERATOR, house, [folder], accounts=[account, other])
     assert lying(house) == {"office": 0, "other": 1}
 
 
@@ -164,7 +165,7 @@ def test_copy_without_an_id_of_its_own_is_its_authors(
     house: House, account: Account, other: Account, folder: Path
 ) -> None:
     filed(folder, receipts.original(reference=None, subject="Senza nome"))
-    bring_in(house, [folder], accounts=[account, other])
+    bring_in(OPERATOR, house, [folder], accounts=[account, other])
     (message,) = found(house, "office")
     assert message.subject == "Senza nome"
 
@@ -172,7 +173,7 @@ def test_copy_without_an_id_of_its_own_is_its_authors(
 def test_import_without_any_mailbox_says_that_one_is_needed(house: House, folder: Path) -> None:
     filed(folder, *OURS)
     with pytest.raises(UsageError, match="mailbox add"):
-        bring_in(house, [folder])
+        bring_in(OPERATOR, house, [folder])
     assert lying(house) == {}
 
 
@@ -182,13 +183,13 @@ def test_past_that_an_earlier_release_imported_without_a_mailbox_is_still_read(
     row_id, key = known_mailbox(house, "imported", None)  # type: ignore[arg-type]
     nobody = place_of(account, origin="imported").__class__(row_id, key, None, "imported", {})
     bring(house, nobody, OURS)
-    assert [one.state for one in show(house, receipts.REFERENCE).message.recipients] == ["delivered"]
+    assert [one.state for one in show(OPERATOR, house, receipts.REFERENCE).message.recipients] == ["delivered"]
     filed(folder, *OURS)
     before = everything(house)
-    assert bring_in(house, [folder], accounts=[account]).taken.known == 3
+    assert bring_in(OPERATOR, house, [folder], accounts=[account]).taken.known == 3
     assert everything(house) == before
     again = open_house(f"sqlite:///{tmp_path / 'again.db'}", tmp_path)
-    assert rebuild(again).missing == ()
-    assert [one.state for one in show(again, receipts.REFERENCE).message.recipients] == ["delivered"]
+    assert rebuild(OPERATOR, again).missing == ()
+    assert [one.state for one in show(OPERATOR, again, receipts.REFERENCE).message.recipients] == ["delivered"]
     again.engine.dispose()
-    assert bring_in(house, [folder], accounts=[account], account=account).archived == {account.id: 3}
+    assert bring_in(OPERATOR, house, [folder], accounts=[account], account=account).archived == {account.id: 3}

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import sqlite_url, writing
 from pec_tracker.db.tables import Folder, Ledger, Mail, Message, Sighting
 from pec_tracker.errors import StorageError
@@ -95,9 +96,9 @@ def test_every_uid_has_a_mail_or_a_reason_and_a_late_mail_takes_the_reason_away(
     arrive(2, None, "gone")
     arrive(2, None, "gone")
     arrive(3, b"")
-    assert {(one.uid, one.reason) for one in quarantined(house)} == {(2, "gone"), (None, "empty")}
+    assert {(one.uid, one.reason) for one in quarantined(OPERATOR, house)} == {(2, "gone"), (None, "empty")}
     arrive(2, b"Subject: b\r\n\r\ny")
-    assert [(one.uid, one.reason) for one in quarantined(house)] == [(None, "empty")]
+    assert [(one.uid, one.reason) for one in quarantined(OPERATOR, house)] == [(None, "empty")]
     assert len(rows(house.engine, select(Sighting.uid).where(Sighting.mail_id.is_not(None)))) == 3
     assert rows(house.engine, select(Folder.last_uid))[0].last_uid == 3  # never back
 
@@ -121,15 +122,15 @@ def test_quarantined_uid_that_gives_a_known_mail_stays_released_after_a_rebuild(
     arrive(1, b"Subject: a\r\n\r\nx")
     arrive(2, None, "refused")
     arrive(2, b"Subject: a\r\n\r\nx")
-    assert quarantined(house) == []
+    assert quarantined(OPERATOR, house) == []
     acts = [row.act for row in rows(house.engine, select(Ledger.act).order_by(Ledger.id))]
     assert acts[-3:] == ["mail.archived", "mail.quarantined", "mail.sighted"]
     arrive(2, b"Subject: a\r\n\r\nx")
     assert count(house.engine, Ledger) == len(acts)
     seals.seal_pending(house.engine, house.archive.root, now=NOW)
     again = open_house(sqlite_url(tmp_path / "again.db"), tmp_path)
-    rebuild(again)
-    assert quarantined(again) == []
+    rebuild(OPERATOR, again)
+    assert quarantined(OPERATOR, again) == []
     sighted = select(Sighting.uid).where(Sighting.mail_id.is_not(None)).order_by(Sighting.uid)
     assert [row.uid for row in rows(again.engine, sighted)] == [1, 2]
     again.engine.dispose()
@@ -176,8 +177,8 @@ def test_two_processes_with_the_same_mails_leave_what_one_would(
     both = open_house(house_url, tmp_path)
     expected, found = state(alone, account_of(alone)), state(both, account_of(both))
     assert differences(expected, found) == {}
-    assert find(both, Query()).total == 12
-    assert check(both.engine, both.archive).sound
+    assert find(OPERATOR, both, Query()).total == 12
+    assert check(OPERATOR, both.engine, both.archive).sound
     for house in (alone, both):
         house.engine.dispose()
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.tables import Alert, Evidence, Mail, Message, Recipient
 from pec_tracker.service.find import FoundMessage, Query, find
 from pec_tracker.service.house import Account, House
@@ -204,7 +205,7 @@ def test_everything_is_linked_where_it_belongs(house: House, account: Account) -
     compose_as(house, account, sent(), key="k" * 20, reference=COMPOSED, to=BOTH)
     for thing in reversed(everything()):
         bring(house, place_of(account), [thing])
-    composed, found = show(house, "k" * 20), show(house, FOUND)
+    composed, found = show(OPERATOR, house, "k" * 20), show(OPERATOR, house, FOUND)
     assert journeys(composed.message) == {ANNA: "delivered", BRUNO: "failed"}
     assert {one.address: one.error_code for one in composed.message.recipients} == {ANNA: None, BRUNO: "5.1.1"}
     assert journeys(found.message) == {ANNA: "delivered", BRUNO: "delivered"}
@@ -218,7 +219,7 @@ def test_everything_is_linked_where_it_belongs(house: House, account: Account) -
         "Fattura già pagata",
     )
     assert len(composed.evidence) == 4 + len(FORGERIES)
-    assert find(house, Query()).total == 2  # a receipt about another mailbox's message shows none
+    assert find(OPERATOR, house, Query()).total == 2  # a receipt about another mailbox's message shows none
 
 
 def journeys(message: FoundMessage) -> dict[str, str]:
@@ -235,7 +236,7 @@ def test_forged_delivery_moves_nothing_is_kept_shown_and_alarmed_once(
     batches = [[about("accettazione")], [raw], [raw]]
     for batch in reversed(batches) if early else batches:
         bring(house, place_of(account), batch)
-    dossier = show(house, "k" * 20)
+    dossier = show(OPERATOR, house, "k" * 20)
     assert set(journeys(dossier.message).values()) == {"accepted"}
     forged = [one for one in dossier.evidence if one.kind != "acceptance"]
     assert [one.counts for one in forged] == [False]
@@ -249,11 +250,11 @@ def test_forgery_about_no_message_of_ours_is_kept_and_alarmed_once(house: House,
     raw = about("avvenuta-consegna", recipient=BRUNO, signers=forger())
     for _ in range(2):
         bring(house, place_of(account), [raw])
-    assert find(house, Query()).total == 0
+    assert find(OPERATOR, house, Query()).total == 0
     assert [row.role for row in rows(house.engine, select(Mail.role))] == ["waiting"]
     assert len(rows(house.engine, select(Alert.id))) == 1
     bring(house, place_of(account), [about("accettazione")])  # now its message is known
-    assert sorted(one.counts for one in show(house, COMPOSED).evidence) == [False, True]
+    assert sorted(one.counts for one in show(OPERATOR, house, COMPOSED).evidence) == [False, True]
     assert len(rows(house.engine, select(Alert.id))) == 1
 
 
@@ -292,7 +293,7 @@ def test_message_sent_by_other_means_is_found_from_whatever_there_is(
     }
     for name in names:
         bring(house, place_of(account), [there[name]])
-    dossier = show(house, FOUND)
+    dossier = show(OPERATOR, house, FOUND)
     assert dossier.message.subject == "Fattura già pagata"
     expected = "delivered" if "delivery" in names else "accepted" if "acceptance" in names else "awaiting_acceptance"
     assert journeys(dossier.message)[ANNA] == expected
@@ -303,20 +304,20 @@ def test_message_sent_by_other_means_is_found_from_whatever_there_is(
 def test_acceptance_without_reference_shows_its_message_by_the_identifier(house: House, account: Account) -> None:
     delivery = about_found("avvenuta-consegna", recipient=ANNA, reference=None, **at(minutes=2))
     bring(house, place_of(account), [delivery])
-    assert find(house, Query()).total == 0  # it waits: its acceptance may name the reference
+    assert find(OPERATOR, house, Query()).total == 0  # it waits: its acceptance may name the reference
     bring(house, place_of(account), [about_found("accettazione", reference=None)])
-    dossier = show(house, TWO)
+    dossier = show(OPERATOR, house, TWO)
     assert journeys(dossier.message)[ANNA] == "delivered"
     assert dossier.message.reference is None
 
 
 def test_copy_that_lay_elsewhere_first_is_recognised_among_the_sent_ones(house: House, account: Account) -> None:
     bring(house, in_folder(house, place_of(account), "Archive"), [Thing(copy())])
-    assert find(house, Query()).total == 0
+    assert find(OPERATOR, house, Query()).total == 0
     sent_folder = in_folder(house, place_of(account), "Sent")
     for _ in range(2):
         bring(house, sent_folder, [Thing(copy(), sent=True)])
-        assert show(house, FOUND).mails[0].role == "sent-copy"
+        assert show(OPERATOR, house, FOUND).mails[0].role == "sent-copy"
     assert len(rows(house.engine, select(Mail.id))) == 1
 
 
@@ -330,7 +331,7 @@ def test_copy_of_a_composed_message_adds_no_recipient(house: House, account: Acc
     altered = receipts.original(to=("mallory@pec.example",), subject="Diffida", reference=COMPOSED)
     bring(house, place_of(account), [Thing(altered, sent=True)])
     assert {row.address for row in rows(house.engine, select(Recipient.address))} == set(BOTH)
-    assert show(house, "k" * 20).mails[0].role == "sent-copy"
+    assert show(OPERATOR, house, "k" * 20).mails[0].role == "sent-copy"
 
 
 def test_own_envelope_is_evidence_whenever_it_comes(house: House, account: Account) -> None:
@@ -340,5 +341,8 @@ def test_own_envelope_is_evidence_whenever_it_comes(house: House, account: Accou
     acceptance = receipts.receipt("accettazione", **facts)  # type: ignore[arg-type]
     bring(house, place_of(account), [envelope])
     bring(house, place_of(account), [acceptance])
-    assert {one.kind for one in show(house, "self.1@pec.example").evidence} == {"acceptance", "transport-envelope"}
+    assert {one.kind for one in show(OPERATOR, house, "self.1@pec.example").evidence} == {
+        "acceptance",
+        "transport-envelope",
+    }
     assert rows(house.engine, select(Evidence.id).where(Evidence.message_id.is_(None))) == []

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.tables import Ledger, Mail, Message, Recipient
 from pec_tracker.errors import RuleError
 from pec_tracker.ledger import lines, seals
@@ -30,7 +31,7 @@ DRAFT = Draft(
 
 
 def test_queued_message_stands_in_rows_archive_and_ledger(house: House, account: Account) -> None:
-    queued = queue(house, account, DRAFT, case="12/2026 Rossi")
+    queued = queue(OPERATOR, house, account, DRAFT, case="12/2026 Rossi")
     assert queued.recipients == ("anna@pec.example", "Bruno@pec.example")
     (message,) = rows(house.engine, select(Message.__table__))
     assert (message.send_state, message.origin, message.state) == ("queued", "composed", "awaiting_acceptance")
@@ -44,7 +45,7 @@ def test_queued_message_stands_in_rows_archive_and_ledger(house: House, account:
 
 
 def test_ledger_line_names_the_objects_and_nobody(house: House, account: Account) -> None:
-    queued = queue(house, account, DRAFT, case="12/2026 Rossi")
+    queued = queue(OPERATOR, house, account, DRAFT, case="12/2026 Rossi")
     (text,) = [row.line for row in rows(house.engine, select(Ledger.line).where(Ledger.act == "message.queued"))]
     named = {f"{sha256}{suffix}" for sha256, suffix in lines.named_objects(lines.decode(text))}
     assert named <= objects(house)
@@ -55,10 +56,10 @@ def test_ledger_line_names_the_objects_and_nobody(house: House, account: Account
 
 
 def test_case_subject_text_names_and_files_are_searchable(house: House, account: Account) -> None:
-    queue(house, account, DRAFT, case="12/2026 Rossi")
+    queue(OPERATOR, house, account, DRAFT, case="12/2026 Rossi")
     for words in ("12/2026", "DIFFIDA perche", "societa pagare", "contratto", "bruno@pec.example", "bruno"):
-        assert find(house, Query(text=words)).total == 1, words
-    assert find(house, Query(text="societa mai")).total == 0
+        assert find(OPERATOR, house, Query(text=words)).total == 1, words
+    assert find(OPERATOR, house, Query(text="societa mai")).total == 0
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_case_subject_text_names_and_files_are_searchable(house: House, account:
 def test_refused_message_leaves_nothing_anywhere(house: House, account: Account, draft: Draft) -> None:
     before = (objects(house), count(house.engine, Ledger))
     with pytest.raises(RuleError) as refused:
-        queue(house, account, draft)
+        queue(OPERATOR, house, account, draft)
     assert isinstance(refused.value, RefusedByRulesError)
     assert refused.value.findings
     assert (objects(house), count(house.engine, Ledger)) == before
@@ -91,9 +92,9 @@ def test_refused_message_leaves_nothing_anywhere(house: House, account: Account,
 
 @pytest.mark.parametrize("case", ["a\x00b", "half \ud800 a letter", "12/2026\n", "🦄 è"])
 def test_any_case_that_can_be_typed_is_kept_and_found(house: House, account: Account, case: str) -> None:
-    queued = queue(house, account, DRAFT, case=case)
-    assert find(house, Query(case=case)).messages[0].key == queued.key
-    assert show(house, queued.key).message.case is not None
+    queued = queue(OPERATOR, house, account, DRAFT, case=case)
+    assert find(OPERATOR, house, Query(case=case)).messages[0].key == queued.key
+    assert show(OPERATOR, house, queued.key).message.case is not None
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_any_case_that_can_be_typed_is_kept_and_found(house: House, account: Acc
 def test_killed_before_the_commit_nothing_is_queued(house_url: str, tmp_path: Path, point: str) -> None:
     def act() -> None:
         house = open_house(house_url, tmp_path)
-        queue(house, account_of(house), DRAFT)
+        queue(OPERATOR, house, account_of(house), DRAFT)
 
     prepared = open_house(house_url, tmp_path)
     account_of(prepared)
@@ -110,10 +111,10 @@ def test_killed_before_the_commit_nothing_is_queued(house_url: str, tmp_path: Pa
     assert killed_at(point, act)
     house = open_house(house_url, tmp_path)
     assert count(house.engine, Message) == 0
-    queued = queue(house, account_of(house), DRAFT)
-    assert [message.key for message in find(house, Query()).messages] == [queued.key]
+    queued = queue(OPERATOR, house, account_of(house), DRAFT)
+    assert [message.key for message in find(OPERATOR, house, Query()).messages] == [queued.key]
     seals.seal_pending(house.engine, house.archive.root, now=NOW)
-    found = {finding.kind.value for finding in check(house.engine, house.archive).findings}
+    found = {finding.kind.value for finding in check(OPERATOR, house.engine, house.archive).findings}
     assert found <= {"object-extra"}  # the bytes of the message that was not queued
     house.engine.dispose()
 
@@ -121,12 +122,12 @@ def test_killed_before_the_commit_nothing_is_queued(house_url: str, tmp_path: Pa
 def test_killed_after_the_commit_the_message_is_queued_whole(house_url: str, tmp_path: Path) -> None:
     def act() -> None:
         house = open_house(house_url, tmp_path)
-        queue(house, account_of(house), DRAFT, case="c")
+        queue(OPERATOR, house, account_of(house), DRAFT, case="c")
 
     assert killed_at("queue.committed", act)
     house = open_house(house_url, tmp_path)
-    (message,) = find(house, Query(case="c")).messages
-    assert show(house, message.key).raw is not None
+    (message,) = find(OPERATOR, house, Query(case="c")).messages
+    assert show(OPERATOR, house, message.key).raw is not None
     assert len(message.recipients) == 2
     assert len(rows(house.engine, select(Ledger.line).where(Ledger.act == "message.queued"))) == 1
     house.engine.dispose()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pec_tracker.askers import OPERATOR
 from pec_tracker.errors import NotFoundError, UsageError
 from pec_tracker.pec.compose import Draft
 from pec_tracker.service.house import Account, House
@@ -43,25 +44,25 @@ def dossier(house: House, account: Account) -> Account:
     [KEY, KEY[:4], KEY[:9].upper(), receipts.REFERENCE, f"<{receipts.REFERENCE.upper()}>", receipts.IDENTIFIER],
 )
 def test_message_is_shown_by_each_of_its_names(house: House, dossier: Account, name: str) -> None:
-    assert show(house, name).message.key == KEY
+    assert show(OPERATOR, house, name).message.key == KEY
 
 
 @pytest.mark.parametrize("name", ["", "abc", "zzzz", "%%%%", "____", "<>", "a" * 5000, "a\x00b", "\ud800bcd"])
 def test_name_of_no_message_is_said_to_be_none(house: House, dossier: Account, name: str) -> None:
     with pytest.raises(NotFoundError):
-        show(house, name)
+        show(OPERATOR, house, name)
 
 
 def test_beginning_of_two_keys_asks_for_more(house: House, dossier: Account, account: Account) -> None:
     other = receipts.original(reference="other@pec.example")
     compose_as(house, account, other, key=KEY[:6] + "z" * 14, reference="other@pec.example", to=("x@pec.example",))
     with pytest.raises(UsageError):
-        show(house, KEY[:6])
-    assert show(house, KEY[:7]).message.key == KEY
+        show(OPERATOR, house, KEY[:6])
+    assert show(OPERATOR, house, KEY[:7]).message.key == KEY
 
 
 def test_timeline_is_in_certified_order_with_verdicts_and_what_disagrees(house: House, dossier: Account) -> None:
-    shown = show(house, KEY)
+    shown = show(OPERATOR, house, KEY)
     assert [(one.kind, one.verdict, one.counts, one.disagrees) for one in shown.evidence] == [
         ("acceptance", "trusted", True, ()),
         ("delivery", "trusted", True, ()),
@@ -79,8 +80,8 @@ def test_timeline_is_in_certified_order_with_verdicts_and_what_disagrees(house: 
 
 
 def test_message_that_waits_has_an_empty_timeline(house: House, account: Account) -> None:
-    queued = queue(house, account, Draft(sender=OWNER, to=("a@pec.example",), subject="x", text="x"))
-    shown = show(house, queued.key)
+    queued = queue(OPERATOR, house, account, Draft(sender=OWNER, to=("a@pec.example",), subject="x", text="x"))
+    shown = show(OPERATOR, house, queued.key)
     assert (shown.evidence, shown.attempts, shown.mails) == ((), (), ())
     assert shown.message.send_state == "queued"
 
@@ -90,7 +91,7 @@ def test_same_message_in_two_mailboxes_is_told_apart_by_its_key(house: House) ->
         account = account_of(house, name, OWNER)
         bring(house, place_of(account), [receipts.receipt("accettazione")])
     with pytest.raises(UsageError):
-        show(house, receipts.REFERENCE)
+        show(OPERATOR, house, receipts.REFERENCE)
 
 
 def test_timeline_of_one_second_begins_with_the_acceptance_whatever_the_hashes(house: House, account: Account) -> None:
@@ -100,7 +101,7 @@ def test_timeline_of_one_second_begins_with_the_acceptance_whatever_the_hashes(h
         accepted, delivered = receipts.receipt("accettazione", **about), receipts.receipt("avvenuta-consegna", **about)
         hashes_agree.add(hashlib.sha256(accepted).digest() < hashlib.sha256(delivered).digest())
         bring(house, place_of(account), [delivered, accepted])
-        shown = show(house, f"{number}@pec.example").evidence
+        shown = show(OPERATOR, house, f"{number}@pec.example").evidence
         assert [one.kind for one in shown] == ["acceptance", "delivery"]
         if hashes_agree == {True, False}:
             return

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from pec_tracker import crash
+from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import Clock
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Ledger, Stamp
@@ -37,29 +38,29 @@ def at_time(house: House, at: datetime) -> House:
 
 def test_the_newest_seal_is_quoted_to_ourselves_once_a_day(house: House) -> None:
     account = notary_account(house)
-    first = write_to_self(house, account)
+    first = write_to_self(OPERATOR, house, account)
     assert first is not None
-    assert write_to_self(house, account) is None
+    assert write_to_self(OPERATOR, house, account) is None
     ((key, _reference, subject),) = queued(house, account)
     quote = quoted(subject)
     assert key == first
     assert quote is not None
     assert read_seal(house.archive.root, quote.number).sha256 == quote.sha256
     tomorrow = at_time(house, datetime.now(UTC) + timedelta(days=1))
-    assert write_to_self(tomorrow, account) not in (None, first)
+    assert write_to_self(OPERATOR, tomorrow, account) not in (None, first)
     assert len(queued(house, account)) == 2
 
 
 def test_the_day_is_italys(house: House) -> None:
     account = notary_account(house)
     before, after = (at_time(house, datetime(2026, 7, 1, hour, 30, tzinfo=UTC)) for hour in (21, 22))
-    assert write_to_self(before, account) != write_to_self(after, account)
+    assert write_to_self(OPERATOR, before, account) != write_to_self(OPERATOR, after, account)
     assert len(queued(house, account)) == 2
 
 
 def test_a_mailbox_that_did_not_ask_for_it_writes_nothing(house: House) -> None:
     account = notary_account(house, notary=False)
-    assert write_to_self(house, account) is None
+    assert write_to_self(OPERATOR, house, account) is None
     assert queued(house, account) == []
 
 
@@ -70,7 +71,7 @@ def test_two_processes_write_one_message(house: House) -> None:
 
     def run() -> None:
         gate.wait()
-        keys.append(write_to_self(house, account))
+        keys.append(write_to_self(OPERATOR, house, account))
 
     threads = [threading.Thread(target=run) for _ in range(4)]
     for thread in threads:
@@ -94,20 +95,20 @@ def test_a_crash_leaves_one_message_a_day(house: House, monkeypatch: pytest.Monk
     account = notary_account(house)
     monkeypatch.setattr(crash, "at", die)
     with pytest.raises(Killed):
-        write_to_self(house, account)
+        write_to_self(OPERATOR, house, account)
     monkeypatch.undo()
-    write_to_self(house, account)
+    write_to_self(OPERATOR, house, account)
     assert len(queued(house, account)) == 1
 
 
 def test_the_acceptance_dates_the_seal(house: House) -> None:
     account = notary_account(house)
-    write_to_self(house, account)
+    write_to_self(OPERATOR, house, account)
     ((_key, reference, subject),) = queued(house, account)
     raw = acceptance(house, reference, subject)
     arrive(house, account, raw)
-    assert record_acceptances(house, account) == 1
-    assert record_acceptances(house, account) == 0
+    assert record_acceptances(OPERATOR, house, account) == 1
+    assert record_acceptances(OPERATOR, house, account) == 0
     ((number, kind, _source, at),) = stamps(house)
     quote = quoted(subject)
     assert quote is not None
@@ -141,10 +142,10 @@ def other_number(house: House, reference: str, subject: str) -> bytes:
 @pytest.mark.parametrize("bend", [forged, other_hash, other_number])
 def test_what_is_no_proof_dates_nothing(house: House, bend: Callable[[House, str, str], bytes]) -> None:
     account = notary_account(house)
-    write_to_self(house, account)
+    write_to_self(OPERATOR, house, account)
     ((_key, reference, subject),) = queued(house, account)
     arrive(house, account, bend(house, reference, subject))
-    assert record_acceptances(house, account) == 0
+    assert record_acceptances(OPERATOR, house, account) == 0
     assert stamps(house) == []
 
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from pec_tracker import app, config
+from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import Clock
 from pec_tracker.db.engine import open_engine, reading, sqlite_url
 from pec_tracker.db.tables import Stamp
@@ -71,8 +72,8 @@ def test_a_day_of_rounds_dates_the_ledger_both_ways(
     built = app.build(config.load(desk.config))
     house, account = built.house, built.account()
     for _ in range(3):
-        mailbox_round(house, account, Thresholds(80, 90), stop=lambda: False)
-        seal_round(house)
+        mailbox_round(OPERATOR, house, account, Thresholds(80, 90), stop=lambda: False)
+        seal_round(OPERATOR, house)
         box.wait_until_quiet()
     assert len(queued(house, account)) == 1
     dated = stamps(house.engine)
@@ -85,7 +86,7 @@ def test_a_day_of_rounds_dates_the_ledger_both_ways(
     before = stamps(house.engine)
     engine = open_engine(sqlite_url(tmp_path / "rebuilt.db"))
     try:
-        rebuild(replace(house, engine=engine))
+        rebuild(OPERATOR, replace(house, engine=engine))
         assert stamps(engine) == before
     finally:
         engine.dispose()

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import delete, select
 
 from pec_tracker import crash
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Alert, Stamp
 from pec_tracker.errors import LedgerError, ServerError
@@ -34,8 +35,8 @@ def alerts(house: House) -> list[tuple[str, bool]]:
 
 
 def test_the_newest_seal_is_dated_once(house: House, tsa: TimeStampAuthority) -> None:
-    first = stamp_newest(house)
-    again = stamp_newest(house)
+    first = stamp_newest(OPERATOR, house)
+    again = stamp_newest(OPERATOR, house)
     assert first.new
     assert first.seal == 3
     assert (again.new, again.stamped) == (False, first.stamped)
@@ -46,13 +47,13 @@ def test_the_newest_seal_is_dated_once(house: House, tsa: TimeStampAuthority) ->
 
 
 def test_a_stamp_asks_for_no_further_seal(house: House) -> None:
-    stamp_newest(house)
+    stamp_newest(OPERATOR, house)
     assert seal_pending(house.engine, house.archive.root, now=NOON) == []
 
 
 def test_the_next_authority_is_asked_when_one_is_down(house: House, tsa: TimeStampAuthority) -> None:
     down = known(tsa, "down", f"http://127.0.0.1:{free_port()}/")
-    done = stamp_newest(replace(house, authorities=(down, known(tsa))))
+    done = stamp_newest(OPERATOR, replace(house, authorities=(down, known(tsa))))
     assert done.new
     assert [name for name, _ in done.failures] == ["down"]
     assert isinstance(done.failures[0][1], ServerError)
@@ -61,13 +62,13 @@ def test_the_next_authority_is_asked_when_one_is_down(house: House, tsa: TimeSta
 @pytest.mark.parametrize("status", [200, 503])
 def test_garbage_is_refused_and_asked_for_again_later(house: House, tsa: TimeStampAuthority, status: int) -> None:
     tsa.answer, tsa.status = lambda reply: b"<html>no</html>", status
-    failed = stamp_newest(house)
+    failed = stamp_newest(OPERATOR, house)
     assert failed.stamped is None
     assert isinstance(failed.failures[0][1], StampError if status == 200 else ServerError)
     assert not stamp_path(house.archive.root, 3).exists()
     assert alerts(house) == [("stamp-failed", True)]
     tsa.answer, tsa.status = lambda reply: reply, 200
-    assert stamp_newest(house).new
+    assert stamp_newest(OPERATOR, house).new
     assert alerts(house) == [("stamp-failed", False)]
 
 
@@ -79,17 +80,17 @@ def test_an_old_genuine_answer_is_not_kept_for_a_new_seal(house: House, tsa: Tim
         return reply
 
     tsa.answer = keep
-    stamp_newest(house)
+    stamp_newest(OPERATOR, house)
     write_lines(house.engine, 1)
     seal_pending(house.engine, house.archive.root, now=NOON)
     tsa.answer = lambda reply: taken[0]
-    assert stamp_newest(house).stamped is None
+    assert stamp_newest(OPERATOR, house).stamped is None
     assert not stamp_path(house.archive.root, 4).exists()
 
 
 def test_an_authority_under_an_unknown_root_is_not_kept(house: House, tsa: TimeStampAuthority) -> None:
     stranger = StampAuthority("stranger", tsa.url, ())
-    assert stamp_newest(replace(house, authorities=(stranger,))).stamped is None
+    assert stamp_newest(OPERATOR, replace(house, authorities=(stranger,))).stamped is None
     assert rows(house) == []
 
 
@@ -97,7 +98,7 @@ def test_a_replaced_seal_is_never_stamped(house: House, tsa: TimeStampAuthority)
     path = seal_path(house.archive.root, 3)
     overwrite(path, path.read_bytes() + b"\n")
     with pytest.raises(LedgerError):
-        stamp_newest(house)
+        stamp_newest(OPERATOR, house)
     assert tsa.asked == 0
 
 
@@ -113,34 +114,34 @@ def test_a_crash_between_file_and_row_is_made_good(
 
     monkeypatch.setattr(crash, "at", die)
     with pytest.raises(Killed):
-        stamp_newest(house)
+        stamp_newest(OPERATOR, house)
     monkeypatch.undo()
     assert rows(house) == []
-    assert stamp_newest(house).stamped is not None
+    assert stamp_newest(OPERATOR, house).stamped is not None
     assert len(rows(house)) == 1
     assert tsa.asked == 1
 
 
 def test_rows_come_back_from_the_files(house: House) -> None:
-    stamp_newest(house)
+    stamp_newest(OPERATOR, house)
     before = rows(house)
     with writing(house.engine) as connection:
         connection.execute(delete(Stamp))
-    assert record_found(house) == 1
+    assert record_found(OPERATOR, house) == 1
     assert rows(house) == before
-    assert record_found(house) == 0
+    assert record_found(OPERATOR, house) == 0
 
 
 def test_a_paid_authority_is_asked_as_seldom_as_configured(house: House, tsa: TimeStampAuthority) -> None:
     daily = replace(house, stamp_every=timedelta(days=1))
-    assert stamp_newest(daily, due_only=True).new
+    assert stamp_newest(OPERATOR, daily, due_only=True).new
     write_lines(house.engine, 1)
     seal_pending(house.engine, house.archive.root, now=NOON)
-    assert stamp_newest(daily, due_only=True).stamped is None
+    assert stamp_newest(OPERATOR, daily, due_only=True).stamped is None
     assert tsa.asked == 1
-    assert stamp_newest(daily).new
+    assert stamp_newest(OPERATOR, daily).new
 
 
 def test_without_authority_or_seal_nothing_is_asked(house: House, tsa: TimeStampAuthority) -> None:
-    assert stamp_newest(replace(house, authorities=())).stamped is None
+    assert stamp_newest(OPERATOR, replace(house, authorities=())).stamped is None
     assert tsa.asked == 0

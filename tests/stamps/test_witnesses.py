@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, reading, sqlite_url, writing
 from pec_tracker.db.tables import Ledger, Seal, Stamp
 from pec_tracker.ledger.seals import seal_pending
@@ -25,19 +26,19 @@ from tests.stamps.notaries import acceptance, arrive, notary_account, queued
 @pytest.fixture
 def dated(house: House) -> House:
     """A house whose third seal has a time-stamp, and a later one an acceptance."""
-    stamp_newest(house)
+    stamp_newest(OPERATOR, house)
     account = notary_account(house)
-    write_to_self(house, account)
+    write_to_self(OPERATOR, house, account)
     ((_key, reference, subject),) = queued(house, account)
     arrive(house, account, acceptance(house, reference, subject))
-    assert record_acceptances(house, account) == 1
+    assert record_acceptances(OPERATOR, house, account) == 1
     seal_pending(house.engine, house.archive.root, now=house.clock.now())
     return house
 
 
 def examined(house: House, *, alone: bool = False) -> CheckReport:
     anchorage = Anchorage(house.trust, known_anchors(house.authorities), house.clock.now())
-    report = check(None if alone else house.engine, house.archive, anchorage=anchorage)
+    report = check(OPERATOR, None if alone else house.engine, house.archive, anchorage=anchorage)
     assert all(finding.detail for finding in report.findings)
     return report
 

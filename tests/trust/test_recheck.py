@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from pec_tracker import crash
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, reading, sqlite_url
 from pec_tracker.db.tables import Alert
 from pec_tracker.ledger.seals import seal_pending
@@ -30,14 +31,14 @@ def open_alerts(house: House) -> int:
 def trusted_later(house: House, tmp_path: Path) -> House:
     """Receipts came while nobody knew their authority; then it was added."""
     arrive(house, [ACCEPTANCE, DELIVERY])
-    trust.add(house, given(root_file(tmp_path)), reason="manual")
+    trust.add(OPERATOR, house, given(root_file(tmp_path)), reason="manual")
     return again(house)
 
 
 def test_receipts_become_proof_when_their_authority_is_added(house: House, tmp_path: Path) -> None:
     known = trusted_later(house, tmp_path)
     assert journeys(house.engine) == []
-    result = recheck(known)
+    result = recheck(OPERATOR, known)
     assert dict(result.changed) == {("intact", "trusted"): 2}
     assert result.linked == 2
     assert verdicts(house.engine) == [
@@ -51,9 +52,9 @@ def test_receipts_become_proof_when_their_authority_is_added(house: House, tmp_p
 
 def test_a_second_recheck_changes_nothing(house: House, tmp_path: Path) -> None:
     known = trusted_later(house, tmp_path)
-    recheck(known)
+    recheck(OPERATOR, known)
     before = answers(house.engine)
-    result = recheck(known, every=True)
+    result = recheck(OPERATOR, known, every=True)
     assert (result.looked_at, dict(result.changed), result.linked) == (2, {}, 0)
     assert answers(house.engine) == before
     assert acts(house.engine).count("evidence.reverified") == 1
@@ -61,8 +62,8 @@ def test_a_second_recheck_changes_nothing(house: House, tmp_path: Path) -> None:
 
 def test_what_loses_its_authority_is_no_proof_any_more(house: House, tmp_path: Path) -> None:
     known = trusted_later(house, tmp_path)
-    recheck(known)
-    result = recheck(house, every=True)  # the house as it was: it trusts nobody
+    recheck(OPERATOR, known)
+    result = recheck(OPERATOR, house, every=True)  # the house as it was: it trusts nobody
     assert dict(result.changed) == {("trusted", "intact"): 2}
     assert {state for _, _, state in journeys(house.engine)} <= {"awaiting_acceptance"}
     assert open_alerts(house) >= 2
@@ -72,7 +73,7 @@ def test_a_mail_that_is_gone_is_named_and_stops_nothing(house: House, tmp_path: 
     known = trusted_later(house, tmp_path)
     missing = next(name for name, suffix, _ in house.archive.objects() if suffix is Suffix.MAIL)
     house.archive.delete(missing, Suffix.MAIL)
-    result = recheck(known)
+    result = recheck(OPERATOR, known)
     assert result.missing == (missing,)
     assert result.looked_at == 1
 
@@ -91,9 +92,9 @@ def test_a_recheck_killed_anywhere_ends_the_same_when_repeated(
     known = trusted_later(house, tmp_path)
     monkeypatch.setattr(crash, "at", die)
     with pytest.raises(Killed):
-        recheck(known)
+        recheck(OPERATOR, known)
     monkeypatch.undo()
-    recheck(known)
+    recheck(OPERATOR, known)
     assert [row[:3] for row in verdicts(house.engine)] == [
         ("acceptance", "trusted", "intact"),
         ("delivery", "trusted", "intact"),
@@ -107,7 +108,7 @@ def test_a_rebuild_answers_the_same(house: House, tmp_path: Path, rechecked: boo
     """By the trust of each day: what was not judged again stays as it was; the lost anchors come back."""
     known = trusted_later(house, tmp_path)
     if rechecked:
-        recheck(known)
+        recheck(OPERATOR, known)
     later = receipts.receipt("accettazione", reference="pt.other@pec.example", identifier="other@pec.example")
     arrive(known, [later])
     seal_pending(house.engine, house.archive.root, now=house.clock.now())
@@ -117,7 +118,7 @@ def test_a_rebuild_answers_the_same(house: House, tmp_path: Path, rechecked: boo
             file.unlink()
     engine = open_engine(sqlite_url(tmp_path / "rebuilt.db"))
     try:
-        rebuild(house_in(tmp_path, engine))
+        rebuild(OPERATOR, house_in(tmp_path, engine))
         assert answers(engine) == before
     finally:
         engine.dispose()

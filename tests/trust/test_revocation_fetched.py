@@ -14,6 +14,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import OPERATOR
 from pec_tracker.errors import ServerError
 from pec_tracker.pec.read import read
 from pec_tracker.pec.signature import verify
@@ -78,7 +79,7 @@ def responder(identity: ca.Identity) -> bytes:
 
 def trusting(house: House, tmp_path: Path, raw: bytes) -> House:
     """The house knows the provider's root, and has a receipt of his."""
-    trust.add(house, given(root_file(tmp_path)), reason="manual")
+    trust.add(OPERATOR, house, given(root_file(tmp_path)), reason="manual")
     known = again(house)
     arrive(known, [raw])
     return known
@@ -98,7 +99,7 @@ def test_a_list_is_fetched_kept_and_used(house: House, tmp_path: Path, web: WebS
     assert revocation_of(again(known), raw) is True
     assert acts(known.engine).count("revocation.kept") == 1
     assert known.archive.holds(hashlib.sha256(crl()).hexdigest(), Suffix.CERTIFICATE)
-    assert check(known.engine, known.archive).sound
+    assert check(OPERATOR, known.engine, known.archive).sound
 
 
 def test_an_answer_that_speaks_for_today_is_not_asked_for_again(house: House, tmp_path: Path, web: WebServer) -> None:
