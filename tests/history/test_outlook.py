@@ -85,7 +85,8 @@ def test_outlook_files_are_kept_and_named_in_the_ledger(house: House, account: A
     assert house.archive.get(sha256, Suffix.OUTLOOK) == filed
     (line,) = [row.line for row in rows(house.engine, select(Ledger.line).where(Ledger.act == "mail.converted"))]
     (mail,) = rows(house.engine, select(Mail.sha256))
-    assert json.loads(line)["facts"] == {"mailbox": account.key, "mail": mail.sha256, "outlook": sha256}
+    told = {"mailbox": account.key, "mail": mail.sha256, "outlook": sha256, "asker": "operator"}
+    assert json.loads(line)["facts"] == told
     assert check(OPERATOR, house.engine, house.archive).sound
     house.archive.path(sha256, Suffix.OUTLOOK).unlink()
     assert [finding.object for finding in check(OPERATOR, house.engine, house.archive).findings] == [f"{sha256}.msg"]
