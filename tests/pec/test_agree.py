@@ -532,3 +532,58 @@ def test_a_found_messages_own_date_is_one_of_its_clocks() -> None:
             assert dict(agree(one, found, now=now).points)["clocks"] is clocks
         nothing = replace(found, fingerprint=None)
         assert dict(agree(replace(DELIVERY, enclosed=ours), nothing, now=now).points)["clocks"] is clocks
+
+
+# --- of several acceptances of one message, which is the true one?
+
+
+def leads(*evidence: Evidence) -> str:
+    """The key of the acceptance that the rest is held to."""
+    found = {(acceptance(order, KNOWN) or ACCEPTANCE).key for order in (evidence, evidence[::-1])}
+    assert len(found) == 1
+    return found.pop()
+
+
+EARLY = replace(ACCEPTANCE, key="0" * 64, identifier="opec.0@pec.example", issued_at=SENT_AT + timedelta(seconds=1))
+
+
+def test_the_acceptance_whose_identifier_more_recipients_providers_quote_leads() -> None:
+    assert leads(EARLY, ACCEPTANCE) == EARLY.key, "with nothing else the earliest"
+    assert leads(EARLY, ACCEPTANCE, DELIVERY) == ACCEPTANCE.key
+    false = replace(DELIVERY, key="1" * 64, identifier=EARLY.identifier)
+    again = replace(false, key="2" * 64)
+    to_bruno = replace(DELIVERY, key="e" * 64, recipient=BRUNO)
+    assert leads(EARLY, ACCEPTANCE, false, again, DELIVERY, to_bruno) == ACCEPTANCE.key, "one recipient counts once"
+    failed = replace(false, kind=Kind.NON_DELIVERY, enclosed=None)
+    assert leads(EARLY, ACCEPTANCE, false, failed, DELIVERY) == EARLY.key, "two kinds are two voices"
+
+
+def test_the_senders_own_provider_is_no_voice_for_itself() -> None:
+    delay = replace(
+        EARLY, key="1" * 64, kind=Kind.DELAY_NOTICE, recipient=ANNA, issued_at=SENT_AT + timedelta(hours=13)
+    )
+    assert leads(EARLY, ACCEPTANCE, delay, DELIVERY) == ACCEPTANCE.key
+
+
+def test_the_acceptance_that_the_server_saw_arrive_leads() -> None:
+    arrived = replace(ACCEPTANCE, arrived_at=SENT_AT + timedelta(minutes=2))
+    assert leads(EARLY, arrived) == arrived.key
+    late = replace(ACCEPTANCE, arrived_at=SENT_AT + timedelta(days=30))
+    assert leads(EARLY, late) == EARLY.key
+
+
+def test_the_acceptance_whose_identifier_is_its_signers_leads() -> None:
+    own = replace(ACCEPTANCE, signer=Signer("posta-certificata@pec.example", "Gestore", None))
+    foreign = replace(EARLY, signer=Signer("posta-certificata@altro.example", "Altro", None))
+    assert leads(foreign, own) == own.key
+
+
+def test_a_complete_receipt_without_the_original_is_one_only_for_who_stands_in_cc() -> None:
+    known = replace(KNOWN, copied=(BRUNO,))
+    bare = replace(DELIVERY, enclosed=None)
+    for to, enclosed in ((ANNA, False), (BRUNO, None), (None, False)):
+        assert dict(agree(replace(bare, recipient=to), known).points)["enclosed"] is enclosed
+    for changes in ({"receipt_form": "sintetica"}, {"receipt_form": None}, {"kind": Kind.NON_DELIVERY}):
+        assert dict(agree(replace(bare, **changes), known).points)["enclosed"] is None
+    assert dict(agree(DELIVERY, known).points)["enclosed"] is True
+    assert dict(agree(replace(bare, receipt_form="COMPLETA"), known).points)["enclosed"] is False

@@ -286,10 +286,14 @@ def test_thrown_out_by_the_server_is_a_server_error_ever_after(dovecot: Dovecot)
     login = dovecot.add_user()
     with ImapConnection.connect(dovecot.endpoint(), login) as connection:
         dovecot.kill_sessions(login)
-        with pytest.raises(ServerError):
+
+        def until_thrown_out() -> None:
             for _ in range(200):  # the server throws out when it comes to it
                 connection.status("INBOX")
                 time.sleep(0.05)
+
+        with pytest.raises(ServerError):
+            until_thrown_out()
         with pytest.raises(ServerError):
             connection.status("INBOX")
 
