@@ -19,7 +19,7 @@ from pec_tracker.errors import ConfigurationError, ServerError
 from pec_tracker.pec import evidence, rules
 from pec_tracker.pec.journey import NextStep, State
 from pec_tracker.pec.standard import Errore, Kind, ReceiptForm, RecipientType
-from pec_tracker.service import foreign_files, mail_files, outbox, rounds, stamps
+from pec_tracker.service import foreign_files, mail_files
 from pec_tracker.texts import findings, notices, words
 from tools import texts as tool
 
@@ -106,17 +106,6 @@ def test_every_token_has_a_word(table: dict[str, str], tokens: list[str]) -> Non
 
 def service_sources() -> str:
     return "\n".join(path.read_text("utf-8") for path in sorted((tool.ROOT / "pec_tracker/service").glob("*.py")))
-
-
-def test_every_alert_that_is_raised_has_a_sentence() -> None:
-    source = service_sources()
-    kinds = set(re.findall(r'\b(?:NewAlert|_alert)\((?:page, )?"([a-z-]+)"', source))
-    kinds |= {outbox.UNCERTAIN, outbox.UNRESOLVED, outbox.REFUSED, outbox.WAITS, stamps._ALERT}
-    kinds |= {f"quota-{level}" for level in ("warning", "alarm")}
-    steps = re.findall(r'_run\(house, "(\w+)"|\("(\w+)", lambda', inspect.getsource(rounds))
-    kinds |= {f"{one or other}-failed" for one, other in steps}
-    assert {"not-delivered", "collect-failed", "seal-failed", "mails-refused"} <= kinds
-    assert kinds - set(notices.ALERTS) == set()
 
 
 def test_every_reason_for_a_file_left_unread_has_words() -> None:

@@ -16,11 +16,12 @@ from pec_tracker.cli.options import Group, argument, json_option, option
 from pec_tracker.cli.output import Output, clean
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import Exit, PecTrackerError, UsageError
+from pec_tracker.pec.sending import SendState
 from pec_tracker.texts import N_, _, words
 
 if TYPE_CHECKING:
     from pec_tracker.config import Config, MailboxConfig
-    from pec_tracker.service.dispatch import Dispatched
+    from pec_tracker.service.attempt import Dispatched
     from pec_tracker.service.mailbox import NewMailbox
     from pec_tracker.service.mailbox_trial import Trial
     from pec_tracker.wire.endpoint import Endpoint
@@ -245,7 +246,7 @@ def _send_trial(cli: Cli, name: str) -> "Dispatched | None":
 
 
 def _sent_status(sent: "Dispatched | None") -> Exit:
-    return Exit.DONE if sent is None or sent.send_state == "submitted" else Exit.SERVER
+    return Exit.DONE if sent is None or sent.send_state == SendState.SUBMITTED else Exit.SERVER
 
 
 def _tell_sent(output: Output, sent: "Dispatched | None") -> None:

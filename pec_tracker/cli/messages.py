@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pec_tracker.pec.sending import SendState
 from pec_tracker.texts import _, error_text, facts_text, words
 
 if TYPE_CHECKING:
-    from pec_tracker.service.dispatch import Dispatched
+    from pec_tracker.service.attempt import Dispatched
     from pec_tracker.service.find import FoundMessage, RecipientState
     from pec_tracker.service.outbox import OutboxEntry
     from pec_tracker.service.status import OpenAlert
@@ -90,7 +91,7 @@ def alert_facts(alert: "OpenAlert") -> dict[str, Any]:
 
 def state_text(message: "FoundMessage", recipient: "RecipientState") -> str:
     """The state towards one recipient in words: before anything left, that is what is to be told."""
-    if message.send_state != "submitted" and recipient.state == "awaiting_acceptance":
+    if message.send_state != SendState.SUBMITTED and recipient.state == "awaiting_acceptance":
         return words.word(words.SEND_STATES, message.send_state)
     text = words.word(words.STATES, recipient.state)
     if recipient.overdue:

@@ -14,10 +14,11 @@ from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.rounds import chosen, each
 from pec_tracker.cli.stopping import until_told, waiting
 from pec_tracker.errors import Exit, PecTrackerError, StorageError, UsageError
+from pec_tracker.pec.sending import FOR_A_PERSON, WAITING, SendState
 from pec_tracker.texts import N_, _, error_text, words
 
 if TYPE_CHECKING:
-    from pec_tracker.service.dispatch import Dispatched
+    from pec_tracker.service.attempt import Dispatched
     from pec_tracker.service.house import Account, House, Stop
     from pec_tracker.service.outbox import OutboxEntry
 
@@ -47,12 +48,11 @@ def command() -> None:
 def list_waiting(cli: Cli, *, also_given_up: bool, mailboxes: tuple[str, ...], as_json: bool) -> Exit:
     """One row a message, the oldest first."""
     from pec_tracker.service.keys import short_keys
-    from pec_tracker.service.status import FOR_A_PERSON, GIVEN_UP
 
     app = cli.app()
     output = cli.output(as_json=as_json)
     entries = _entries(app.house, [app.account(name) for name in mailboxes])
-    entries = [entry for entry in entries if also_given_up or entry.send_state != GIVEN_UP]
+    entries = [entry for entry in entries if also_given_up or entry.send_state != SendState.ABANDONED]
     if as_json:
         for entry in entries:
             output.record(entry_facts(entry))
@@ -82,7 +82,7 @@ def _table(output: Output, entries: "list[OutboxEntry]", keys: dict[str, str]) -
                 entry.created_at,
                 words.word(words.SEND_STATES, entry.send_state),
                 entry.attempts,
-                entry.next_attempt_at if entry.send_state in ("queued", "deferred") else None,
+                entry.next_attempt_at if entry.send_state in WAITING else None,
                 said(entry.reply, entry.problem),
                 entry.subject,
             )
@@ -126,7 +126,7 @@ def _send(house: "House", output: Output, stop: "Stop", account: "Account") -> E
         sent = dispatch(OPERATOR, house, account, progress=progress.reach, stop=stop, waits=waiting(output))
     if not stop():
         _copy(house, output, account)
-    left = [entry for entry in _entries(house, [account]) if entry.send_state in ("queued", "deferred")]
+    left = [entry for entry in _entries(house, [account]) if entry.send_state in WAITING]
     if output.json:
         output.record(_sent_facts(account, sent, waiting=left))
     else:
@@ -150,7 +150,9 @@ def _copy(house: "House", output: Output, account: "Account") -> None:
 
 
 def _status(sent: "Dispatched") -> Exit:
-    return {"submitted": Exit.DONE, "deferred": Exit.SERVER}.get(sent.send_state, Exit.FINDING)
+    return {SendState.SUBMITTED: Exit.DONE, SendState.DEFERRED: Exit.SERVER}.get(
+        SendState(sent.send_state), Exit.FINDING
+    )
 
 
 def _sent_facts(account: "Account", sent: "list[Dispatched]", *, waiting: "list[OutboxEntry]") -> dict[str, Any]:
@@ -250,5 +252,5 @@ def _tell_decision(output: Output, key: str, send_state: str) -> None:
         output.record({"key": key, "send_state": send_state})
         return
     output.say(_("Message {key}: {state}").format(key=key, state=words.word(words.SEND_STATES, send_state)))
-    if send_state == "queued":
+    if send_state == SendState.QUEUED:
         output.note(_("Send it with: pec-tracker outbox send"))

@@ -16,6 +16,7 @@ from pec_tracker.cli.output import Output, clean, rome_time
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.stopping import until_told, waiting
 from pec_tracker.errors import Exit, PecTrackerError, StorageError, UsageError
+from pec_tracker.pec.sending import FOR_A_PERSON, SendState
 from pec_tracker.texts import N_, _, error_text, findings, words
 
 if TYPE_CHECKING:
@@ -29,20 +30,18 @@ STDIN: Final = "-"
 # The column of the labels, colon and blanks included, where none of them needs more.
 _LABEL_WIDTH: Final = 18
 
-_STATUS_OF: Final = {
-    "refused": Exit.FINDING,
-    "uncertain": Exit.FINDING,
-    "deferred": Exit.SERVER,
-}
+_STATUS_OF: Final = {SendState.DEFERRED: Exit.SERVER, **dict.fromkeys(FOR_A_PERSON, Exit.FINDING)}
 
 # What happens now, for each state in which a message can be left.
 _NEXT: Final = {
-    "submitted": N_("Sent. Receipts come within minutes: pec-tracker collect, then pec-tracker show {key}"),
-    "queued": N_("It waits in the outbox: pec-tracker outbox send, or pec-tracker serve, sends it."),
-    "sending": N_("Another process is sending it: pec-tracker show {key}"),
-    "deferred": N_("It stays in the outbox and is tried again from {next} on, by pec-tracker outbox send or serve."),
-    "refused": N_("It will not be tried again. Correct what the server refused and send it again."),
-    "uncertain": N_(
+    SendState.SUBMITTED: N_("Sent. Receipts come within minutes: pec-tracker collect, then pec-tracker show {key}"),
+    SendState.QUEUED: N_("It waits in the outbox: pec-tracker outbox send, or pec-tracker serve, sends it."),
+    SendState.SENDING: N_("Another process is sending it: pec-tracker show {key}"),
+    SendState.DEFERRED: N_(
+        "It stays in the outbox and is tried again from {next} on, by pec-tracker outbox send or serve."
+    ),
+    SendState.REFUSED: N_("It will not be tried again. Correct what the server refused and send it again."),
+    SendState.UNCERTAIN: N_(
         "It may have left, so it is never sent again by itself. A receipt will tell: pec-tracker collect. "
         "Without one, decide: pec-tracker outbox settle {key}, or resend."
     ),
@@ -65,7 +64,7 @@ class _Outcome:
     def status(self) -> Exit:
         """What the state says; a message that is only queued is done, unless an error kept it there."""
         waits = self.error.status if self.error is not None else Exit.DONE
-        return max(_STATUS_OF.get(self.send_state, Exit.DONE), waits)
+        return max(_STATUS_OF.get(SendState(self.send_state), Exit.DONE), waits)
 
 
 @click.command(
@@ -140,7 +139,7 @@ def command(
     else:
         with until_told(output) as stop:
             outcome = _dispatched(app.house, account, queued, stop, waiting(output))
-            interrupted = stop() and outcome.send_state == "queued"
+            interrupted = stop() and outcome.send_state == SendState.QUEUED
     if as_json:
         output.record(_facts(account, queued, outcome))
     else:
@@ -211,7 +210,7 @@ def _dispatched(
         return _as_it_waits(house, account, queued, None)
     one = sent[0]
     next_attempt_at = None
-    if one.send_state == "deferred":
+    if one.send_state == SendState.DEFERRED:
         next_attempt_at = _as_it_waits(house, account, queued, None).next_attempt_at
     problem = None if one.problem is None else error_text(one.problem)
     return _Outcome(one.send_state, one.code, one.reply, one.stage, next_attempt_at=next_attempt_at, problem=problem)
@@ -219,7 +218,7 @@ def _dispatched(
 
 def _not_again(queued: "Queued", error: StorageError) -> StorageError:
     """The disk's or the database's error; "run the same command again" would write a second message."""
-    from pec_tracker.service.dispatch import UnnotedError
+    from pec_tracker.service.attempt import UnnotedError
 
     if isinstance(error, UnnotedError):
         return error
@@ -238,7 +237,7 @@ def _as_it_waits(house: "House", account: "Account", queued: "Queued", error: Pe
     entry = next((entry for entry in waiting(OPERATOR, house, account) if entry.key == queued.key), None)
     if entry is None:
         return _Outcome("submitted", error=error)
-    next_attempt_at = entry.next_attempt_at if entry.send_state == "deferred" else None
+    next_attempt_at = entry.next_attempt_at if entry.send_state == SendState.DEFERRED else None
     problem = said(None, entry.problem) or None
     return _Outcome(entry.send_state, reply=entry.reply, next_attempt_at=next_attempt_at, error=error, problem=problem)
 
@@ -257,8 +256,8 @@ def _tell(output: Output, queued: "Queued", outcome: _Outcome) -> None:
             output.say(f"{label + ':':<{width}}{clean(text)}")
     for finding in queued.advice:
         output.note(_("Advice: {finding}").format(finding=_sentence(finding)))
-    following = _NEXT.get(outcome.send_state)
-    if following and not (outcome.error is not None and outcome.send_state == "sending"):
+    following = _NEXT.get(SendState(outcome.send_state))
+    if following and not (outcome.error is not None and outcome.send_state == SendState.SENDING):
         output.note(_(following).format(key=queued.key[:8], next=rome_time(outcome.next_attempt_at)))
 
 

@@ -13,6 +13,7 @@ from pec_tracker.cli.messages import message_facts, said, state_text
 from pec_tracker.cli.options import Command, argument, json_option
 from pec_tracker.cli.output import Output, clean, rome_time
 from pec_tracker.cli.root import Cli, pass_cli
+from pec_tracker.pec.roles import MailRole
 from pec_tracker.texts import N_, _, findings, words
 
 if TYPE_CHECKING:
@@ -230,7 +231,7 @@ def _attempt(attempt: "AttemptShown") -> tuple[str, list[str]]:
 
 
 def _mail(mail: "MailShown") -> tuple[str, list[str]]:
-    if mail.role == "sent-copy":
+    if mail.role == MailRole.SENT_COPY:
         return _("copy in the folder of sent messages"), []
     what = _("reply from {sender}: {subject}").format(sender=mail.sender or "-", subject=mail.subject or "-")
     return what, [f"{words.word(words.KINDS, mail.kind)}, {mail.sha256}.eml"]

@@ -5,12 +5,18 @@ leases, quota samples and alerts, which start empty after a rebuild.
 """
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, MetaData, Table, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from pec_tracker.db.types import Id, PlainText, Sha256, UtcTime
+from pec_tracker.pec.evidence import Verdict
+from pec_tracker.pec.journey import State
+from pec_tracker.pec.roles import MailOrigin, MailRole, MessageOrigin
+from pec_tracker.pec.sending import SendState
+from pec_tracker.pec.standard import Kind
 
 
 class Base(DeclarativeBase):
@@ -26,6 +32,12 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON, list[Any]: JSON, str: PlainText}  # noqa: RUF012
+
+
+def _closed(column: str, tokens: type[StrEnum]) -> CheckConstraint:
+    """A column that holds one of these tokens, or nothing where it may."""
+    listed = ", ".join(f"'{token.value}'" for token in tokens)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
 def table(of: type[Base]) -> Table:
@@ -87,13 +99,16 @@ class Mail(Base):
               postgresql_where=text("message_id IS NULL")),
         Index("ix_mail_waiting_identifier", "identifier", sqlite_where=text("message_id IS NULL"),
               postgresql_where=text("message_id IS NULL")),
+        _closed("origin", MailOrigin),
+        _closed("kind", Kind),
+        _closed("role", MailRole),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailbox.id"))
     sha256: Mapped[str] = mapped_column(Sha256)
     size: Mapped[int]
-    origin: Mapped[str]  # collected, imported, sent
+    origin: Mapped[str]  # `pec.roles.MailOrigin`
     kind: Mapped[str]
     header_message_id: Mapped[str | None]
     subject: Mapped[str | None]
@@ -105,7 +120,7 @@ class Mail(Base):
     reader_version: Mapped[int]
     warnings: Mapped[list[Any]]
     message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
-    role: Mapped[str | None]  # original, evidence, waiting (evidence without its message yet), sent-copy, reply
+    role: Mapped[str | None]  # `pec.roles.MailRole`; None: it is nothing to any message
 
 
 class SentCopy(Base):
@@ -166,7 +181,9 @@ class Message(Base):
         Index("ix_message_mailbox_id_identifier", "mailbox_id", "identifier"),
         Index("ix_message_send_state", "send_state", "next_attempt_at"),
         Index("ix_message_case_key", "case_key"),
-        CheckConstraint("origin IN ('composed', 'found')", name="origin"),
+        _closed("origin", MessageOrigin),
+        _closed("state", State),
+        _closed("send_state", SendState),
         CheckConstraint("origin = 'found' OR (raw IS NOT NULL AND reference_key IS NOT NULL)", name="composed"),
     )  # fmt: skip
 
@@ -187,7 +204,7 @@ class Message(Base):
     case: Mapped[str | None]
     case_key: Mapped[str | None]  # without case and accents
     receipt_form: Mapped[str | None]
-    state: Mapped[str]  # the least advanced of its recipients' journeys, for lists
+    state: Mapped[str]  # of its recipients' journeys the one that most needs a person (`pec.journey.summary`)
     send_state: Mapped[str]
     created_at: Mapped[datetime]
     submitted_at: Mapped[datetime | None]
@@ -212,6 +229,7 @@ class Recipient(Base):
         UniqueConstraint("message_id", "address_key"),
         Index("ix_recipient_address_key", "address_key"),
         Index("ix_recipient_due_at", "due_at"),
+        _closed("state", State),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -261,6 +279,9 @@ class Evidence(Base):
     __table_args__ = (
         UniqueConstraint("mail_id", "ordinal"),
         Index("ix_evidence_message_id", "message_id"),
+        _closed("kind", Kind),
+        _closed("verdict", Verdict),
+        _closed("verdict_at_arrival", Verdict),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)

@@ -59,14 +59,14 @@ class Line:
 
 
 def new_line(act: str, *, at: datetime, **facts: Fact) -> Line:
-    """A line for *act* with a new id. What *facts* names may not be a person, an address or a subject.
+    """A line for *act* (`ledger.acts`) with a new id. What *facts* names may not be a person, an address or a subject.
 
     Within `asked_by` it says who asked, by his key.
     """
     utc = at.astimezone(UTC)
     asker = _asker.get()
     told = facts if asker is None else {"asker": asker, **facts}
-    return Line(new_id(utc), utc, act, {name: _plain(fact) for name, fact in told.items()})
+    return Line(new_id(utc), utc, str(act), {name: _plain(fact) for name, fact in told.items()})
 
 
 @contextmanager

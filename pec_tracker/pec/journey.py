@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from pec_tracker.pec.evidence import Evidence, address_key, time_key
+from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.standard import (
     DELAY_24_HOURS,
     DISABLED_MAILBOX,
@@ -43,6 +44,8 @@ class NextStep(StrEnum):
     """What the user should do, or wait for, next."""
 
     NOTHING = "nothing"
+    WAIT_SENDING = "wait-sending"
+    DECIDE = "decide"
     WAIT_ACCEPTANCE = "wait-acceptance"
     WAIT_DELIVERY = "wait-delivery"
     ASK_PROVIDER = "ask-provider"
@@ -125,25 +128,43 @@ class _Course:
         return self.deliveries + self.failures + self.refusals + self.delays + self.acceptances + self.asides
 
 
-def journey(recipient: str, evidence: Sequence[Evidence], *, now: datetime, submitted_at: datetime | None) -> Journey:
+def journey(
+    recipient: str,
+    evidence: Sequence[Evidence],
+    *,
+    now: datetime,
+    submitted_at: datetime | None,
+    send_state: SendState = SendState.SUBMITTED,
+) -> Journey:
     """The state of a message towards `recipient`, from its evidence in any order and however often repeated.
 
     `evidence` is what counts for the message, trusted and agreeing; what concerns other recipients is left out here.
-    Certified times decide (RFC 6109 4.3); `now` and `submitted_at`, our own clock's, only say what is due.
+    Certified times decide (RFC 6109 4.3); `now` and `submitted_at`, our own clock's, only say what is due; and
+    `send_state`, what is to be done as long as nothing certifies anything.
     """
-    return journeys([recipient], evidence, now=now, submitted_at=submitted_at)[0]
+    return journeys([recipient], evidence, now=now, submitted_at=submitted_at, send_state=send_state)[0]
 
 
 def journeys(
-    recipients: Iterable[str], evidence: Sequence[Evidence], *, now: datetime, submitted_at: datetime | None
+    recipients: Iterable[str],
+    evidence: Sequence[Evidence],
+    *,
+    now: datetime,
+    submitted_at: datetime | None,
+    send_state: SendState = SendState.SUBMITTED,
 ) -> tuple[Journey, ...]:
     """The `journey` of each recipient, in their order. The evidence is sorted once: an acceptance may list thousands,
     and so may each of their receipts."""
     index = _Index.of(evidence)
-    return tuple(_journey(one, _course(one, index), now=now, submitted_at=submitted_at) for one in recipients)
+    return tuple(
+        _journey(one, _course(one, index), now=now, submitted_at=submitted_at, send_state=send_state)
+        for one in recipients
+    )
 
 
-def _journey(recipient: str, course: _Course, *, now: datetime, submitted_at: datetime | None) -> Journey:
+def _journey(
+    recipient: str, course: _Course, *, now: datetime, submitted_at: datetime | None, send_state: SendState
+) -> Journey:
     state, deciding = _state(course)
     accepted_at = _time_of_first(course.acceptances)
     due_at = _due_at(state, deciding, accepted_at=accepted_at, submitted_at=submitted_at, now=now)
@@ -161,7 +182,7 @@ def _journey(recipient: str, course: _Course, *, now: datetime, submitted_at: da
         overdue=overdue,
         contradictions=tuple(_contradictions(course)),
         evidence=tuple(dict.fromkeys(one.key for one in course.best_first)),
-        next_step=_next_step(state, deciding, overdue=overdue),
+        next_step=_next_step(state, deciding, overdue=overdue, send_state=send_state),
     )
 
 
@@ -311,7 +332,7 @@ def _differ_in_time(evidence: Sequence[Evidence]) -> bool:
     return len({one.issued_at for one in evidence if one.issued_at is not None}) > 1
 
 
-def _next_step(state: State, deciding: Evidence | None, *, overdue: bool) -> NextStep:
+def _next_step(state: State, deciding: Evidence | None, *, overdue: bool, send_state: SendState) -> NextStep:
     """What the user should do now."""
     match state:
         case State.DELIVERED:
@@ -324,9 +345,24 @@ def _next_step(state: State, deciding: Evidence | None, *, overdue: bool) -> Nex
         case State.EXTERNAL:  # no proof of delivery will ever come from an ordinary mailbox (RFC 6109 2.2.3)
             return NextStep.OTHER_CHANNEL
         case State.AWAITING_ACCEPTANCE:
-            return NextStep.ASK_PROVIDER if overdue else NextStep.WAIT_ACCEPTANCE
+            return _before_acceptance(send_state, overdue=overdue)
         case State.ACCEPTED | State.DELAYED:
             return NextStep.ASK_PROVIDER if overdue else NextStep.WAIT_DELIVERY
+
+
+def _before_acceptance(send_state: SendState, *, overdue: bool) -> NextStep:
+    """By where the message stands with the server: nothing certifies that it left."""
+    match send_state:
+        case SendState.QUEUED | SendState.SENDING | SendState.DEFERRED:
+            return NextStep.WAIT_SENDING
+        case SendState.REFUSED:
+            return NextStep.CORRECT_AND_RESEND
+        case SendState.UNCERTAIN:
+            return NextStep.DECIDE
+        case SendState.ABANDONED:
+            return NextStep.NOTHING
+        case SendState.SUBMITTED:
+            return NextStep.ASK_PROVIDER if overdue else NextStep.WAIT_ACCEPTANCE
 
 
 def _after_failure(failure: Evidence | None) -> NextStep:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 from pec_tracker.db.engine import in_one_transaction, reading, storage_errors
 from pec_tracker.db.tables import Mailbox
 from pec_tracker.ledger import lines
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.service import records
 from pec_tracker.service.house import House
 
@@ -36,7 +37,7 @@ def known_mailbox(house: House, name: str, address: str) -> tuple[int, str]:
         else:
             added = insert(Mailbox).values(key=key, name=name, address=address, known_at=now).returning(Mailbox.id)
             mailbox_id = int(connection.execute(added).scalar_one())
-        lines.append(connection, [lines.new_line("mailbox.known", at=now, mailbox=key, record=record.sha256)])
+        lines.append(connection, [lines.new_line(LedgerAct.MAILBOX_KNOWN, at=now, mailbox=key, record=record.sha256)])
         return mailbox_id
 
     with storage_errors():

@@ -9,6 +9,8 @@ import structlog
 from sqlalchemy import Connection, insert, select, update
 
 from pec_tracker.db.tables import Alert
+from pec_tracker.pec.roles import MessageOrigin
+from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.evidence_rows import chunks
 
 log = structlog.get_logger()
@@ -20,14 +22,14 @@ HISTORY_AFTER = timedelta(days=30)
 
 def is_history(origin: str, last_at: datetime, *, now: datetime) -> bool:
     """Whether a message was found in old mail: we did not compose it, and its newest evidence is long past."""
-    return origin == "found" and now - last_at > HISTORY_AFTER
+    return origin == MessageOrigin.FOUND and now - last_at > HISTORY_AFTER
 
 
 @dataclass(frozen=True, slots=True)
 class NewAlert:
     """One alert to raise: `topic` names what it is about (a hash, a key), `facts` fill its text."""
 
-    kind: str
+    kind: AlertKind
     topic: str
     severity: str = "alarm"
     mailbox_id: int | None = None
@@ -42,7 +44,7 @@ def mail_topic(mailbox_id: int, sha256: str) -> str:
 
 def raise_alerts(connection: Connection, alerts: Sequence[NewAlert], *, at: datetime) -> int:
     """Keep those of *alerts* that are not open yet, and open settled ones again; returns how many that were."""
-    wanted = {(alert.kind, alert.topic): alert for alert in alerts}
+    wanted = {(alert.kind.value, alert.topic): alert for alert in alerts}
     again: dict[int, NewAlert] = {}
     for some in chunks(sorted({topic for _, topic in wanted})):
         known = select(Alert.id, Alert.kind, Alert.topic, Alert.settled_at).where(Alert.topic.in_(some))
@@ -55,7 +57,7 @@ def raise_alerts(connection: Connection, alerts: Sequence[NewAlert], *, at: date
         connection.execute(reopened.values(settled_at=None, at=at, facts=alert.facts))
     rows = [
         {
-            "kind": alert.kind,
+            "kind": alert.kind.value,
             "topic": alert.topic,
             "severity": alert.severity,
             "at": at,
@@ -72,8 +74,8 @@ def raise_alerts(connection: Connection, alerts: Sequence[NewAlert], *, at: date
     return len(rows) + len(again)
 
 
-def settle_alerts(connection: Connection, kind: str, topics: Sequence[str], *, at: datetime) -> None:
+def settle_alerts(connection: Connection, kind: AlertKind, topics: Sequence[str], *, at: datetime) -> None:
     """The reason is gone: close the alerts of this kind about *topics*."""
     for some in chunks(topics):
-        settled = update(Alert).where(Alert.kind == kind, Alert.topic.in_(some), Alert.settled_at.is_(None))
+        settled = update(Alert).where(Alert.kind == kind.value, Alert.topic.in_(some), Alert.settled_at.is_(None))
         connection.execute(settled.values(settled_at=at))

@@ -22,7 +22,9 @@ from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Mailbox
 from pec_tracker.errors import PecTrackerError, ServerError
 from pec_tracker.ledger import seals, together
+from pec_tracker.pec.roles import MailOrigin
 from pec_tracker.service import records, uids
+from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
 from pec_tracker.service.cursors import Known, Look, known_folders, lower_cursor, mark_seen
 from pec_tracker.service.folders import chosen, sent_folder
@@ -249,7 +251,7 @@ class _Walk:
         """UIDs were given a second time: the provider restored its server, and mails may be gone there."""
         log.warning("folder.restored", mailbox=self.account.key, folder=known.id)
         alert = NewAlert(
-            "folder-restored",
+            AlertKind.FOLDER_RESTORED,
             f"{self.account.key}/{known.id}",
             severity="warning",
             mailbox_id=self.account.id,
@@ -260,7 +262,7 @@ class _Walk:
 
     def _place(self, known: Known) -> Place:
         record = records.folder(self.account.key, known.name, known.uidvalidity).sha256
-        return Place(self.account.id, self.account.key, self.account.address, "collected", {known.id: record})
+        return Place(self.account.id, self.account.key, self.account.address, MailOrigin.COLLECTED, {known.id: record})
 
     def _take(self, known: Known, wanted: list[int], *, in_order: bool) -> Taken:
         """Batch by batch: archived, read and committed whole, the cursor with it, before the next is fetched."""
@@ -360,10 +362,10 @@ def _tell_of_owed(house: House, account: Account) -> None:
     with writing(house.engine) as connection:
         count = uids.owed_count(connection, account.id)
         if count:
-            alert = NewAlert("mails-refused", account.key, mailbox_id=account.id, facts={"count": count})
+            alert = NewAlert(AlertKind.MAILS_REFUSED, account.key, mailbox_id=account.id, facts={"count": count})
             raise_alerts(connection, [alert], at=now)
         else:
-            settle_alerts(connection, "mails-refused", [account.key], at=now)
+            settle_alerts(connection, AlertKind.MAILS_REFUSED, [account.key], at=now)
 
 
 def _silent(_done: int, _all: int) -> None:

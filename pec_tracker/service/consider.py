@@ -11,6 +11,8 @@ from pec_tracker.pec.agree import CERTIFYING, Agreement, Judged, Known, conflict
 from pec_tracker.pec.copies import SentMail, chosen
 from pec_tracker.pec.evidence import Evidence, Verdict, address_key, time_key
 from pec_tracker.pec.journey import Journey, journeys
+from pec_tracker.pec.roles import MessageOrigin
+from pec_tracker.pec.sending import MAY_HAVE_LEFT, WAITING, Event, SendState, after, possible
 from pec_tracker.pec.standard import Kind
 from pec_tracker.service.evidence_rows import fingerprint_value
 from pec_tracker.service.study import is_key, same_address
@@ -24,7 +26,7 @@ class Considered:
 
     `roles` are those that its copy gives to recipients (by address key), `copy` the one that it is held to, `since`
     its first date; all three only of a `found` message. `conflicts` names what contradicts of the whole message; each
-    journey has them among its contradictions.
+    journey has them among its contradictions. `proven`: evidence says that it left, of which we were not sure.
     """
 
     known: Known | None
@@ -35,6 +37,7 @@ class Considered:
     copy: SentMail | None = None
     since: datetime | None = None
     conflicts: tuple[str, ...] = ()
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def consider(
     Of three clocks two must agree: the certified time, the server's arrival time, and ours (*now*, and when the
     message was made).
     """
-    if message.origin == "composed":
+    if message.origin == MessageOrigin.COMPOSED:
         return _composed(message, recipients, evidence, now=now, copied=tuple(copied))
     return _found(evidence, copies, owner=owner, now=now)
 
@@ -91,16 +94,23 @@ def _composed(
     judged = judge(evidence, known, now=now)
     counting = _counting(judged)
     contradicted = conflicts(judged)
+    state = SendState(message.send_state)
+    # A receipt that counts says that it left; unless a person has it sent once more, knowing of its receipts.
+    proven = bool(counting) and state in possible(Event.PROVEN) and not (message.again and state in WAITING)
+    if proven:
+        state = after(state, Event.PROVEN).state
     # What still waits to be sent has nothing due; what may have left without our knowing when, left when it was made.
     submitted_at = message.submitted_at
-    if submitted_at is None and message.send_state in ("submitted", "uncertain"):
+    if submitted_at is None and state in MAY_HAVE_LEFT:
         submitted_at = message.created_at
+    found = journeys(recipients, counting, now=now, submitted_at=submitted_at, send_state=state)
     return Considered(
         known=_with_identifier(known, judged),
         agreements=_agreements(judged),
         counting=counting,
-        journeys=_contradicted(journeys(recipients, counting, now=now, submitted_at=submitted_at), contradicted),
+        journeys=_contradicted(found, contradicted),
         conflicts=contradicted,
+        proven=proven,
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import Folder
 from pec_tracker.ledger import lines
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.service import records
 from pec_tracker.service.house import Account, House
 from pec_tracker.wire.imap import FolderName, FolderStatus
@@ -57,7 +58,7 @@ def known_folders(house: House, account: Account, looks: Sequence[Look]) -> dict
                 ]
                 connection.execute(insert(Folder), rows)
             acts = [
-                lines.new_line("folder.known", at=now, mailbox=account.key, record=objects[each].sha256)
+                lines.new_line(LedgerAct.FOLDER_KNOWN, at=now, mailbox=account.key, record=objects[each].sha256)
                 for each in missing
             ]
             lines.append(connection, acts)

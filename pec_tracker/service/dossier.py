@@ -13,6 +13,7 @@ from pec_tracker.db.tables import Evidence, Mail, Mailbox, Message, Recipient, S
 from pec_tracker.pec.clocks import DAY
 from pec_tracker.pec.copies import SentMail
 from pec_tracker.pec.evidence import Verdict
+from pec_tracker.pec.roles import MailRole, MessageOrigin
 from pec_tracker.service.consider import Page, consider
 from pec_tracker.service.dossier_rows import write
 from pec_tracker.service.evidence_rows import chunks, evidence_value, fingerprint_value
@@ -38,7 +39,7 @@ def reconsider(connection: Connection, message_ids: Sequence[int], *, now: datet
         owners = {row.id: row.address for row in connection.execute(mailboxes)}
         recipients = _recipients(connection, some)
         evidence = _evidence(connection, some)
-        copies = _copies(connection, [row.id for row in messages if row.origin == "found"])
+        copies = _copies(connection, [row.id for row in messages if row.origin == MessageOrigin.FOUND])
         pages = [
             Page(
                 message,
@@ -110,7 +111,7 @@ def _copies(connection: Connection, message_ids: Sequence[int]) -> _Rows:
     facts = (SentCopy.fingerprint, SentCopy.recipients, SentCopy.sent_at, SentCopy.in_sent)
     columns = select(Mail.message_id, Mail.sha256, *facts).join(SentCopy, SentCopy.mail_id == Mail.id)
     rows: _Rows = defaultdict(list)
-    linked = columns.where(Mail.message_id.in_(message_ids), Mail.role == "sent-copy")
+    linked = columns.where(Mail.message_id.in_(message_ids), Mail.role == MailRole.SENT_COPY)
     for row in connection.execute(linked) if message_ids else ():
         rows[row.message_id].append(row)
     return rows

@@ -4,34 +4,32 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, update
 
 from pec_tracker.db.tables import Evidence, Message, Recipient, table
-from pec_tracker.ledger import lines
 from pec_tracker.pec.agree import SOFT
 from pec_tracker.pec.evidence import Verdict, address_key
 from pec_tracker.pec.folding import fold
 from pec_tracker.pec.journey import Journey, State, summary
+from pec_tracker.pec.roles import MessageOrigin
+from pec_tracker.pec.sending import Event
 from pec_tracker.pec.standard import Kind
+from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.alerts import NewAlert, is_history, mail_topic, raise_alerts, settle_alerts
 from pec_tracker.service.consider import Page
 from pec_tracker.service.evidence_rows import fingerprint_json, offset_minutes
 from pec_tracker.service.issuer_rows import note_issuers
+from pec_tracker.service.outbox_rows import happened
 from pec_tracker.service.study import reference_key
-
-# A receipt that counts proves that the message reached the provider, whatever we believed before.
-RESOLVED_BY_RECEIPT = ("uncertain", "queued", "deferred", "refused", "abandoned")
-# What such a message becomes.
-BY_RECEIPT: Final = {"send_state": "submitted", "reply": None, "problem": None, "next_attempt_at": None}
 
 _UNDELIVERED = (State.FAILED, State.NOT_ACCEPTED)
 # What no provider signs as a receipt, and claims to be one all the same.
 _NEVER_PROOF = frozenset({Kind.ORDINARY, Kind.UNREADABLE})
 
 # Alarms about what was certified: of old mail that was found, nobody is told today.
-_NOT_OF_THE_PAST = frozenset({"not-delivered", "contradiction"})
+_NOT_OF_THE_PAST = frozenset({AlertKind.NOT_DELIVERED, AlertKind.CONTRADICTION})
 
 _Columns = dict[str, Any]
 
@@ -43,11 +41,9 @@ def write(connection: Connection, pages: Sequence[Page], *, now: datetime) -> se
     _update_each(connection, table(Evidence), [changes for _, changes in changed])
     _write_recipients(connection, pages)
     _update_each(connection, table(Message), [{"b_id": row_id, **changes} for row_id, changes in messages.items()])
-    submitted = [page for page in pages if messages.get(page.message.id, {}).get("send_state") == "submitted"]
-    lines.append(
-        connection,
-        [lines.new_line("message.submitted", at=now, message=page.message.key, by="receipt") for page in submitted],
-    )
+    for page in pages:
+        if page.considered.proven:
+            happened(connection, Event.PROVEN, page.message.id, at=now, line={"by": "receipt"})
     _tell(connection, pages, now=now)
     counted = {changes["b_id"] for _, changes in changed if changes["counts"]}
     note_issuers(connection, pages, counted, now=now)
@@ -118,7 +114,7 @@ def _types(page: Page) -> dict[str, str]:
 
 def _journey_columns(page: Page, one: Journey, types: Mapping[str, str]) -> _Columns:
     key = address_key(one.recipient)
-    role = {"role": page.considered.roles.get(key)} if page.message.origin == "found" else {}
+    role = {"role": page.considered.roles.get(key)} if page.message.origin == MessageOrigin.FOUND else {}
     return {
         **role,
         "address": one.recipient,
@@ -146,16 +142,9 @@ def _message_changes(page: Page) -> _Columns:
     }
     if considered.known is not None:
         values["identifier"] = considered.known.identifier
-    if message.origin == "found":
+    if message.origin == MessageOrigin.FOUND:
         values |= {"created_at": considered.since or message.created_at, **_found_columns(page)}
-    if considered.counting and message.send_state in RESOLVED_BY_RECEIPT and not _is_to_go_again(message):
-        values |= BY_RECEIPT
     return {name: value for name, value in values.items() if getattr(message, name) != value}
-
-
-def _is_to_go_again(message: Row[Any]) -> bool:
-    """Whether a person has it sent once more, knowing of its receipts."""
-    return bool(message.again) and message.send_state in ("queued", "deferred")
 
 
 def _last_at(page: Page) -> datetime:
@@ -188,7 +177,7 @@ def _found_columns(page: Page) -> _Columns:
 def _tell(connection: Connection, pages: Sequence[Page], *, now: datetime) -> None:
     """Raise what is new, settle what is over. What has not changed is not told again: a person may have settled it."""
     raised: list[NewAlert] = []
-    over: dict[str, list[str]] = defaultdict(list)
+    over: dict[AlertKind, list[str]] = defaultdict(list)
     for page in pages:
         past = is_history(page.message.origin, _last_at(page), now=now)
         for alert, holds in (*_about_evidence(page), *_about_journeys(page), *_about_clocks(page)):
@@ -214,7 +203,10 @@ def _about_evidence(page: Page) -> Iterator[tuple[NewAlert, bool]]:
         facts = {"verdict": row.verdict, "kind": row.kind, "disagrees": disagrees}
         holds = no_proof and row.kind != Kind.REM_EVIDENCE  # which nobody can verify yet
         if holds or row.agreement is not None:
-            yield _alert(page, "evidence-not-proof", mail_topic(page.message.mailbox_id, row.sha256), facts), holds
+            yield (
+                _alert(page, AlertKind.EVIDENCE_NOT_PROOF, mail_topic(page.message.mailbox_id, row.sha256), facts),
+                holds,
+            )
 
 
 def _about_journeys(page: Page) -> Iterator[tuple[NewAlert, bool]]:
@@ -226,13 +218,13 @@ def _about_journeys(page: Page) -> Iterator[tuple[NewAlert, bool]]:
         before = row.state if row else None
         if one.state.value != before and (one.state in _UNDELIVERED or before in _UNDELIVERED):
             facts = {"state": one.state.value, "code": one.error_code, "next": one.next_step.value}
-            alert = _alert(page, "not-delivered", topic, {"recipient": one.recipient, **facts})
+            alert = _alert(page, AlertKind.NOT_DELIVERED, topic, {"recipient": one.recipient, **facts})
             yield alert, one.state in _UNDELIVERED
         contradicted = tuple(row.contradictions) if row else ()
         for names, holds in ((contradicted, False), (one.contradictions, True)):
             if names and contradicted != one.contradictions:
                 said = {"recipient": one.recipient, "contradictions": list(names)}
-                yield _alert(page, "contradiction", f"{topic}/{','.join(names)}", said), holds
+                yield _alert(page, AlertKind.CONTRADICTION, f"{topic}/{','.join(names)}", said), holds
 
 
 def _about_clocks(page: Page) -> Iterator[tuple[NewAlert, bool]]:
@@ -240,10 +232,10 @@ def _about_clocks(page: Page) -> Iterator[tuple[NewAlert, bool]]:
     before = any("clock-doubtful" in row.limits for row in page.evidence)
     holds = any("clock-doubtful" in _limits(page, row) for row in page.evidence)
     if holds != before:
-        yield _alert(page, "clock-doubtful", page.message.key, {}), holds
+        yield _alert(page, AlertKind.CLOCK_DOUBTFUL, page.message.key, {}), holds
 
 
-def _alert(page: Page, kind: str, topic: str, facts: dict[str, Any]) -> NewAlert:
+def _alert(page: Page, kind: AlertKind, topic: str, facts: dict[str, Any]) -> NewAlert:
     return NewAlert(kind, topic, mailbox_id=page.message.mailbox_id, message_id=page.message.id, facts=facts)
 
 

@@ -13,13 +13,12 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from pec_tracker.db.tables import Attempt, Message
 from pec_tracker.errors import PecTrackerError
-from pec_tracker.ledger import lines
-from pec_tracker.service.alerts import NewAlert, raise_alerts
+from pec_tracker.pec.sending import Event, SendState
+from pec_tracker.service.dossier import reconsider
+from pec_tracker.service.outbox_rows import happened
 from pec_tracker.texts import N_, error_facts
 
 log = structlog.get_logger()
-
-UNCERTAIN_ALERT: Final = "send-uncertain"
 
 # What `make_uncertain` must know of a message.
 COLUMNS: Final = (Message.id, Message.key, Message.mailbox_id, Message.send_state, Message.attempts)
@@ -62,36 +61,31 @@ def make_uncertain(
 
     *number* is the attempt that the doubt is about: it is ended with it, and made where the database has none.
     """
-    changed = connection.execute(
-        update(Message)
-        .where(Message.id == row.id, Message.send_state == row.send_state)
-        .values(
-            send_state="uncertain",
-            attempts=max(row.attempts, number or 0),
-            reply=None,
-            problem=problem(doubt),
-            lease_owner=None,
-            lease_until=None,
-            next_attempt_at=None,
-        )
+    tried = max(row.attempts, number or 0)
+    change = happened(
+        connection,
+        Event.DOUBTED,
+        row.id,
+        at=at,
+        when=(Message.send_state == row.send_state,),
+        line={"by": doubt.value, **({} if number is None else {"number": number, "stage": "crash"})},
+        topic=f"{row.key}/{tried}",
+        facts={"by": doubt.value},
+        attempts=tried,
+        problem=problem(doubt),
     )
-    if changed.rowcount != 1:
+    if change is None:
         return False
-    facts: dict[str, Any] = {}
     if number is not None:
         _end_attempt(connection, row.id, number, at)
-        facts = {"number": number, "stage": "crash"}
-    act = lines.new_line("message.uncertain", at=at, message=row.key, by=doubt.value, **facts)
-    lines.append(connection, [act])
-    topic = f"{row.key}/{max(row.attempts, number or 0)}"
-    alert = NewAlert(UNCERTAIN_ALERT, topic, mailbox_id=row.mailbox_id, message_id=row.id, facts={"by": doubt.value})
-    raise_alerts(connection, [alert], at=at)
-    log.warning("message.recovered", message=row.key, state="uncertain", by=doubt.value)
+    if change.reconsidered:
+        reconsider(connection, [row.id], now=at)
+    log.warning("message.recovered", message=row.key, state=change.state.value, by=doubt.value)
     return True
 
 
 def _end_attempt(connection: Connection, message_id: int, number: int, at: datetime) -> None:
-    end = {"ended_at": at, "outcome": "uncertain", "stage": "crash"}
+    end = {"ended_at": at, "outcome": SendState.UNCERTAIN.value, "stage": "crash"}
     mine = (Attempt.message_id == message_id) & (Attempt.number == number)
     if connection.scalar(select(Attempt.id).where(mine)) is None:
         connection.execute(insert(Attempt).values(message_id=message_id, number=number, started_at=at, **end))

@@ -21,12 +21,13 @@ from pec_tracker.archive import attempts
 from pec_tracker.archive.local import read_identity
 from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import ArchiveRow, Attempt, Evidence, Ledger, Mail, Mailbox, Message, Sighting
+from pec_tracker.pec.roles import MailRole, MessageOrigin
+from pec_tracker.pec.sending import HELD_BACK, WAITING, tokens
 from pec_tracker.service.doubt import COLUMNS, Doubt, make_uncertain
 from pec_tracker.service.house import Account, House, Start
 
 log = structlog.get_logger()
 
-HELD_BACK: Final = ("queued", "deferred", "sending")  # would go by themselves, sooner or later
 
 # Where this computer has no mark: an act so new says that another process lives with this database.
 _LIVELY: Final = timedelta(minutes=15)
@@ -63,7 +64,9 @@ def recognise(house: House) -> None:
             return
 
     def work(connection: Connection) -> int:
-        waiting = select(*COLUMNS).where(Message.origin == "composed", Message.send_state.in_(HELD_BACK))
+        waiting = select(*COLUMNS).where(
+            Message.origin == MessageOrigin.COMPOSED, Message.send_state.in_(tokens(HELD_BACK))
+        )
         return sum(make_uncertain(connection, row, Doubt.RESTORE, at=now) for row in connection.execute(waiting).all())
 
     log.warning("database.restored", uncertain=in_one_transaction(house.engine, work))
@@ -83,7 +86,7 @@ def hold_back(connection: Connection, account: Account, now: datetime) -> None:
     ):
         traced = select(*COLUMNS).where(
             Message.mailbox_id == account.id,
-            Message.send_state.in_(("queued", "deferred")),
+            Message.send_state.in_(tokens(WAITING)),
             Message.again.is_(False),
             trace.exists(),
         )
@@ -94,7 +97,7 @@ def hold_back(connection: Connection, account: Account, now: datetime) -> None:
 def copies_of() -> Select[int]:
     """The mails that are copies of a message, in the mailbox: other bytes of it, or the very ones."""
     seen = select(Sighting.uid).where(Sighting.mail_id == Mail.id).exists()
-    return select(Mail.id).where(Mail.message_id == Message.id, or_(Mail.role == "sent-copy", seen))
+    return select(Mail.id).where(Mail.message_id == Message.id, or_(Mail.role == MailRole.SENT_COPY, seen))
 
 
 def note_attempt(house: House, key: str, number: int) -> None:
@@ -155,7 +158,7 @@ def _doubt_noted(house: House) -> None:
 
     def work(connection: Connection) -> None:
         for key, number in sorted(noted):
-            waits = select(*COLUMNS).where(Message.key == key, Message.send_state.in_(HELD_BACK))
+            waits = select(*COLUMNS).where(Message.key == key, Message.send_state.in_(tokens(HELD_BACK)))
             row = connection.execute(waits).one_or_none()
             known = select(Attempt.id).join(Message).where(Message.key == key, Attempt.number == number)
             if row is not None and connection.execute(known).first() is None:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import Act, Asker
 from pec_tracker.errors import RuleError, UsageError
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.evidence import address_key
 from pec_tracker.pec.read import headers_of
 from pec_tracker.render.tables import to_csv
@@ -183,7 +184,7 @@ def _files(house: House, sources: Sources, rows: Sequence[_Row], court: Court) -
 def _as_received(house: House, sources: Sources, row: _Row, court: Court) -> tuple[Suffix, bytes]:
     """The .msg of which this receipt is the mail, not one attached to it. RuleError where there is none to file."""
     sha256 = row.entry["sha256"]
-    converted = (line.facts for line in sources.lines().values() if line.act == "mail.converted")
+    converted = (line.facts for line in sources.lines().values() if line.act == LedgerAct.MAIL_CONVERTED)
     named = sorted({str(facts["outlook"]) for facts in converted if facts["mail"] == sha256})
     for content in (house.archive.get(one, Suffix.OUTLOOK) for one in named if Suffix.OUTLOOK in court.formats):
         if sha256_of(letters(content)[0].raw) == sha256:

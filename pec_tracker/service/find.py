@@ -17,6 +17,7 @@ from pec_tracker.db.types import EARLIEST, LATEST
 from pec_tracker.pec.evidence import address_key, bare_id
 from pec_tracker.pec.fields import storable
 from pec_tracker.pec.folding import fold
+from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.service.alerts import HISTORY_AFTER
 from pec_tracker.service.dossier import refresh
 from pec_tracker.service.evidence_rows import chunks, with_offset
@@ -96,7 +97,7 @@ def find(asker: Asker, house: House, query: Query) -> Found:
         wanted = _conditions(connection, asker, query)
         if query.recent:
             begin = house.clock.now() - HISTORY_AFTER
-            wanted = wanted.where(or_(Message.origin != "found", Message.last_at >= begin))
+            wanted = wanted.where(or_(Message.origin != MessageOrigin.FOUND, Message.last_at >= begin))
         total = connection.execute(select(func.count()).select_from(wanted.subquery())).scalar_one()
         page = wanted.order_by(Message.created_at.desc(), Message.id.desc()).limit(query.limit).offset(query.offset)
         ids = list(connection.scalars(page))

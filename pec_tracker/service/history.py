@@ -11,6 +11,7 @@ from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Evidence, Mail, Message, Recipient
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.journey import State
+from pec_tracker.pec.roles import MailRole
 from pec_tracker.pec.standard import Kind
 from pec_tracker.service.consider import RECEIPTS
 from pec_tracker.service.house import House
@@ -75,7 +76,7 @@ def history(asker: Asker, house: House, mailbox_ids: Sequence[int]) -> History:
             acceptance_without_delivery=_gaps(connection, mailbox_ids, Recipient.state.in_(_WITHOUT_END)),
             verdicts=_verdicts(connection, mailbox_ids),
             disagreeing=_disagreeing(connection, mailbox_ids),
-            orphans=_count_mails(connection, mailbox_ids, Mail.role == "waiting"),
+            orphans=_count_mails(connection, mailbox_ids, Mail.role == MailRole.WAITING),
             unreadable=_count_mails(connection, mailbox_ids, Mail.kind == Kind.UNREADABLE.value),
         )
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Mail, Mailbox
 from pec_tracker.pec.evidence import Verdict, address_key
+from pec_tracker.pec.roles import MailOrigin
 from pec_tracker.pec.standard import Kind
 from pec_tracker.service.evidence_rows import chunks
 from pec_tracker.service.house import Account, House
@@ -35,7 +36,7 @@ class Mailboxes:
         with reading(house.engine) as connection:
             rows = connection.execute(select(Mailbox.id, Mailbox.key, Mailbox.address)).all()
         return cls(
-            places={row.id: Place(row.id, row.key, row.address, "imported", {}) for row in rows},
+            places={row.id: Place(row.id, row.key, row.address, MailOrigin.IMPORTED, {}) for row in rows},
             accounts={address_key(account.address): account.id for account in accounts},
             said=None if said is None else said.id,
         )

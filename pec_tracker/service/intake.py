@@ -20,6 +20,7 @@ from pec_tracker.db.tables import Folder
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.standard import Kind
 from pec_tracker.pec.trust import Trust
+from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.alerts import NewAlert, mail_topic, raise_alerts
 from pec_tracker.service.intake_rows import (
     assign_roles,
@@ -166,9 +167,9 @@ def _alert_strays(
         if claims and not proof and role.message_id is None:
             verdict = item.evidence.verdict.value if item.evidence is not None else Verdict.UNSIGNED.value
             facts: dict[str, Any] = {"verdict": verdict, "kind": item.mail.kind.value, "disagrees": []}
-            alerts.append(NewAlert("evidence-not-proof", topic, mailbox_id=place.mailbox_id, facts=facts))
+            alerts.append(NewAlert(AlertKind.EVIDENCE_NOT_PROOF, topic, mailbox_id=place.mailbox_id, facts=facts))
         elif item.mail.kind is Kind.UNREADABLE and role.message_id is None:
-            alerts.append(NewAlert("unreadable", topic, severity="warning", mailbox_id=place.mailbox_id))
+            alerts.append(NewAlert(AlertKind.UNREADABLE, topic, severity="warning", mailbox_id=place.mailbox_id))
     raise_alerts(connection, alerts, at=now)
 
 

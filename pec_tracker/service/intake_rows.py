@@ -12,6 +12,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from pec_tracker.db.tables import Answer, Certificate, Evidence, Mail, SentCopy, Sighting, table
 from pec_tracker.ledger import lines
+from pec_tracker.ledger.acts import LedgerAct
+from pec_tracker.pec.roles import MailRole
 from pec_tracker.service.evidence_rows import chunks, evidence_columns, fingerprint_json
 from pec_tracker.service.linking import Place, Role
 from pec_tracker.service.study import Arrival, Studied, reference_key
@@ -104,7 +106,7 @@ def insert_evidence(
             **evidence_columns(item.evidence, item.verification),
             "mail_id": mail_id,
             "ordinal": 0,
-            "message_id": role.message_id if role.name == "evidence" else None,
+            "message_id": role.message_id if role.name == MailRole.EVIDENCE else None,
             "agreement": None,
             "limits": [],
             "counts": False,
@@ -155,7 +157,9 @@ def copies_seen_late(
     late: dict[int, Studied] = {}
     for some in chunks(sorted(seen)):
         plain = select(Mail.id).outerjoin(SentCopy, SentCopy.mail_id == Mail.id)
-        unlinked = plain.where(Mail.id.in_(some), SentCopy.mail_id.is_(None), Mail.role.is_distinct_from("original"))
+        unlinked = plain.where(
+            Mail.id.in_(some), SentCopy.mail_id.is_(None), Mail.role.is_distinct_from(MailRole.ORIGINAL)
+        )
         late |= {mail_id: seen[mail_id] for mail_id in connection.scalars(unlinked)}
     return late
 
@@ -286,7 +290,7 @@ def write_ledger(
         if id(item) in archived:
             acts.append(
                 lines.new_line(
-                    "mail.archived",
+                    LedgerAct.MAIL_ARCHIVED,
                     at=now,
                     mailbox=place.mailbox_key,
                     mail=item.sha256,
@@ -301,7 +305,7 @@ def write_ledger(
             if item.arrival.outlook is not None:
                 converted.append(
                     lines.new_line(
-                        "mail.converted",
+                        LedgerAct.MAIL_CONVERTED,
                         at=now,
                         mailbox=place.mailbox_key,
                         mail=item.sha256,
@@ -312,12 +316,12 @@ def write_ledger(
             at = item.arrival.internal_at
             facts = {"mailbox": place.mailbox_key, "mail": item.sha256, "sent": item.arrival.sent, **where}
             facts["internal_at"] = at.isoformat() if at else None
-            acts.append(lines.new_line("mail.sighted", at=now, **facts))
+            acts.append(lines.new_line(LedgerAct.MAIL_SIGHTED, at=now, **facts))
     for arrival in missing:
         if (arrival.folder_id, arrival.uid) in sighted:
             acts.append(
                 lines.new_line(
-                    "mail.quarantined",
+                    LedgerAct.MAIL_QUARANTINED,
                     at=now,
                     mailbox=place.mailbox_key,
                     reason=arrival.reason,

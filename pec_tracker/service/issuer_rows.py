@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, update
 from pec_tracker.db.tables import Mailbox
 from pec_tracker.pec.evidence import Evidence, time_key
 from pec_tracker.pec.issuers import SENDERS_SIDE, issuer_of
+from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.alerts import NewAlert, raise_alerts
 from pec_tracker.service.consider import Page
 
@@ -50,7 +51,7 @@ def _alert(page: Page, one: Evidence) -> NewAlert:
     signer = one.signer
     name = None if signer is None else signer.organization or signer.address
     return NewAlert(
-        "unusual-provider",
+        AlertKind.UNUSUAL_PROVIDER,
         f"{page.message.key}/{one.key[:12]}",
         severity="warning",
         mailbox_id=page.message.mailbox_id,

@@ -17,6 +17,9 @@ from sqlalchemy import Connection, Row, insert, select
 from pec_tracker.db.tables import Message, table
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.folding import fold
+from pec_tracker.pec.journey import State
+from pec_tracker.pec.roles import MailRole, MessageOrigin
+from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.standard import Kind
 from pec_tracker.service.consider import RECEIPTS
 from pec_tracker.service.evidence_rows import chunks
@@ -92,7 +95,7 @@ class Links:
     def _remember(self, rows: Iterable[Row[*tuple[Any, ...]]]) -> None:
         for row in rows:
             self._ids[row.key] = row.id
-            if row.origin == "composed":
+            if row.origin == MessageOrigin.COMPOSED:
                 self._composed.add(row.key)
             if row.reference_key:
                 self._by_reference[row.reference_key] = row.key
@@ -103,14 +106,14 @@ class Links:
         if item.copy is not None and self._place.owner is not None:
             reference = item.copy.reference
             known = self._by_reference.get(reference_key(reference)) if reference else None
-            return _Home("sent-copy", known or self._new(new, item, reference=reference, identifier=None))
+            return _Home(MailRole.SENT_COPY, known or self._new(new, item, reference=reference, identifier=None))
         if not self._is_about_sent_mail(item):
             return _Home(None)
         key = self._find(item)
         if key is None and self._shows_message(item):
             first = item.references[0] if item.references else None
             key = self._new(new, item, reference=first, identifier=None if first else item.identifier)
-        return _Home("evidence" if key else "waiting", key)
+        return _Home(MailRole.EVIDENCE if key else MailRole.WAITING, key)
 
     def _find(self, item: Studied) -> str | None:
         named = [self._by_reference.get(reference_key(reference)) for reference in item.references]
@@ -151,15 +154,15 @@ class Links:
         new[key] = {
             "mailbox_id": self._place.mailbox_id,
             "key": key,
-            "origin": "found",
+            "origin": MessageOrigin.FOUND,
             "reference": reference,
             "reference_key": reference_key(reference) if reference else None,
             "identifier": identifier,
             "sender": item.mail.sender,
             "subject": subject,
             "subject_key": fold(subject or ""),
-            "state": "awaiting_acceptance",
-            "send_state": "submitted",
+            "state": State.AWAITING_ACCEPTANCE.value,
+            "send_state": SendState.SUBMITTED.value,
             "created_at": self._now,
             "last_at": self._now,
             "attempts": 0,

@@ -18,6 +18,7 @@ from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Evidence, Mail, Message, Seal, Stamp
 from pec_tracker.errors import StorageError
 from pec_tracker.ledger import lines, seals
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.ledger.quotes import Quote, quoted
 from pec_tracker.pec.compose import Draft, new_tracker_id
 from pec_tracker.pec.standard import Kind
@@ -136,7 +137,7 @@ def _record(connection: Connection, row: Row[*tuple[Any, ...]], *, now: datetime
         )
     )
     act = lines.new_line(
-        "seal.notarised",
+        LedgerAct.SEAL_NOTARISED,
         at=now,
         seal=seal.number,
         sha256=seal.sha256,

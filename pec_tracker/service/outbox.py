@@ -4,38 +4,42 @@
 """
 
 import getpass
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, exists, func, or_, select
 
 from pec_tracker.askers import OPERATOR, Act, Asker
 from pec_tracker.db import leases
 from pec_tracker.db.engine import in_one_transaction, reading
-from pec_tracker.db.tables import Alert, Attempt, Evidence, Mailbox, Message
+from pec_tracker.db.tables import Attempt, Evidence, Mailbox, Message
 from pec_tracker.errors import NotFoundError, ServerError, UsageError
-from pec_tracker.ledger import lines, seals, together
+from pec_tracker.ledger import seals, together
+from pec_tracker.pec.roles import MessageOrigin
+from pec_tracker.pec.sending import (
+    RESENDABLE,
+    RESOLVED_BY_RECEIPT,
+    WAITING,
+    Event,
+    SendState,
+    change_of,
+    possible,
+    tokens,
+)  # fmt: skip
 from pec_tracker.service import records
-from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
+from pec_tracker.service.alert_kinds import AlertKind
+from pec_tracker.service.alerts import NewAlert, raise_alerts
 from pec_tracker.service.dossier import reconsider
-from pec_tracker.service.dossier_rows import BY_RECEIPT, RESOLVED_BY_RECEIPT
-from pec_tracker.service.doubt import COLUMNS, UNCERTAIN_ALERT, Doubt, make_uncertain
+from pec_tracker.service.doubt import COLUMNS, Doubt, make_uncertain
 from pec_tracker.service.fence import copies_of, hold_back
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.outbox_rows import happened
 from pec_tracker.service.verbs import among, verb
 from pec_tracker.texts import N_, error_again, error_facts
 
 log = structlog.get_logger()
-
-WAITING = ("queued", "deferred")  # these go by themselves
-
-# Kinds of alerts about a message that has not simply left.
-UNCERTAIN, UNRESOLVED, REFUSED, WAITS = UNCERTAIN_ALERT, "uncertain-unresolved", "send-refused", "send-waiting"
-ABOUT_DECISIONS = (UNCERTAIN, UNRESOLVED, REFUSED, WAITS)
-
 
 NOT_TRIED = N_("it was not tried yet: `pec-tracker outbox send`, or a running `serve`, sends it")
 
@@ -92,7 +96,7 @@ def recover(asker: Asker, house: House, account: Account) -> None:
 
     def work(connection: Connection) -> None:
         sending = select(*COLUMNS, Message.lease_owner, Message.lease_until).where(
-            Message.mailbox_id == account.id, Message.send_state == "sending"
+            Message.mailbox_id == account.id, Message.send_state == SendState.SENDING.value
         )
         for row in connection.execute(sending).all():
             if leases.is_over(house.presence, row.lease_owner, row.lease_until):
@@ -109,13 +113,9 @@ def _recover_one(connection: Connection, row: Row[*tuple[Any, ...]], now: dateti
     if number is not None:
         make_uncertain(connection, row, Doubt.CRASH, at=now, number=number)
         return
-    taken_back = connection.execute(
-        update(Message)
-        .where(Message.id == row.id, Message.send_state == "sending", Message.lease_owner == row.lease_owner)
-        .values(send_state="queued", lease_owner=None, lease_until=None, next_attempt_at=now)
-    )
-    if taken_back.rowcount == 1:
-        log.warning("message.recovered", message=row.key, state="queued")
+    mine = (Message.lease_owner == row.lease_owner,)
+    if change := happened(connection, Event.RECOVERED, row.id, at=now, when=mine):
+        log.warning("message.recovered", message=row.key, state=change.state.value)
 
 
 @verb(Act.TAKE_IN)
@@ -127,7 +127,6 @@ def follow_up(asker: Asker, house: House, account: Account) -> None:
         _settle_by_receipts(connection, account, now)
         _ask_about_uncertain(connection, account, now - house.uncertain_after, now)
         _tell_of_waiting(connection, account, now - house.uncertain_after, now)
-        _settle_answered(connection, account, now)
 
     in_one_transaction(house.engine, work)
 
@@ -143,7 +142,7 @@ def waiting(asker: Asker, house: House, account: Account | None = None) -> list[
             Mailbox.suspended_problem, Mailbox.paused_until,
         )
         .join(Mailbox, Mailbox.id == Message.mailbox_id)
-        .where(Message.send_state != "submitted", among(asker, Message.mailbox_id))
+        .where(Message.send_state != SendState.SUBMITTED.value, among(asker, Message.mailbox_id))
         .order_by(Message.created_at, Message.id)
     )  # fmt: skip
     if account is not None:
@@ -174,40 +173,29 @@ def resend(asker: Asker, house: House, key: str, *, reason: str, again: bool = F
     Where a receipt or a copy tells that it left, only *again* sends it once more: also one that was submitted.
     Raises UsageError where that cannot be decided, NotFoundError, ApartError; then nothing was written.
     """
-    allowed = ("uncertain", "refused", "abandoned", *(("submitted",) if again else ()))
     what = "resend again" if again else "resend"
-    _decide(asker, house, key, allowed, to="queued", what=what, reason=reason, again=again)
+    _decide(asker, house, key, Event.RESENT, what=what, reason=reason, again=again)
 
 
 @verb(Act.DECIDE)
 def settle(asker: Asker, house: House, key: str, *, sent: bool, reason: str) -> None:
     """A person decides what became of an uncertain message: it was sent, or it is given up."""
-    state = "submitted" if sent else "abandoned"
-    _decide(
-        asker,
-        house,
-        key,
-        ("uncertain",) if sent else ("uncertain", "refused", *WAITING),
-        to=state,
-        what=f"settle {state}",
-        reason=reason,
-    )
+    event = Event.SETTLED_SENT if sent else Event.SETTLED_ABANDONED
+    _decide(asker, house, key, event, what=f"settle {change_of(event).state}", reason=reason)
 
 
 def _settle_by_receipts(connection: Connection, account: Account, now: datetime) -> None:
-    """A receipt that counts says that the message went, whatever we were unsure of."""
-    unsure = connection.execute(
-        select(Message.id, Message.key).where(
+    """A receipt that counts says that the message went, whatever we were unsure of (`dossier_rows` decides that)."""
+    unsure = connection.scalars(
+        select(Message.id).where(
             Message.mailbox_id == account.id,
-            Message.send_state.in_(RESOLVED_BY_RECEIPT),
-            ~(Message.again & Message.send_state.in_(WAITING)),
+            Message.send_state.in_(tokens(RESOLVED_BY_RECEIPT)),
+            ~(Message.again & Message.send_state.in_(tokens(WAITING))),
             exists().where(Evidence.message_id == Message.id, Evidence.counts.is_(True)),
         )
     ).all()
-    for row in unsure:
-        connection.execute(update(Message).where(Message.id == row.id).values(**BY_RECEIPT))
-        lines.append(connection, [lines.new_line("message.submitted", at=now, message=row.key, by="receipt")])
-    reconsider(connection, [row.id for row in unsure], now=now)
+    if unsure:
+        reconsider(connection, unsure, now=now)
 
 
 def _ask_about_uncertain(connection: Connection, account: Account, before: datetime, now: datetime) -> None:
@@ -218,12 +206,13 @@ def _ask_about_uncertain(connection: Connection, account: Account, before: datet
         .outerjoin(Attempt, (Attempt.message_id == Message.id) & (Attempt.number == Message.attempts))
         .where(
             Message.mailbox_id == account.id,
-            Message.send_state == "uncertain",
+            Message.send_state == SendState.UNCERTAIN.value,
             or_(since < before, since > now + (now - before)),
         )
     ).all()
     alerts = [
-        NewAlert(UNRESOLVED, f"{row.key}/{row.attempts}", mailbox_id=account.id, message_id=row.id) for row in rows
+        NewAlert(AlertKind.UNCERTAIN_UNRESOLVED, f"{row.key}/{row.attempts}", mailbox_id=account.id, message_id=row.id)
+        for row in rows
     ]
     raise_alerts(connection, alerts, at=now)
 
@@ -235,12 +224,19 @@ def _tell_of_waiting(connection: Connection, account: Account, before: datetime,
         .join(Mailbox, Mailbox.id == Message.mailbox_id)
         .where(
             Message.mailbox_id == account.id,
-            Message.send_state.in_(WAITING),
+            Message.send_state.in_(tokens(WAITING)),
             or_(Message.created_at < before, Message.created_at > now + (now - before)),  # a clock that was ahead
         )
     ).all()
     alerts = [
-        NewAlert(WAITS, row.key, severity="warning", mailbox_id=account.id, message_id=row.id, facts=_why(row))
+        NewAlert(
+            AlertKind.SEND_WAITING,
+            row.key,
+            severity="warning",
+            mailbox_id=account.id,
+            message_id=row.id,
+            facts=_why(row),
+        )
         for row in rows
     ]
     raise_alerts(connection, alerts, at=now)
@@ -254,98 +250,55 @@ def _why(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     return {"reason": str(error_again(problem)), "error": problem}
 
 
-def _settle_answered(connection: Connection, account: Account, now: datetime) -> None:
-    """Close the alerts that asked about messages of which nothing is left to ask."""
-    for kinds, states in (((UNCERTAIN, UNRESOLVED), ("uncertain",)), ((WAITS,), WAITING)):
-        for kind in kinds:
-            topics = connection.scalars(
-                select(Alert.topic)
-                .join(Message, Message.id == Alert.message_id)
-                .where(
-                    Alert.kind == kind,
-                    Alert.settled_at.is_(None),
-                    Message.mailbox_id == account.id,
-                    Message.send_state.not_in(states),
-                )
-            ).all()
-            settle_alerts(connection, kind, topics, at=now)
-
-
-def _decide(
-    asker: Asker,
-    house: House,
-    key: str,
-    allowed: Sequence[str],
-    *,
-    to: str,
-    what: str,
-    reason: str,
-    again: bool = False,
-) -> None:
+def _decide(asker: Asker, house: House, key: str, event: Event, *, what: str, reason: str, again: bool = False) -> None:
     """Ask first, then keep the record, then write: a decision that is refused leaves nothing behind."""
     if not reason.strip():
         raise UsageError("say why, with --reason: the decision is kept in the ledger")
     together.require(house.engine, house.archive.root)
     with reading(house.engine) as connection:
-        _decidable(connection, asker, key, allowed, to=to, again=again)
-    record = records.decision(key, what=what, reason=reason, by=_who() if asker is OPERATOR else asker.name)
+        _decidable(connection, asker, key, event, again=again)
+    by = _who() if asker is OPERATOR else asker.name
+    record = records.decision(key, what=what, reason=reason, by=by)
     house.archive.put_many([record])
     now = house.clock.now()
 
     def work(connection: Connection) -> None:
-        message_id = _decidable(connection, asker, key, allowed, to=to, again=again, locked=True)
-        decided = update(Message).where(Message.id == message_id)
-        connection.execute(
-            decided.values(
-                send_state=to,
-                next_attempt_at=now,
-                reply=None,
-                problem=None,
-                again=again,
-                submitted_at=None if to == "queued" else Message.submitted_at,
-            )
-        )
-        name = "message.requeued" if to == "queued" else f"message.{to}"
+        message_id = _decidable(connection, asker, key, event, again=again, locked=True)
         knowing = {"again": True} if again else {}
-        act = lines.new_line(name, at=now, message=key, record=record.sha256, by="person", **knowing)
-        lines.append(connection, [act])
-        if to == "submitted":
-            reconsider(connection, [message_id], now=now)  # from now on its acceptance is due
-        for kind in ABOUT_DECISIONS:
-            asked = select(Alert.topic).where(Alert.kind == kind, Alert.message_id == message_id)
-            settle_alerts(connection, kind, connection.scalars(asked).all(), at=now)
+        line = {"record": record.sha256, "by": "person", **knowing}
+        change = happened(connection, event, message_id, at=now, line=line, again=again)
+        if change is not None and change.reconsidered:
+            reconsider(connection, [message_id], now=now)
 
     in_one_transaction(house.engine, work)
     seals.seal_pending(house.engine, house.archive.root, now=now)
 
 
 def _decidable(
-    connection: Connection,
-    asker: Asker,
-    key: str,
-    allowed: Sequence[str],
-    *,
-    to: str,
-    again: bool,
-    locked: bool = False,
+    connection: Connection, asker: Asker, key: str, event: Event, *, again: bool, locked: bool = False
 ) -> int:
     """The number of the message, where this may be decided about it. Raises UsageError, NotFoundError."""
-    wanted = select(Message.id, Message.send_state, Message.origin).where(
-        Message.key == key, among(asker, Message.mailbox_id)
-    )
+    columns = select(Message.id, Message.send_state, Message.origin)
+    wanted = columns.where(Message.key == key, among(asker, Message.mailbox_id))
     row = connection.execute(wanted.with_for_update() if locked else wanted).one_or_none()
     if row is None:
         raise NotFoundError("no message has the key {key}; `pec-tracker outbox list` shows them", key=key)
-    if row.origin != "composed" or row.send_state not in allowed:
-        raise UsageError(_UNDECIDABLE[row.send_state if row.origin == "composed" else "found"], key=key)
-    if to == "queued" and not again:
-        traces = ((Evidence.counts.is_(True), _RECEIVED), (Evidence.counts.is_(False), _SPOKEN_OF))
-        for condition, words in traces:
-            if connection.scalar(select(Evidence.id).where(Evidence.message_id == row.id, condition).limit(1)):
-                raise UsageError(words, key=key)
-        if connection.scalar(select(Message.id).where(Message.id == row.id, copies_of().exists())):
-            raise UsageError(_COPIED, key=key)
+    allowed = RESENDABLE if event is Event.RESENT and not again else possible(event)
+    if row.origin != MessageOrigin.COMPOSED or row.send_state not in allowed:
+        raise UsageError(_UNDECIDABLE[row.send_state if row.origin == MessageOrigin.COMPOSED else "found"], key=key)
+    if event is Event.RESENT and not again:
+        _require_no_trace(connection, row.id, key)
     return int(row.id)
+
+
+def _require_no_trace(connection: Connection, message_id: int, key: str) -> None:
+    """Nothing in the mailbox says that it left. Raises UsageError."""
+    traces = ((Evidence.counts.is_(True), _RECEIVED), (Evidence.counts.is_(False), _SPOKEN_OF))
+    for condition, words in traces:
+        if connection.scalar(select(Evidence.id).where(Evidence.message_id == message_id, condition).limit(1)):
+            raise UsageError(words, key=key)
+    if connection.scalar(select(Message.id).where(Message.id == message_id, copies_of().exists())):
+        raise UsageError(_COPIED, key=key)
 
 
 def _who() -> str:

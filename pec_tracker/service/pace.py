@@ -14,8 +14,8 @@ from sqlalchemy import select, update
 
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Attempt, Mailbox, Message
+from pec_tracker.pec.sending import WAITING, tokens
 from pec_tracker.service.house import Account, House, Stop
-from pec_tracker.service.outbox import WAITING
 
 log = structlog.get_logger()
 
@@ -34,7 +34,11 @@ def pause(house: House, account: Account, reply: str) -> None:
         connection.execute(update(Mailbox).where(Mailbox.id == account.id).values(paused_until=until))
         connection.execute(
             update(Message)
-            .where(Message.mailbox_id == account.id, Message.send_state.in_(WAITING), Message.next_attempt_at < until)
+            .where(
+                Message.mailbox_id == account.id,
+                Message.send_state.in_(tokens(WAITING)),
+                Message.next_attempt_at < until,
+            )
             .values(next_attempt_at=until, reply=reply, problem=None)
         )
     log.warning("mailbox.paused", mailbox=account.key, minutes=PAUSE / MINUTE)

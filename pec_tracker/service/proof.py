@@ -18,10 +18,12 @@ from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Folder, Mail, Mailbox, Message, Recipient, Sighting, Stamp
 from pec_tracker.errors import NotFoundError
 from pec_tracker.ledger import seals
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec import link, revocation
 from pec_tracker.pec.certificate import certificate
 from pec_tracker.pec.evidence import address_key, time_key
 from pec_tracker.pec.read import read
+from pec_tracker.pec.roles import MailRole, MessageOrigin
 from pec_tracker.pec.trust import Trust
 from pec_tracker.render import canonical_zip
 from pec_tracker.service import proof_package
@@ -58,7 +60,7 @@ from pec_tracker.service.verbs import verb
 log = structlog.get_logger()
 
 # A person's reasons for a decision stay at home; what the server said and what was sent are part of the story.
-_RECORDS_SHOWN: Final = frozenset({"message.queued", "mailbox.known", *(
+_RECORDS_SHOWN: Final = frozenset({LedgerAct.MESSAGE_QUEUED, LedgerAct.MAILBOX_KNOWN, *(
     f"message.{outcome}" for outcome in ("submitted", "refused", "deferred", "uncertain")
 )})  # fmt: skip
 
@@ -116,7 +118,7 @@ def gathered(
     sealed = _sealed_mails(lines)
     raws = {row.sha256: house.archive.get(row.sha256, Suffix.MAIL) for row in found if row.sha256 in sealed}
     copies = {row.sha256: raws[row.sha256] for row in found if row.sha256 in raws and _is_copy(row, message)}
-    evidence = {row.sha256: raws[row.sha256] for row in found if row.sha256 in raws and row.role == "evidence"}
+    evidence = {row.sha256: raws[row.sha256] for row in found if row.sha256 in raws and row.role == MailRole.EVIDENCE}
     evidence = _about(_belonging(evidence, message), recipient)
     if not copies and not evidence:
         raise NotFoundError("nothing of {name} was sealed by seal {seal}; name a later one", name=name, seal=number)
@@ -144,7 +146,7 @@ def _require_recipient(connection: Connection, message: Row[*tuple[Any, ...]], r
 
 
 def _mails(connection: Connection, message: Row[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
-    roles = ("original", "sent-copy", "evidence")
+    roles = (MailRole.ORIGINAL, MailRole.SENT_COPY, MailRole.EVIDENCE)
     wanted = select(Mail).where(Mail.message_id == message.id, Mail.role.in_(roles)).order_by(Mail.sha256)
     return connection.execute(wanted).all()
 
@@ -171,13 +173,15 @@ def _notary(connection: Connection) -> list[tuple[int, str, datetime]]:
 
 
 def _sealed_mails(lines: Iterable[SealedLine]) -> set[object]:
-    named = ("mail.archived", "message.queued")
+    named = (LedgerAct.MAIL_ARCHIVED, LedgerAct.MESSAGE_QUEUED)
     return {line.line.facts.get("mail") for line in lines if line.line.act in named}
 
 
 def _is_copy(row: Row[*tuple[Any, ...]], message: Row[*tuple[Any, ...]]) -> bool:
     """The mail as composed; for a message sent by other means, each of its sender's copies."""
-    return bool(row.sha256 == message.raw if message.origin == "composed" else row.role == "sent-copy")
+    return bool(
+        row.sha256 == message.raw if message.origin == MessageOrigin.COMPOSED else row.role == MailRole.SENT_COPY
+    )
 
 
 def _belonging(evidence: Mapping[str, bytes], message: Row[*tuple[Any, ...]]) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ from pec_tracker import osfiles
 from pec_tracker.archive.local import ledger_folder
 from pec_tracker.db.tables import Ledger, Seal
 from pec_tracker.errors import LedgerError, NotFoundError
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.ledger.lines import Line, decode
 from pec_tracker.ledger.segments import parse_seal, seal_path
 from pec_tracker.service.evidence_rows import chunks
@@ -55,7 +56,7 @@ def lines_of(
     wanted = set(mails)
     own = or_(
         and_(Ledger.act.startswith("message."), Ledger.line.contains(f'"message":"{message}"', autoescape=True)),
-        and_(Ledger.act == "mailbox.known", Ledger.line.contains(f'"mailbox":"{mailbox}"', autoescape=True)),
+        and_(Ledger.act == LedgerAct.MAILBOX_KNOWN, Ledger.line.contains(f'"mailbox":"{mailbox}"', autoescape=True)),
     )
     found = {line.line.id: line for line in _read(connection, own, until)}
     for some in chunks(sorted(set(times))):

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from sqlalchemy import Row
 
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.ledger.lines import Line
 from pec_tracker.ledger.segments import SealFile
 from pec_tracker.pec.certificate import certificate
@@ -21,6 +22,8 @@ from pec_tracker.pec.evidence import CHECKS, Evidence, Fingerprint, address_key
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.journey import Journey
 from pec_tracker.pec.read import Mail, evidence_of, headers_of, read
+from pec_tracker.pec.roles import MessageOrigin
+from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.signature import Verification, verify
 from pec_tracker.pec.standard import Kind, ReceiptForm
 from pec_tracker.pec.trust import Anchor, Trust
@@ -56,7 +59,8 @@ class _Message:
     fingerprint: Mapping[str, Any] | None = None
     submitted_at: datetime | None = None
     created_at: datetime | None = None
-    send_state: str = "submitted"  # decides only what is due next, which no package says
+    again: bool = False
+    send_state: str = SendState.SUBMITTED.value  # decides only what is due next, which no package says
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ def sha256_of(content: bytes) -> str:
 
 def _arrivals(acts: Sequence[Line]) -> dict[str, datetime]:
     """When each mail reached the server, by its hash, as the line of its taking in says."""
-    archived = [act for act in acts if act.act == "mail.archived"]
+    archived = [act for act in acts if act.act == LedgerAct.MAIL_ARCHIVED]
     told = {str(act.facts.get("mail")): act.facts.get("internal_at") for act in reversed(archived)}
     return {mail: datetime.fromisoformat(str(at)) for mail, at in told.items() if at is not None}
 
@@ -177,7 +181,7 @@ def _considered(sources: Sources, acts: Sequence[Line], found: Sequence[Read], *
         cast("Row[*tuple[Any, ...]]", message),
         recipients,
         [one.evidence for one in found],
-        [] if message.origin == "composed" else [_copy(raw, acts) for _, raw in sources.copies],
+        [] if message.origin == MessageOrigin.COMPOSED else [_copy(raw, acts) for _, raw in sources.copies],
         owner=_owner(sources, acts),
         now=now,
         copied=_copied(sources.members.get(ORIGINAL)),
@@ -190,10 +194,10 @@ def _message(sources: Sources, acts: Sequence[Line]) -> tuple[_Message, tuple[st
     raw = sources.members.get(ORIGINAL)
     record = sources.record(queued.facts.get("record")) if queued else {}
     if queued is None or raw is None or not record:
-        return _Message("found"), ()
+        return _Message(MessageOrigin.FOUND), ()
     headers = headers_of(raw)
     message = _Message(
-        origin="composed",
+        origin=MessageOrigin.COMPOSED,
         sender=record.get("mail_from"),
         subject=(headers.subject if headers else None) or "",
         reference=record.get("reference"),
@@ -205,18 +209,18 @@ def _message(sources: Sources, acts: Sequence[Line]) -> tuple[_Message, tuple[st
 
 
 def _queued(sources: Sources, acts: Sequence[Line]) -> Line | None:
-    own = (act for act in acts if act.act == "message.queued" and act.facts.get("message") == sources.frame.key)
+    own = (act for act in acts if act.act == LedgerAct.MESSAGE_QUEUED and act.facts.get("message") == sources.frame.key)
     return next(own, None)
 
 
 def _submitted_at(acts: Sequence[Line]) -> datetime | None:
-    by_server = (act.at for act in acts if act.act == "message.submitted" and act.facts.get("by") == "server")
+    by_server = (act.at for act in acts if act.act == LedgerAct.MESSAGE_SUBMITTED and act.facts.get("by") == "server")
     return max(by_server, default=None)
 
 
 def _owner(sources: Sources, acts: Sequence[Line]) -> str | None:
     """The address of the mailbox, as its newest sealed record says it."""
-    known = [sources.record(act.facts.get("record")) for act in acts if act.act == "mailbox.known"]
+    known = [sources.record(act.facts.get("record")) for act in acts if act.act == LedgerAct.MAILBOX_KNOWN]
     return known[-1].get("address") if known else None
 
 
@@ -308,7 +312,7 @@ def _journey_entry(one: Journey) -> dict[str, Any]:
 def _evidence_entry(one: Read, held: "_Held", acts: Sequence[Line], trust: Trust) -> dict[str, Any]:
     evidence, considered = one.evidence, held.considered
     agreement = considered.agreements.get(evidence.key)
-    archived = next((a for a in acts if a.act == "mail.archived" and a.facts.get("mail") == evidence.key), None)
+    archived = next((a for a in acts if a.act == LedgerAct.MAIL_ARCHIVED and a.facts.get("mail") == evidence.key), None)
     return {
         "member": one.member,
         "sha256": evidence.key,

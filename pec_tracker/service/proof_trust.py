@@ -6,12 +6,13 @@ from sqlalchemy import select
 
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Ledger
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.ledger.lines import decode
 from pec_tracker.pec.trust import Trust
 from pec_tracker.service.house import House
 from pec_tracker.service.trust_then import TrustThen
 
-_ACTS: Final = ("trust.added", "trust.withdrawn", "revocation.kept")
+_ACTS: Final = (LedgerAct.TRUST_ADDED, LedgerAct.TRUST_WITHDRAWN, LedgerAct.REVOCATION_KEPT)
 
 
 def trust_at(house: House, seal: int) -> Trust:

@@ -20,10 +20,13 @@ from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import Attempt, Evidence, Folder, Ledger, Mail, Mailbox, Message, Seal
 from pec_tracker.errors import LedgerError, ObjectMissingError, UsageError
 from pec_tracker.ledger import lines, seals, segments
+from pec_tracker.ledger.acts import MAILS, LedgerAct
 from pec_tracker.ledger.leftovers import bring_back
 from pec_tracker.osfiles import disk_errors
 from pec_tracker.pec.compose import Outgoing
 from pec_tracker.pec.read import read
+from pec_tracker.pec.roles import MailOrigin, MessageOrigin
+from pec_tracker.pec.sending import HELD_BACK, Event, SendState, change_of, tokens
 from pec_tracker.service import doubt, notary, recheck, records
 from pec_tracker.service.carry import Left
 from pec_tracker.service.dossier import reconsider
@@ -31,6 +34,7 @@ from pec_tracker.service.evidence_rows import chunks
 from pec_tracker.service.house import House
 from pec_tracker.service.intake import take_in
 from pec_tracker.service.linking import Place
+from pec_tracker.service.outbox_rows import columns_of, replayed
 from pec_tracker.service.send import QueuedFacts, write_queued
 from pec_tracker.service.stamps import record_found
 from pec_tracker.service.study import Arrival
@@ -40,9 +44,6 @@ from pec_tracker.service.waiting import relink
 
 log = structlog.get_logger()
 
-MAIL_ACTS = frozenset({"mail.archived", "mail.sighted", "mail.quarantined"})
-OUTCOMES = frozenset({"submitted", "refused", "deferred", "uncertain"})
-UNSURE = ("queued", "deferred", "sending")  # may have left after the last sealed line
 
 Progress = Callable[[int], None]
 
@@ -176,12 +177,15 @@ class _Replay:
             relink(self._engine, row_id, now=now)
 
         def work(connection: Connection) -> int:
-            ids = list(connection.scalars(select(Message.id).where(Message.send_state == "submitted")))
-            for some in chunks(ids):
+            # What the last sealed line leaves open may have left since.
+            unsure = columns_of(change_of(Event.DOUBTED), now) | {"problem": doubt.problem(doubt.Doubt.REBUILD)}
+            left_open = update(Message).where(Message.send_state.in_(tokens(HELD_BACK))).values(unsure)
+            doubted = int(connection.execute(left_open).rowcount)
+            for some in chunks(
+                list(connection.scalars(select(Message.id).where(Message.origin == MessageOrigin.COMPOSED)))
+            ):
                 reconsider(connection, some, now=now)
-            unsure = {"send_state": "uncertain", "problem": doubt.problem(doubt.Doubt.REBUILD)}
-            left_open = update(Message).where(Message.send_state.in_(UNSURE)).values(unsure)
-            return int(connection.execute(left_open).rowcount)
+            return doubted
 
         self._trust.restore()
         record_found(asker, self._house)
@@ -190,22 +194,20 @@ class _Replay:
     def _act(self, act: lines.Line) -> None:
         if self._trust.act(act):
             return
-        if act.act == "evidence.reverified":
+        if act.act == LedgerAct.EVIDENCE_REVERIFIED:
             recheck.replay(self._house, act, trust=self._trust.trust)
             return
         known: Mapping[str, Callable[[Connection, lines.Line], None]] = {
-            "mailbox.known": self._mailbox,
-            "folder.known": self._folder,
-            "message.queued": self._queued,
-            "message.attempted": _attempted,
-            "message.copied": _copied,
-            "message.requeued": _decided,
-            "message.abandoned": _decided,
-            "seal.notarised": notary.replay,
+            LedgerAct.MAILBOX_KNOWN: self._mailbox,
+            LedgerAct.FOLDER_KNOWN: self._folder,
+            LedgerAct.MESSAGE_QUEUED: self._queued,
+            LedgerAct.MESSAGE_ATTEMPTED: _attempted,
+            LedgerAct.MESSAGE_COPIED: _copied,
+            LedgerAct.SEAL_NOTARISED: notary.replay,
         }
         write = known.get(act.act)
-        if write is None and act.act.removeprefix("message.") in OUTCOMES:
-            write = self._outcome
+        if write is None and replayed(act) is not None:
+            write = self._happened
         if write is not None:
             in_one_transaction(self._engine, lambda connection: write(connection, act))
 
@@ -268,49 +270,56 @@ class _Replay:
         )
         write_queued(connection, facts, note=False)
 
-    def _outcome(self, connection: Connection, act: lines.Line) -> None:
+    def _happened(self, connection: Connection, act: lines.Line) -> None:
+        """What became of a message, by the table by which it was written (`pec.sending`)."""
+        event = replayed(act)
+        assert event is not None  # or another replay would have it
         message_id = _message(connection, act)
-        state = act.act.removeprefix("message.")
-        values: dict[str, Any] = {
-            "send_state": state,
-            "reply": None,
-            "problem": doubt.problem(str(act.facts.get("by"))),
-            "next_attempt_at": None,
-        }
-        number = act.facts.get("number")
-        if number is not None:
-            code = act.facts.get("code")
-            record = self._record(act) if act.facts.get("record") else {}
-            reply = record.get("text") or None
-            facts = {
-                "ended_at": act.at,
-                "outcome": state,
-                "stage": act.facts.get("stage"),
-                "code": code,
-                "problem": record.get("problem"),
-            }
-            ended = update(Attempt).where(Attempt.message_id == message_id, Attempt.number == number)
-            if connection.execute(ended.values(**facts, reply=reply)).rowcount == 0:
-                row = {"message_id": message_id, "number": number, "started_at": act.at, **facts, "reply": reply}
-                connection.execute(insert(Attempt).values(row))
-            values |= {"attempts": number, "reply": f"{code or ''} {reply or ''}".strip() or None}
-            values["problem"] = record.get("problem") or values["problem"]
-        if state == "submitted" and act.facts.get("by") == "server":
-            values["submitted_at"] = act.at
+        change = change_of(event)
+        values: dict[str, Any] = columns_of(change, act.at) | {"next_attempt_at": None}
+        if event is Event.DOUBTED:
+            values["problem"] = doubt.problem(str(act.facts.get("by")))
+        if event is Event.RESENT:
+            values["again"] = bool(act.facts.get("again"))
+        if act.facts.get("number") is not None:
+            values |= self._tried(connection, message_id, act, change.state)
         connection.execute(update(Message).where(Message.id == message_id).values(values))
+
+    def _tried(self, connection: Connection, message_id: int, act: lines.Line, state: SendState) -> dict[str, Any]:
+        """The attempt of which a line tells, ended; what the message says of it."""
+        number, code = act.facts["number"], act.facts.get("code")
+        record = self._record(act) if act.facts.get("record") else {}
+        reply = record.get("text") or None
+        facts = {
+            "ended_at": act.at,
+            "outcome": state.value,
+            "stage": act.facts.get("stage"),
+            "code": code,
+            "problem": record.get("problem"),
+        }
+        ended = update(Attempt).where(Attempt.message_id == message_id, Attempt.number == number)
+        if connection.execute(ended.values(**facts, reply=reply)).rowcount == 0:
+            row = {"message_id": message_id, "number": number, "started_at": act.at, **facts, "reply": reply}
+            connection.execute(insert(Attempt).values(row))
+        said: dict[str, Any] = {"attempts": number, "reply": f"{code or ''} {reply or ''}".strip() or None}
+        return said | ({"problem": record["problem"]} if record.get("problem") else {})
 
     def _mails(self, mailbox: str, at: datetime, acts: Sequence[lines.Line]) -> None:
         """A batch of mails as it was taken in, from the same bytes; the verdict at arrival stays as it was."""
         row_id, address = in_one_transaction(self._engine, lambda connection: self._box(connection, mailbox, at))
         records_of = {row.id: record for record, row in self._folders.items() if row.mailbox == mailbox}
-        place = Place(row_id, mailbox, address, str(acts[0].facts.get("origin", "collected")), records_of, noted=False)
+        place = Place(
+            row_id, mailbox, address, str(acts[0].facts.get("origin", MailOrigin.COLLECTED)), records_of, noted=False
+        )
         arrivals = [arrival for act in acts if (arrival := self._arrival(act)) is not None]
         cursor: dict[int, int] = {}
         for arrival in arrivals:
             if arrival.folder_id is not None and arrival.uid is not None:
                 cursor[arrival.folder_id] = max(cursor.get(arrival.folder_id, 0), arrival.uid)
         take_in(self._engine, _keep_nothing, place, arrivals, trust=self._trust.trust, now=at, cursor=cursor)
-        verdicts = {str(act.facts["mail"]): act.facts.get("verdict") for act in acts if act.act == "mail.archived"}
+        verdicts = {
+            str(act.facts["mail"]): act.facts.get("verdict") for act in acts if act.act == LedgerAct.MAIL_ARCHIVED
+        }
         in_one_transaction(self._engine, lambda connection: _restore_verdicts(connection, row_id, verdicts))
 
     def _arrival(self, act: lines.Line) -> Arrival | None:
@@ -324,7 +333,7 @@ class _Replay:
             uid=uid if isinstance(uid, int) else None,
             sent=bool(act.facts.get("sent")),
         )
-        if act.act == "mail.quarantined":
+        if act.act == LedgerAct.MAIL_QUARANTINED:
             return replace(arrival, reason=str(act.facts.get("reason")))
         raw = self._bytes(str(act.facts["mail"]))
         return None if raw is None else replace(arrival, raw=raw)
@@ -348,7 +357,7 @@ class _Replay:
 
 def _batch(act: lines.Line) -> tuple[bool, datetime, object]:
     """Mails of one transaction have one time and one mailbox."""
-    return act.act in MAIL_ACTS, act.at, act.facts.get("mailbox") if act.act in MAIL_ACTS else None
+    return act.act in MAILS, act.at, act.facts.get("mailbox") if act.act in MAILS else None
 
 
 def _of_bytes(raw: bytes) -> Mapping[str, Any]:
@@ -386,16 +395,7 @@ def _attempted(connection: Connection, act: lines.Line) -> None:
     number = act.facts["number"]
     connection.execute(insert(Attempt).values(message_id=message_id, number=number, started_at=act.at))
     sending = update(Message).where(Message.id == message_id)
-    connection.execute(sending.values(send_state="sending", attempts=number))
-
-
-def _decided(connection: Connection, act: lines.Line) -> None:
-    state = "queued" if act.act == "message.requeued" else "abandoned"
-    decided = update(Message).where(Message.id == _message(connection, act))
-    again = bool(act.facts.get("again"))
-    undone = {"submitted_at": None} if state == "queued" else {}
-    values = {"send_state": state, "reply": None, "problem": None, "next_attempt_at": None, "again": again}
-    connection.execute(decided.values(**values, **undone))
+    connection.execute(sending.values(send_state=SendState.SENDING.value, attempts=number))
 
 
 def _copied(connection: Connection, act: lines.Line) -> None:

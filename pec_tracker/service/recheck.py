@@ -19,9 +19,12 @@ from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Evidence, Mail, Mailbox
 from pec_tracker.errors import ObjectDamagedError, ObjectMissingError
 from pec_tracker.ledger import lines, seals
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.evidence import Verdict
+from pec_tracker.pec.roles import MailRole
 from pec_tracker.pec.standard import Kind
 from pec_tracker.pec.trust import Trust
+from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.alerts import NewAlert, mail_topic, raise_alerts, settle_alerts
 from pec_tracker.service.evidence_rows import chunks, evidence_columns
 from pec_tracker.service.house import House
@@ -202,7 +205,7 @@ def _write(connection: Connection, box: _Box, changed: Sequence[_Verified], *, n
     for one in changed:
         connection.execute(update(Evidence).where(Evidence.id == one.row.id).values(one.columns))
     insert_certificates(connection, [one.item for one in changed])
-    waiting = [one for one in changed if one.row.message_id is None and one.row.role == "waiting"]
+    waiting = [one for one in changed if one.row.message_id is None and one.row.role == MailRole.WAITING]
     links = Links(connection, Place(box.id, box.key, box.address, "", {}), now=now)
     roles = dict(zip((one.row.mail_id for one in waiting), links.roles([one.item for one in waiting]), strict=True))
     _attach(connection, roles)
@@ -212,7 +215,7 @@ def _write(connection: Connection, box: _Box, changed: Sequence[_Verified], *, n
     _tell(connection, box, changed, now=now)
     if noted:
         act = lines.new_line(
-            "evidence.reverified",
+            LedgerAct.EVIDENCE_REVERIFIED,
             at=now,
             mailbox=box.key,
             mails=[one.row.sha256 for one in changed],
@@ -248,8 +251,10 @@ def _tell(connection: Connection, box: _Box, changed: Sequence[_Verified], *, no
             over.append(topic)
         elif not trusted and one.row.verdict == Verdict.TRUSTED and one.item.mail.kind is not Kind.REM_EVIDENCE:
             facts = {"verdict": one.columns["verdict"], "kind": one.item.mail.kind.value, "disagrees": []}
-            raised.append(NewAlert("evidence-not-proof", topic, mailbox_id=box.id, message_id=message_id, facts=facts))
-    settle_alerts(connection, "evidence-not-proof", over, at=now)
+            raised.append(
+                NewAlert(AlertKind.EVIDENCE_NOT_PROOF, topic, mailbox_id=box.id, message_id=message_id, facts=facts)
+            )
+    settle_alerts(connection, AlertKind.EVIDENCE_NOT_PROOF, over, at=now)
     raise_alerts(connection, raised, at=now)
 
 

@@ -16,17 +16,19 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import ArchiveRow, Folder, Ledger, Mailbox, Message, Recipient
 from pec_tracker.ledger import lines, mend, seals, together
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.ledger.leftovers import set_aside
 from pec_tracker.ledger.lines import decode, named_objects
 from pec_tracker.ledger.mend import Mended
 from pec_tracker.ledger.together import Disagreement
 from pec_tracker.osfiles import disk_errors
+from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.service import records
 from pec_tracker.service.house import House
 from pec_tracker.service.verbs import verb
 
 # Acts whose records say what a row says too.
-_TOLD_BY_ROWS = ("mailbox.known", "folder.known", "message.queued")
+_TOLD_BY_ROWS = (LedgerAct.MAILBOX_KNOWN, LedgerAct.FOLDER_KNOWN, LedgerAct.MESSAGE_QUEUED)
 
 
 @verb(Act.KEEP, of_all=True)
@@ -55,7 +57,7 @@ def put_aside(asker: Asker, house: House, findings: tuple[Finding, ...]) -> list
     with disk_errors(house.archive.root):
         moved = set_aside(house.archive.root, extra)
     if moved:
-        act = lines.new_line("objects.set-aside", at=house.clock.now(), names=moved)
+        act = lines.new_line(LedgerAct.OBJECTS_SET_ASIDE, at=house.clock.now(), names=moved)
         in_one_transaction(house.engine, lambda connection: lines.append(connection, [act]))
         seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
     return moved
@@ -94,7 +96,7 @@ def _of_rows(connection: Connection) -> Iterator[Object]:
     recipients: dict[int, list[str]] = defaultdict(list)
     for row in connection.execute(select(Recipient.message_id, Recipient.address).order_by(Recipient.id)):
         recipients[row.message_id].append(row.address)
-    for one in connection.execute(select(Message).where(Message.origin == "composed")):
+    for one in connection.execute(select(Message).where(Message.origin == MessageOrigin.COMPOSED)):
         yield records.message(
             one.key,
             reference=one.reference,

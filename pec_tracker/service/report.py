@@ -13,6 +13,7 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.clock import ROME
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Mailbox, Message, QuotaSample
+from pec_tracker.service.alert_kinds import QUOTA
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.suspension import connected
@@ -58,10 +59,10 @@ def quota(asker: Asker, house: House, account: Account, *, warn_percent: int, al
         connection.execute(insert(QuotaSample).values(mailbox_id=account.id, at=now, used=used, limit=limit))
         for kind in (Level.WARNING, Level.ALARM):
             if kind is not level:
-                settle_alerts(connection, f"quota-{kind.value}", [account.key], at=now)
+                settle_alerts(connection, QUOTA[kind.value], [account.key], at=now)
         if level in (Level.WARNING, Level.ALARM):
             alert = NewAlert(
-                f"quota-{level.value}",
+                QUOTA[level.value],
                 account.key,
                 severity=level.value,
                 mailbox_id=account.id,

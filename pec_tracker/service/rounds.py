@@ -19,6 +19,7 @@ from pec_tracker.db.tables import QuotaSample
 from pec_tracker.errors import PecTrackerError, ServerError
 from pec_tracker.ledger import seals
 from pec_tracker.service import notary, revocation
+from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
 from pec_tracker.service.collect import collect
 from pec_tracker.service.dispatch import dispatch
@@ -85,7 +86,7 @@ def tell_of_hanging(
     """Tell of a round that gives no sign of life for so many real seconds; None: none is at work. Settled by itself."""
     hangs = silent_for is not None and silent_for > after.total_seconds()
     facts = {"minutes": round((silent_for or 0.0) / 60)}
-    alert = NewAlert("round-hanging", account.key, mailbox_id=account.id, facts=facts)
+    alert = NewAlert(AlertKind.ROUND_HANGING, account.key, mailbox_id=account.id, facts=facts)
     with suppress(PecTrackerError), writing(house.engine) as connection:
         if hangs:
             raise_alerts(connection, [alert], at=house.clock.now())
@@ -134,14 +135,17 @@ def _run(house: House, name: str, step: Callable[[], object], *, topic: str, mai
     try:
         step()
         with writing(house.engine) as connection:
-            settle_alerts(connection, f"{name}-failed", [topic], at=house.clock.now())
+            settle_alerts(connection, AlertKind(f"{name}-failed"), [topic], at=house.clock.now())
     except PecTrackerError as error:
         log.warning("round.failed", mailbox=topic, step=name, error=type(error).__name__, reason=str(error))
         facts = {"reason": str(error), "error": error_facts(error)}
-        _tell(house, NewAlert(f"{name}-failed", topic, mailbox_id=mailbox_id, facts=facts))
+        _tell(house, NewAlert(AlertKind(f"{name}-failed"), topic, mailbox_id=mailbox_id, facts=facts))
     except Exception as error:
         log.exception("round.failed", mailbox=topic, step=name, error=type(error).__name__)
-        _tell(house, NewAlert(f"{name}-failed", topic, mailbox_id=mailbox_id, facts={"reason": type(error).__name__}))
+        _tell(
+            house,
+            NewAlert(AlertKind(f"{name}-failed"), topic, mailbox_id=mailbox_id, facts={"reason": type(error).__name__}),
+        )
 
 
 def _tell(house: House, alert: NewAlert) -> None:

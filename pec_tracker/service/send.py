@@ -18,13 +18,17 @@ from pec_tracker.db.engine import in_one_transaction
 from pec_tracker.db.tables import Mail, Message, Recipient, table
 from pec_tracker.errors import PecTrackerError, RuleError
 from pec_tracker.ledger import lines, seals, together
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.compose import Draft, Outgoing, compose, new_tracker_id
 from pec_tracker.pec.evidence import address_key
 from pec_tracker.pec.fields import storable
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.folding import cut, fold
+from pec_tracker.pec.journey import NextStep, State
 from pec_tracker.pec.read import read
+from pec_tracker.pec.roles import MailOrigin, MailRole, MessageOrigin
 from pec_tracker.pec.rules import Finding, Severity, check, check_draft
+from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.wording import wording
 from pec_tracker.service import fence, records
 from pec_tracker.service.evidence_rows import fingerprint_json
@@ -121,7 +125,9 @@ class QueuedFacts:
     case: str | None
 
 
-def write_queued(connection: Connection, facts: QueuedFacts, *, send_state: str = "queued", note: bool = True) -> int:
+def write_queued(
+    connection: Connection, facts: QueuedFacts, *, send_state: SendState = SendState.QUEUED, note: bool = True
+) -> int:
     """The rows of a queued message: message, recipients, its mail for the search, and the ledger line (`note`)."""
     outgoing, at = facts.outgoing, facts.outgoing.composed_at
     mail = read(outgoing.raw)
@@ -133,7 +139,7 @@ def write_queued(connection: Connection, facts: QueuedFacts, *, send_state: str 
         .values(
             mailbox_id=facts.mailbox_id,
             key=outgoing.tracker_id,
-            origin="composed",
+            origin=MessageOrigin.COMPOSED,
             reference=outgoing.reference,
             reference_key=outgoing.reference.lower(),
             raw=facts.raw,
@@ -145,8 +151,8 @@ def write_queued(connection: Connection, facts: QueuedFacts, *, send_state: str 
             case=facts.case,
             case_key=None if facts.case is None else fold(facts.case),
             receipt_form=facts.receipt_form,
-            state="awaiting_acceptance",
-            send_state=send_state,
+            state=State.AWAITING_ACCEPTANCE.value,
+            send_state=send_state.value,
             created_at=at,
             last_at=at,
             next_attempt_at=at,
@@ -163,9 +169,9 @@ def write_queued(connection: Connection, facts: QueuedFacts, *, send_state: str 
                 "address": address,
                 "address_key": address_key(address),
                 "role": "cc" if address_key(address) in copied else "to",
-                "state": "awaiting_acceptance",
+                "state": State.AWAITING_ACCEPTANCE.value,
                 "overdue": False,
-                "next_step": "wait-acceptance",
+                "next_step": NextStep.WAIT_SENDING.value,
                 "contradictions": [],
             }
             for address in outgoing.rcpt_to
@@ -177,7 +183,7 @@ def write_queued(connection: Connection, facts: QueuedFacts, *, send_state: str 
             mailbox_id=facts.mailbox_id,
             sha256=facts.raw,
             size=len(outgoing.raw),
-            origin="sent",
+            origin=MailOrigin.SENT,
             kind=mail.kind.value,
             header_message_id=outgoing.reference,
             subject=subject,
@@ -187,7 +193,7 @@ def write_queued(connection: Connection, facts: QueuedFacts, *, send_state: str 
             reader_version=READER_VERSION,
             warnings=list(mail.warnings),
             message_id=message_id,
-            role="original",
+            role=MailRole.ORIGINAL,
         )
         .returning(Mail.id)
     ).scalar_one()
@@ -196,7 +202,7 @@ def write_queued(connection: Connection, facts: QueuedFacts, *, send_state: str 
     search.index(connection, {mail_id: words})
     if note:
         act = lines.new_line(
-            "message.queued",
+            LedgerAct.MESSAGE_QUEUED,
             at=at,
             mailbox=facts.mailbox_key,
             message=outgoing.tracker_id,

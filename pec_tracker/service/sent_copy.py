@@ -19,6 +19,9 @@ from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Mail, Message, Sighting
 from pec_tracker.errors import ObjectDamagedError, ObjectMissingError
 from pec_tracker.ledger import lines
+from pec_tracker.ledger.acts import LedgerAct
+from pec_tracker.pec.roles import MailRole, MessageOrigin
+from pec_tracker.pec.sending import SendState
 from pec_tracker.service.folders import sent_folder
 from pec_tracker.service.house import Account, House, Stop
 from pec_tracker.service.suspension import connected
@@ -77,7 +80,10 @@ def _note_collected(house: House, account: Account) -> int:
     collected = (
         exists()
         .where(Mail.message_id == Message.id)
-        .where((Mail.role == "sent-copy") | ((Mail.role == "original") & exists().where(Sighting.mail_id == Mail.id)))
+        .where(
+            (Mail.role == MailRole.SENT_COPY)
+            | ((Mail.role == MailRole.ORIGINAL) & exists().where(Sighting.mail_id == Mail.id))
+        )
     )
     rows = _rows(house, account, collected)
     for row in rows:
@@ -95,8 +101,8 @@ def _rows(house: House, account: Account, condition: Any) -> list[Row[*tuple[Any
         select(Message.id, Message.key, Message.reference, Message.raw, _left_at().label("left_at"))
         .where(
             Message.mailbox_id == account.id,
-            Message.origin == "composed",
-            Message.send_state == "submitted",
+            Message.origin == MessageOrigin.COMPOSED,
+            Message.send_state == SendState.SUBMITTED.value,
             Message.copied_at.is_(None),
             _left_at() > house.clock.now() - GIVE_UP,
             condition,
@@ -136,6 +142,6 @@ def _note(house: House, row: Row[*tuple[Any, ...]], *, by: str) -> None:
     def work(connection: Any) -> None:
         noted = update(Message).where(Message.id == row.id, Message.copied_at.is_(None)).values(copied_at=now)
         if connection.execute(noted).rowcount == 1:
-            lines.append(connection, [lines.new_line("message.copied", at=now, message=row.key, by=by)])
+            lines.append(connection, [lines.new_line(LedgerAct.MESSAGE_COPIED, at=now, message=row.key, by=by)])
 
     in_one_transaction(house.engine, work)

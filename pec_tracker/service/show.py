@@ -16,6 +16,7 @@ from pec_tracker.pec.agree import SOFT
 from pec_tracker.pec.contents import Contents, contents
 from pec_tracker.pec.evidence import Fingerprint, bare_id, time_key
 from pec_tracker.pec.read import read
+from pec_tracker.pec.roles import MailRole
 from pec_tracker.pec.standard import ReceiptForm
 from pec_tracker.service.dossier import refresh
 from pec_tracker.service.evidence_rows import evidence_value, fingerprint_value, with_offset
@@ -125,7 +126,7 @@ def _contents(
     house: House, raw: str | None, evidence: Sequence[EvidenceShown], mails: Sequence[MailShown]
 ) -> Contents | None:
     """What was sent, from the archive; None where it is in no mail that may say so, or that mail is missing there."""
-    copies = [mail.sha256 for mail in mails if mail.role == "sent-copy"]
+    copies = [mail.sha256 for mail in mails if mail.role == MailRole.SENT_COPY]
     complete = [one.sha256 for one in evidence if one.counts and one.receipt_form == ReceiptForm.COMPLETE]
     try:
         if raw is not None or (len(copies) == 1 and not complete):
@@ -193,7 +194,9 @@ def _attempts(connection: Connection, message_id: int) -> tuple[AttemptShown, ..
 
 def _mails(connection: Connection, message_id: int) -> tuple[MailShown, ...]:
     rows = connection.execute(
-        select(Mail).where(Mail.message_id == message_id, Mail.role.in_(("sent-copy", "reply"))).order_by(Mail.id)
+        select(Mail)
+        .where(Mail.message_id == message_id, Mail.role.in_((MailRole.SENT_COPY, MailRole.REPLY)))
+        .order_by(Mail.id)
     )
     return tuple(
         MailShown(row.role, row.kind, row.sha256, row.subject, row.sender, row.internal_at or row.archived_at)

@@ -23,6 +23,7 @@ from pec_tracker.errors import LedgerError, PecTrackerError
 from pec_tracker.ledger import stamps
 from pec_tracker.ledger.segments import list_files, seal_path, stamp_path
 from pec_tracker.ledger.stamps import Stamped, StampError
+from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
 from pec_tracker.service.house import House, StampAuthority
 from pec_tracker.service.verbs import verb
@@ -31,7 +32,7 @@ from pec_tracker.wire import tsa
 log = structlog.get_logger()
 
 KIND = "rfc3161"
-_ALERT = "stamp-failed"
+_ALERT = AlertKind.STAMP_FAILED
 
 
 @dataclass(frozen=True, slots=True)

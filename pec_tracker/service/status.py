@@ -1,5 +1,6 @@
 """How does the house stand? What waits, what failed, what is overdue, and whether a person is needed."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,16 +13,14 @@ from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Alert, Folder, Mailbox, Message, QuotaSample, Recipient, Sighting
 from pec_tracker.errors import ConfigurationError, NotFoundError, PecTrackerError
 from pec_tracker.ledger import together
+from pec_tracker.pec.journey import State
+from pec_tracker.pec.sending import FOR_A_PERSON, MAY_HAVE_LEFT, SendState, tokens
 from pec_tracker.service import fence
 from pec_tracker.service.find import Found, Query, find
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.outbox import OutboxEntry, waiting
 from pec_tracker.service.verbs import among, verb
 from pec_tracker.service.watch import unwatched
-
-# A person decides about these; all other waiting messages go by themselves.
-FOR_A_PERSON = frozenset({"refused", "uncertain"})
-GIVEN_UP = "abandoned"
 
 OVERDUE_SHOWN = 50
 
@@ -91,7 +90,7 @@ def status(asker: Asker, house: House, accounts: Sequence[Account]) -> Status:
     accounts = [account for account in accounts if asker.sees(account.id)]
     # First: it looks again at what time has moved.
     overdue = find(asker, house, Query(overdue=True, recent=True, limit=OVERDUE_SHOWN))
-    outbox = tuple(entry for entry in waiting(asker, house) if entry.send_state != GIVEN_UP)
+    outbox = tuple(entry for entry in waiting(asker, house) if entry.send_state != SendState.ABANDONED)
     with reading(house.engine) as connection:
         mailboxes = tuple(_mailbox(connection, account) for account in accounts)
         states = _states(connection, asker)
@@ -108,10 +107,25 @@ def status(asker: Asker, house: House, accounts: Sequence[Account]) -> Status:
 
 
 def _states(connection: Connection, asker: Asker) -> tuple[tuple[str, int], ...]:
-    counted = select(Recipient.state, func.count()).group_by(Recipient.state)
+    counted = select(Recipient.state, func.count().label("count")).group_by(Recipient.state)
     if asker.mailboxes is not None:
         counted = counted.join(Message, Message.id == Recipient.message_id).where(among(asker, Message.mailbox_id))
-    return tuple(sorted((state, count) for state, count in connection.execute(counted)))
+    counts = Counter({row.state: row.count for row in connection.execute(counted)})
+    counts[State.AWAITING_ACCEPTANCE.value] -= _not_left(connection, asker)
+    return tuple(sorted((+counts).items()))
+
+
+def _not_left(connection: Connection, asker: Asker) -> int:
+    """Recipients of messages that wait in the outbox, were refused or given up: they await no acceptance."""
+    counted = select(func.count()).select_from(Recipient).join(Message, Message.id == Recipient.message_id)
+    left = tokens(set(SendState) - MAY_HAVE_LEFT)
+    return connection.execute(
+        counted.where(
+            Message.send_state.in_(left),
+            Recipient.state == State.AWAITING_ACCEPTANCE.value,
+            among(asker, Message.mailbox_id),
+        )
+    ).scalar_one()
 
 
 def _apart(house: House, _accounts: Sequence[Account]) -> Iterator[Need]:

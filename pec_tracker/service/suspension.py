@@ -11,6 +11,7 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Mailbox
 from pec_tracker.errors import LoginRefusedError
+from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.verbs import verb
@@ -64,7 +65,7 @@ def suspend(house: House, account: Account, login: Login, reason: LoginRefusedEr
                 suspended_login=_digest(login),
             )
         )
-        raise_alerts(connection, [NewAlert("login-refused", account.key, mailbox_id=account.id)], at=now)
+        raise_alerts(connection, [NewAlert(AlertKind.LOGIN_REFUSED, account.key, mailbox_id=account.id)], at=now)
 
 
 @verb(Act.ADMINISTER)
@@ -80,7 +81,7 @@ def _resume(house: House, account: Account) -> None:
             .where(Mailbox.id == account.id)
             .values(suspended_at=None, suspended_reason=None, suspended_problem=None, suspended_login=None)
         )
-        settle_alerts(connection, "login-refused", [account.key], at=house.clock.now())
+        settle_alerts(connection, AlertKind.LOGIN_REFUSED, [account.key], at=house.clock.now())
 
 
 def _digest(login: Login) -> str:

@@ -2,7 +2,8 @@
 
 from pec_tracker.askers import Act, Asker
 from pec_tracker.pec.compose import Draft
-from pec_tracker.service.dispatch import Dispatched, dispatch
+from pec_tracker.service.attempt import Dispatched
+from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.send import queue
 from pec_tracker.service.verbs import verb

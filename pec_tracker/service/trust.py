@@ -17,6 +17,7 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import in_one_transaction
 from pec_tracker.errors import NotFoundError, UsageError
 from pec_tracker.ledger import lines, seals
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.certificate import Certificate, certificate
 from pec_tracker.pec.standard import SANDBOX_ORGANIZATION
 from pec_tracker.pec.trust import PEC_AUTHORITIES, Anchor, Trust
@@ -161,7 +162,7 @@ def keep_answers(house: House, crls: Iterable[bytes], ocsp: Iterable[bytes]) -> 
     objects = [Object(der, Suffix.CERTIFICATE) for der in fresh.values()]
     house.archive.put_many(objects)
     act = lines.new_line(
-        "revocation.kept",
+        LedgerAct.REVOCATION_KEPT,
         at=house.clock.now(),
         answers=[name.partition(".")[0] for name in fresh],
         kinds=[name.partition(".")[2] for name in fresh],
@@ -177,16 +178,16 @@ def _note_added(house: House, new: Sequence[Kept], anchors: dict[str, Anchor], n
     """The certificates, and who they are for whom, in the archive; the line names hashes alone."""
     record = records.record("trust", anchors=[as_json(entry) for entry in new])
     house.archive.put_many([*(Object(one.der, Suffix.CERTIFICATE) for one in anchors.values()), record])
-    act = lines.new_line("trust.added", at=now, certificates=list(anchors), record=record.sha256)
+    act = lines.new_line(LedgerAct.TRUST_ADDED, at=now, certificates=list(anchors), record=record.sha256)
     in_one_transaction(house.engine, lambda connection: lines.append(connection, [act]))
 
 
 def _withdraw(house: House, names: Sequence[str], reason: str, now: datetime) -> None:
     record = records.record("trust-withdrawn", anchors=list(names), reason=reason.strip())
     house.archive.put_many([record])
-    act = lines.new_line("trust.withdrawn", at=now, certificates=list(names), record=record.sha256)
+    act = lines.new_line(LedgerAct.TRUST_WITHDRAWN, at=now, certificates=list(names), record=record.sha256)
     in_one_transaction(house.engine, lambda connection: lines.append(connection, [act]))
-    crash.at("trust.withdrawn")
+    crash.at(LedgerAct.TRUST_WITHDRAWN)
     take_away(_folder(house), names)
     seals.seal_pending(house.engine, house.archive.root, now=now)
     log.info("trust.withdrawn", anchors=len(names))

@@ -4,6 +4,7 @@ from pec_tracker import osfiles
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.errors import ObjectMissingError
 from pec_tracker.ledger import lines
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.trust import Trust
 from pec_tracker.service import records
 from pec_tracker.service.house import House
@@ -31,12 +32,12 @@ class TrustThen:
 
     def act(self, act: lines.Line) -> bool:
         """Follow a line of the ledger; False where it is about something else."""
-        if act.act == "trust.added":
+        if act.act == LedgerAct.TRUST_ADDED:
             self._added(act)
-        elif act.act == "trust.withdrawn":
+        elif act.act == LedgerAct.TRUST_WITHDRAWN:
             for name in _texts(act, "certificates"):
                 self.entries.pop(name, None)
-        elif act.act == "revocation.kept":
+        elif act.act == LedgerAct.REVOCATION_KEPT:
             kinds = _texts(act, "kinds")
             for name, kind in zip(_texts(act, "answers"), kinds, strict=True):
                 if (der := self._object(name)) is not None:

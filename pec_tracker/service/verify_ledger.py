@@ -3,13 +3,18 @@
 import json
 from collections.abc import Iterator
 from hashlib import sha256
+from typing import Final
 
 from pec_tracker.errors import LedgerError
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.ledger.lines import decode
 from pec_tracker.ledger.segments import SealFile, parse_seal
 from pec_tracker.service.proof_sources import CERTIFICATES, LEDGER, RECORDS, REVOCATION, Sources
 
 Disagreement = tuple[str, str]  # kind, member
+
+_NAME_MAILS: Final = (LedgerAct.MAIL_ARCHIVED, LedgerAct.MESSAGE_QUEUED)
+_NAME_RECORDS: Final = (LedgerAct.MAILBOX_KNOWN, LedgerAct.MESSAGE_QUEUED)
 
 
 def ledger_findings(sources: Sources) -> Iterator[Disagreement]:
@@ -57,7 +62,7 @@ def _seals(sources: Sources) -> Iterator[Disagreement]:
 def _named(sources: Sources) -> Iterator[Disagreement]:
     """Every mail and record is named by a sealed line; what a line says of the message is about this one."""
     lines = sources.lines()
-    mails = {line.facts.get("mail") for line in lines.values() if line.act in ("mail.archived", "message.queued")}
+    mails = {line.facts.get("mail") for line in lines.values() if line.act in _NAME_MAILS}
     records = {line.facts.get("record") for line in lines.values()}
     for member, raw in (*sources.copies, *sources.evidence):
         if sha256(raw).hexdigest() not in mails:
@@ -69,9 +74,9 @@ def _named(sources: Sources) -> Iterator[Disagreement]:
     for member, line in lines.items():
         if line.act.startswith("message.") and line.facts.get("message") != sources.frame.key:
             yield "line-of-another-message", member
-        if line.act in ("mail.archived", "message.queued") and line.facts.get("mail") not in present:
+        if line.act in _NAME_MAILS and line.facts.get("mail") not in present:
             yield "mail-missing", member
-        if line.act in ("mailbox.known", "message.queued") and not sources.record(line.facts.get("record")):
+        if line.act in _NAME_RECORDS and not sources.record(line.facts.get("record")):
             yield "record-missing", member
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, or_
 
 from pec_tracker.db.engine import in_one_transaction
 from pec_tracker.db.tables import Answer, Evidence, Mail, Mailbox, Message, SentCopy, table
+from pec_tracker.pec.roles import MailRole
 from pec_tracker.service.dossier import reconsider
 from pec_tracker.service.evidence_rows import chunks
 
@@ -76,9 +77,9 @@ def _evidence(connection: Connection, narrowed: Iterable[ColumnElement[bool]]) -
     rows: dict[int, int] = {}
     for link in (_BY_IDENTIFIER, _BY_REFERENCE):
         found = select(Mail.id, Message.id.label("found")).join(Message, link)
-        waiting = found.where(Mail.message_id.is_(None), Mail.role == "waiting", *narrowed)
+        waiting = found.where(Mail.message_id.is_(None), Mail.role == MailRole.WAITING, *narrowed)
         rows |= {row.id: row.found for row in connection.execute(waiting)}
-    _attach(connection, rows, role="evidence")
+    _attach(connection, rows, role=MailRole.EVIDENCE)
     if rows:
         linked = update(table(Evidence)).where(Evidence.mail_id == bindparam("b_mail"))
         connection.execute(
@@ -95,10 +96,10 @@ def _copies(connection: Connection, narrowed: Iterable[ColumnElement[bool]]) -> 
         .select_from(SentCopy)
         .join(Mail, Mail.id == SentCopy.mail_id)
         .join(Message, (Message.mailbox_id == Mail.mailbox_id) & (Message.reference_key == SentCopy.reference_key))
-        .where(or_(Mail.role.is_(None), Mail.role == "reply"), *narrowed)
+        .where(or_(Mail.role.is_(None), Mail.role == MailRole.REPLY), *narrowed)
     )
     rows = {row.id: row.found for row in connection.execute(found)}
-    _attach(connection, rows, role="sent-copy")
+    _attach(connection, rows, role=MailRole.SENT_COPY)
     return rows
 
 
@@ -109,7 +110,7 @@ def _replies(connection: Connection, narrowed: Sequence[ColumnElement[bool]]) ->
         .select_from(Answer)
         .join(Mail, Mail.id == Answer.mail_id)
         .join(Message, (Message.mailbox_id == Mail.mailbox_id) & (column == Answer.key))
-        .where(or_(Mail.role.is_(None), Mail.role == "reply"))
+        .where(or_(Mail.role.is_(None), Mail.role == MailRole.REPLY))
         for column in (Message.reference_key, Message.identifier)
     )
     touched = {row.mail_id for one in (by_reference, by_identifier) for row in connection.execute(one.where(*narrowed))}
@@ -122,7 +123,7 @@ def _replies(connection: Connection, narrowed: Sequence[ColumnElement[bool]]) ->
                 rank = (row.ordinal, row.found)
                 nearest[row.mail_id] = min(nearest.get(row.mail_id, rank), rank)
     rows = {mail_id: found for mail_id, (_, found) in nearest.items() if before[mail_id] != found}
-    _attach(connection, rows, role="reply")
+    _attach(connection, rows, role=MailRole.REPLY)
     return rows
 
 

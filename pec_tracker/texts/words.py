@@ -54,6 +54,8 @@ VERDICTS: Final[Mapping[str, str]] = {
 
 NEXT_STEPS: Final[Mapping[str, str]] = {
     "nothing": N_("nothing to do"),
+    "wait-sending": N_("nothing yet: it waits to be sent"),
+    "decide": N_("decide whether it left: outbox settle, or outbox resend"),
     "wait-acceptance": N_("wait for the acceptance receipt"),
     "wait-delivery": N_("wait for the delivery receipt"),
     "ask-provider": N_("ask your provider for the missing receipt"),

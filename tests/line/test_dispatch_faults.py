@@ -21,8 +21,9 @@ from pec_tracker.errors import DiskFullError, LoginRefusedError, ServerError, St
 from pec_tracker.presence import Presence
 from pec_tracker.sandbox.failures import Moment, Verb
 from pec_tracker.sandbox.server import Sandbox
+from pec_tracker.service.attempt import LONGEST_RETRY, UnnotedError
 from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import LONGEST_RETRY, UnnotedError, _Round, dispatch
+from pec_tracker.service.dispatch import _Round, dispatch
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.outbox import recover, waiting
 from pec_tracker.service.pace import PAUSE

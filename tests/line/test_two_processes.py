@@ -14,6 +14,7 @@ from pec_tracker.db.tables import Attempt, Lease, Ledger, Message
 from pec_tracker.ledger import seals
 from pec_tracker.sandbox.failures import Verb
 from pec_tracker.sandbox.server import Sandbox
+from pec_tracker.service import attempt
 from pec_tracker.service import dispatch as dispatching
 from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.collect import collect, lease_name
@@ -152,7 +153,7 @@ class TestLeaseOfAMessage:
         account = account_at(house, sandbox)
         key = queued(house, account).key
         monkeypatch.setattr(leases, "LEASE", timedelta(0))
-        commit = dispatching._commit_attempt
+        commit = attempt.commit_attempt
         taken_over: list[str] = []
 
         def late(house_: Any, claim: Any) -> None:
@@ -165,7 +166,7 @@ class TestLeaseOfAMessage:
                 assert [one.send_state for one in dispatch(OPERATOR, other, account)] == ["submitted"]
             commit(house_, claim)
 
-        monkeypatch.setattr(dispatching, "_commit_attempt", late)
+        monkeypatch.setattr(dispatching, "commit_attempt", late)
         assert dispatch(OPERATOR, house, account) == []
         assert taken_over == [key]
         assert len(sandbox.sent) == 1
@@ -178,19 +179,19 @@ class TestLeaseOfAMessage:
         account = account_at(house, sandbox)
         key = queued(house, account).key
         monkeypatch.setattr(leases, "LEASE", timedelta(0))
-        commit = dispatching._commit_attempt
+        commit = attempt.commit_attempt
 
         def then_recovered(house_: Any, claim: Any) -> None:
             commit(house_, claim)
             recover(OPERATOR, house, account)
             assert [entry.send_state for entry in waiting(OPERATOR, house)] == ["uncertain"]
 
-        monkeypatch.setattr(dispatching, "_commit_attempt", then_recovered)
+        monkeypatch.setattr(dispatching, "commit_attempt", then_recovered)
         assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["submitted"]
         assert states(house) == {key: "submitted"}
         with reading(house.engine) as connection:
-            (attempt,) = connection.execute(select(Attempt)).all()
-        assert (attempt.outcome, attempt.code) == ("submitted", 250)
+            (tried,) = connection.execute(select(Attempt)).all()
+        assert (tried.outcome, tried.code) == ("submitted", 250)
 
     def test_a_late_refusal_does_not_touch_what_another_sends_now(
         self, home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
@@ -199,12 +200,13 @@ class TestLeaseOfAMessage:
         account = account_at(house, sandbox)
         key = queued(house, account).key
         sandbox.failures.reply(Verb.RCPT, "451 4.3.0 later")
-        settle = dispatching._write_state
+        settle = attempt.settle
 
-        def too_late(connection: Any, claim: Any, result: Any, now: Any) -> bool:
-            connection.execute(update(Message).values(attempts=claim.number + 1, lease_owner="another"))
-            return settle(connection, claim, result, now)
+        def too_late(house_: Any, account_: Any, claim: Any, result: Any) -> Any:
+            with writing(house.engine) as connection:
+                connection.execute(update(Message).values(attempts=claim.number + 1, lease_owner="another"))
+            return settle(house_, account_, claim, result)
 
-        monkeypatch.setattr(dispatching, "_write_state", too_late)
+        monkeypatch.setattr(dispatching, "settle", too_late)
         dispatch(OPERATOR, house, account)
         assert states(house) == {key: "sending"}

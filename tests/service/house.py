@@ -33,6 +33,7 @@ from pec_tracker.db.tables import (
     table,
 )
 from pec_tracker.pec.compose import Outgoing
+from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.trust import Trust
 from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.house import Account, House, Start
@@ -124,7 +125,7 @@ def compose_as(house: House, account: Account, raw: bytes, *, key: str, referenc
     digest = Object(raw, Suffix.MAIL).sha256
     facts = QueuedFacts(account.id, account.key, outgoing, digest, record.sha256, "completa", None)
     in_one_transaction(
-        house.engine, lambda connection: write_queued(connection, facts, send_state="submitted") and None
+        house.engine, lambda connection: write_queued(connection, facts, send_state=SendState.SUBMITTED) and None
     )
 
 

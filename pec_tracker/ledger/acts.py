@@ -1,0 +1,58 @@
+"""Which acts does the ledger tell of? One home: who writes a line names its act from here, and says what replays it."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class LedgerAct(StrEnum):
+    """The acts, with the facts of their lines; `asker` may stand in each."""
+
+    MAILBOX_KNOWN = "mailbox.known"  # mailbox, record
+    FOLDER_KNOWN = "folder.known"  # mailbox, record
+    MAIL_ARCHIVED = "mail.archived"  # mailbox, mail, origin, sent, verdict, folder, uid, internal_at
+    MAIL_SIGHTED = "mail.sighted"  # mailbox, mail, sent, folder, uid, internal_at
+    MAIL_QUARANTINED = "mail.quarantined"  # mailbox, folder, uid, reason
+    MAIL_CONVERTED = "mail.converted"  # mailbox, mail, outlook
+    EVIDENCE_REVERIFIED = "evidence.reverified"  # mailbox, mail, verdict
+    MESSAGE_QUEUED = "message.queued"  # mailbox, message, mail, record
+    MESSAGE_ATTEMPTED = "message.attempted"  # message, number
+    MESSAGE_SUBMITTED = "message.submitted"  # message, by; of the server: number, stage, code, record
+    MESSAGE_DEFERRED = "message.deferred"  # likewise
+    MESSAGE_REFUSED = "message.refused"  # likewise
+    MESSAGE_UNCERTAIN = "message.uncertain"  # likewise; by: the doubt
+    MESSAGE_REQUEUED = "message.requeued"  # message, record, by, again
+    MESSAGE_ABANDONED = "message.abandoned"  # message, record, by
+    MESSAGE_COPIED = "message.copied"  # message, by
+    SEAL_NOTARISED = "seal.notarised"  # seal, mail
+    TRUST_ADDED = "trust.added"  # certificates, record
+    TRUST_WITHDRAWN = "trust.withdrawn"  # certificates, record
+    REVOCATION_KEPT = "revocation.kept"  # answers, kinds
+    OBJECTS_SET_ASIDE = "objects.set-aside"  # record
+
+
+# What makes the rows of an act again in `rebuild`; an act without rows says why it has none.
+REPLAYED_BY: Final[Mapping[LedgerAct, str]] = {
+    LedgerAct.MAILBOX_KNOWN: "rebuild",
+    LedgerAct.FOLDER_KNOWN: "rebuild",
+    LedgerAct.MAIL_ARCHIVED: "rebuild",
+    LedgerAct.MAIL_SIGHTED: "rebuild",
+    LedgerAct.MAIL_QUARANTINED: "rebuild",
+    LedgerAct.MAIL_CONVERTED: "no rows: it says from which file an archived mail was made",
+    LedgerAct.EVIDENCE_REVERIFIED: "recheck",
+    LedgerAct.MESSAGE_QUEUED: "rebuild",
+    LedgerAct.MESSAGE_ATTEMPTED: "rebuild",
+    LedgerAct.MESSAGE_SUBMITTED: "outbox_rows",
+    LedgerAct.MESSAGE_DEFERRED: "outbox_rows",
+    LedgerAct.MESSAGE_REFUSED: "outbox_rows",
+    LedgerAct.MESSAGE_UNCERTAIN: "outbox_rows",
+    LedgerAct.MESSAGE_REQUEUED: "outbox_rows",
+    LedgerAct.MESSAGE_ABANDONED: "outbox_rows",
+    LedgerAct.MESSAGE_COPIED: "rebuild",
+    LedgerAct.SEAL_NOTARISED: "notary",
+    LedgerAct.TRUST_ADDED: "trust_then",
+    LedgerAct.TRUST_WITHDRAWN: "trust_then",
+    LedgerAct.REVOCATION_KEPT: "trust_then",
+    LedgerAct.OBJECTS_SET_ASIDE: "no rows: the objects were named by none",
+}
+MAILS: Final = frozenset({LedgerAct.MAIL_ARCHIVED, LedgerAct.MAIL_SIGHTED, LedgerAct.MAIL_QUARANTINED})
