@@ -89,9 +89,15 @@ def create(path: Path, content: bytes, *, synced: bool, locked: bool = False) ->
         os.close(descriptor)
 
 
-def create_durably(path: Path, content: bytes) -> bool:
-    """Make *path* appear whole and on durable storage, or not at all; False when it was there before."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+def create_durably(path: Path, content: bytes, *, by_way_of: Path | None = None) -> bool:
+    """Make *path* appear whole and on durable storage, or not at all; False when it was there before.
+
+    It is written beside, or in the folder *by_way_of* on the same disk: what a killed run leaves there is found without
+    looking through a folder of a million files.
+    """
+    if by_way_of is not None:
+        make_private_folder(by_way_of)
+    temporary = (by_way_of or path.parent) / f".{path.name}.{secrets.token_hex(8)}.tmp"
     try:
         create(temporary, content, synced=True, locked=True)
         _rename_to_new(temporary, path)

@@ -71,7 +71,7 @@ def command(
     app = cli.app()
     house = app.house
     if app.apart is None and not read_only(house.engine):
-        leftovers.take_up(house.engine, house.archive.root)
+        leftovers.take_up(house.engine, house.archive.root, of_earlier_releases=True)
     refetched = [refetch_of(OPERATOR, house, account) for account in app.accounts()] if refetch else []
     anchorage = Anchorage(house.trust, known_anchors(house.authorities), house.clock.now())
     with output.progress(_("Checking")) as progress:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -43,6 +44,7 @@ def serve(app: App, *, started: Callable[[], None] | None = None) -> None:
     Raises ApartError where archive and database do not belong together.
     """
     together.require(app.house.engine, app.house.archive.root)
+    app = replace(app, house=replace(app.house, sealed_by_job=True))
     told = ToldToStop()
     running = _Running()
     scheduler = _scheduler(app, told, running)
@@ -55,6 +57,7 @@ def serve(app: App, *, started: Callable[[], None] | None = None) -> None:
     log.info("serve.stopping")
     scheduler.shutdown(wait=False)
     if running.wait_idle(GRACE_SECONDS):
+        seal_round(DAEMON, app.house)  # what the last rounds wrote
         log.info("serve.stopped")
         return
     # A server that does not answer holds a thread. Whatever it was doing repeats itself: every act is committed or not.

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, select
 from pec_tracker import osfiles
 from pec_tracker.archive.local import ledger_folder
 from pec_tracker.archive.objects import Suffix
-from pec_tracker.archive.underway import abandoned, aside_folder, underway
+from pec_tracker.archive.underway import abandoned, aside_folder, notes_folder, underway
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Certificate, Ledger, Mail, Message
 from pec_tracker.ledger.lines import decode, named_objects
@@ -27,10 +27,10 @@ _YOUNG_SECONDS = 2.0
 _log = structlog.get_logger()
 
 
-def take_up(engine: Engine, root: Path) -> list[str]:
+def take_up(engine: Engine, root: Path, *, of_earlier_releases: bool = False) -> list[str]:
     """Move aside what killed runs wrote and nobody names, drop their half written files; the objects' names.
 
-    Raises StorageError.
+    *of_earlier_releases*: also look through the ledger's own folder, where these wrote aside. Raises StorageError.
     """
     moved: list[str] = []
     with osfiles.disk_errors(root), abandoned(root) as notes:
@@ -39,7 +39,9 @@ def take_up(engine: Engine, root: Path) -> list[str]:
             moved += set_aside(root, there - named(engine, there), but=path)
             with suppress(PermissionError):  # Windows keeps the name while we hold the file: the next run drops it
                 path.unlink(missing_ok=True)
-        _drop_half_written(ledger_folder(root))
+        _drop_half_written(notes_folder(root))
+        if of_earlier_releases:
+            _drop_half_written(ledger_folder(root))
     if moved:
         _log.warning("objects.set_aside", count=len(moved))
     return moved

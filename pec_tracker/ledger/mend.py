@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from pec_tracker import osfiles
 from pec_tracker.archive.local import ledger_folder, prepare
+from pec_tracker.archive.underway import notes_folder
 from pec_tracker.db.engine import reading, storage_errors
 from pec_tracker.ledger.lines import id_at_end
 from pec_tracker.ledger.segments import Entry, render_seal, seal_path, segment_path
@@ -83,4 +84,4 @@ def _write(root: Path, contents: dict[Path, bytes], gone: Sequence[Path]) -> Non
         if not ledger_folder(root).is_dir():
             prepare(root)
         for path in gone:
-            osfiles.create_durably(path, contents[path])
+            osfiles.create_durably(path, contents[path], by_way_of=notes_folder(root))

@@ -24,8 +24,6 @@ from pec_tracker.ledger.segments import (
     LINES_PER_SEGMENT,
     SealFile,
     finish_seal,
-    list_files,
-    read_seal,
     segment_path,
     write_segment,
 )
@@ -67,32 +65,6 @@ def seal_pending(engine: Engine, archive_root: Path, *, now: datetime, force: bo
             sealed.append(seal)
 
 
-def database_is_older(engine: Engine, archive_root: Path) -> bool:
-    """Whether the archive holds sealed acts that the database does not know: a restored backup, or another archive.
-
-    Such a database may send nothing until it is rebuilt. A seal whose commit a crash prevented does not count: the
-    database has its lines, and the next sealing records it.
-    """
-    with osfiles.disk_errors(ledger_folder(archive_root)):
-        seals = sorted(list_files(archive_root).seals)
-    if not seals:
-        return False
-    last = _last_seal(engine)
-    unrecorded = [number for number in seals if number > last.number] or seals[-1:]
-    with storage_errors(), reading(engine) as connection:
-        return not all(_knows(connection, archive_root, number) for number in unrecorded)
-
-
-def _knows(connection: Connection, root: Path, number: int) -> bool:
-    try:
-        seal = read_seal(root, number)
-    except LedgerError:
-        return False
-    if connection.scalar(select(Seal.number).where(Seal.sha256 == seal.sha256)) is not None:
-        return True
-    return not _differing(seal, _texts(connection, seal))
-
-
 def _last_seal(engine: Engine) -> _LastSeal:
     with storage_errors(), reading(engine) as connection:
         row = connection.execute(select(Seal.number, Seal.sha256).order_by(Seal.number.desc()).limit(1)).first()
@@ -103,14 +75,14 @@ def _has_segment(engine: Engine, root: Path, last: _LastSeal, due_before: dateti
     """Whether there is a segment to seal after *last*: left by a crash, by another process, or written now."""
     number = last.number + 1
     with osfiles.disk_errors(ledger_folder(root)):
-        files = list_files(root)
-    if number in files.segments:
-        return True
-    if files.newest >= number:
+        if segment_path(root, number).exists():
+            return True
+        later = next((one for one in together.following(last.number) if together.is_there(root, one)), None)
+    if later is not None:
         raise LedgerError(
-            "{segment} is missing from the archive, which goes on to number {newest}; run check",
+            "{segment} is missing from the archive, which goes on with number {later}; run check",
             segment=segment_path(root, number).name,
-            newest=files.newest,
+            later=later,
         )
     lines = _waiting_lines(engine, due_before)
     if not lines:

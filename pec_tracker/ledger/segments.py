@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pec_tracker import osfiles
 from pec_tracker.archive.local import ledger_folder, prepare
+from pec_tracker.archive.underway import notes_folder
 from pec_tracker.errors import LedgerError
 from pec_tracker.ledger.lines import Line, decode, id_at_end
 
@@ -111,7 +112,9 @@ def write_segment(root: Path, number: int, lines: Sequence[str]) -> bool:
     with osfiles.disk_errors(ledger_folder(root)):
         if not ledger_folder(root).is_dir():
             prepare(root)
-        return osfiles.create_durably(segment_path(root, number), "".join(lines).encode("ascii"))
+        return osfiles.create_durably(
+            segment_path(root, number), "".join(lines).encode("ascii"), by_way_of=notes_folder(root)
+        )
 
 
 def finish_seal(root: Path, number: int, previous: str | None) -> SealFile:
@@ -127,7 +130,7 @@ def finish_seal(root: Path, number: int, previous: str | None) -> SealFile:
         )
     content = render_seal(previous, [_entry(root, number, place, line) for place, line in enumerate(lines, 1)])
     with osfiles.disk_errors(ledger_folder(root)):
-        made = osfiles.create_durably(seal_path(root, number), content)
+        made = osfiles.create_durably(seal_path(root, number), content, by_way_of=notes_folder(root))
     if not made and _read(seal_path(root, number)) != content:
         raise LedgerError(
             "the seal {seal} does not match its segment and the seal before; run check to see which changed",

@@ -132,8 +132,8 @@ def _disagreement(connection: Connection, root: Path, known: _Known) -> Disagree
         return _without_newest(root, known, ours=bool(known.identity and identity))
     if newest != known.sha256 and not _knows(connection, root, known.number):
         return Disagreement.DATABASE_OLDER if _follows(root, known, identity) else Disagreement.ANOTHER_ARCHIVE
-    following = range(known.number + 1, known.number + 1 + PROBED)
-    unknown = any(_is_there(root, number) and not _knows(connection, root, number) for number in following)
+    after = following(known.number)
+    unknown = any(is_there(root, number) and not _knows(connection, root, number) for number in after)
     return Disagreement.DATABASE_OLDER if unknown else None
 
 
@@ -150,7 +150,13 @@ def _follows(root: Path, known: _Known, identity: str | None) -> bool:
     return bool(identity and known.identity) or (known.number > 1 and _sealed(root, 1) == known.first)
 
 
-def _is_there(root: Path, number: int) -> bool:
+def following(number: int) -> range:
+    """The numbers after *number* at which a later seal is looked for."""
+    return range(number + 1, number + 1 + PROBED)
+
+
+def is_there(root: Path, number: int) -> bool:
+    """Whether the archive has a segment or a seal of this number."""
     return seal_path(root, number).exists() or segment_path(root, number).exists()
 
 

@@ -21,7 +21,7 @@ from pec_tracker.db import leases
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Mailbox
 from pec_tracker.errors import PecTrackerError, ServerError
-from pec_tracker.ledger import seals, together
+from pec_tracker.ledger import together
 from pec_tracker.pec.roles import MailOrigin
 from pec_tracker.service import records, uids
 from pec_tracker.service.alert_kinds import AlertKind
@@ -33,6 +33,7 @@ from pec_tracker.service.intake import Taken, take_in, take_in_read
 from pec_tracker.service.linking import Place
 from pec_tracker.service.outbox import follow_up, recover
 from pec_tracker.service.readers import Readers
+from pec_tracker.service.sealing import seal
 from pec_tracker.service.study import Arrival
 from pec_tracker.service.suspension import connected
 from pec_tracker.service.verbs import verb
@@ -93,7 +94,7 @@ def collect(
             follow_up(asker, house, account)
             _tell_of_owed(house, account)
         finally:
-            seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+            seal(house)
     return result
 
 
@@ -107,7 +108,7 @@ def retry_quarantined(asker: Asker, house: House, account: Account) -> Taken:
         taken = _Walk(house, account, imap, _silent, _never, _idle).through_everything()
     relink(house.engine, account.id, now=house.clock.now())
     _tell_of_owed(house, account)
-    seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    seal(house)
     return taken
 
 

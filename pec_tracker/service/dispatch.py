@@ -29,7 +29,7 @@ from pec_tracker.errors import (
     ServerError,
     StorageError,
 )
-from pec_tracker.ledger import seals, together
+from pec_tracker.ledger import together
 from pec_tracker.pec.sending import Event, SendState
 from pec_tracker.service import fence
 from pec_tracker.service.attempt import (
@@ -45,6 +45,7 @@ from pec_tracker.service.house import Account, House, Stop
 from pec_tracker.service.outbox import recover
 from pec_tracker.service.outbox_rows import happened
 from pec_tracker.service.pace import LOOK_EVERY, PAUSE, pause, wait_for_turn
+from pec_tracker.service.sealing import seal
 from pec_tracker.service.suspension import login_of, suspend
 from pec_tracker.service.verbs import verb
 from pec_tracker.wire.smtp import SendResult, Submitter
@@ -238,8 +239,7 @@ def _seal(house: House) -> None:
     """Seal what was done. A disk that is full now hides neither what became of the messages nor another error."""
     erring = sys.exception()
     try:
-        seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
-        fence.forget_sealed(house)
+        seal(house)
     except PecTrackerError as error:
         if erring is None and not isinstance(error, StorageError):
             raise

@@ -21,6 +21,7 @@ from pec_tracker.archive import attempts
 from pec_tracker.archive.local import read_identity
 from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import ArchiveRow, Attempt, Evidence, Ledger, Mail, Mailbox, Message, Sighting
+from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.roles import MailRole, MessageOrigin
 from pec_tracker.pec.sending import HELD_BACK, WAITING, tokens
 from pec_tracker.service.doubt import COLUMNS, Doubt, make_uncertain
@@ -136,7 +137,8 @@ def forget_sealed(house: House) -> None:
     if not noted:
         return
     with reading(house.engine) as connection:
-        if connection.scalar(select(Ledger.id).where(Ledger.seal_number.is_(None)).limit(1)) is not None:
+        waiting = select(Ledger.id).where(Ledger.seal_number.is_(None), Ledger.act == LedgerAct.MESSAGE_ATTEMPTED.value)
+        if connection.scalar(waiting.limit(1)) is not None:
             return
         known = {
             (row.key, row.number)

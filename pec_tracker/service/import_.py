@@ -15,7 +15,7 @@ import structlog
 from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.askers import Act, Asker
 from pec_tracker.errors import UsageError
-from pec_tracker.ledger import seals, together
+from pec_tracker.ledger import together
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.import_mailboxes import Mailboxes, as_mail_of, lying
 from pec_tracker.service.intake import Taken, take_in_read
@@ -23,6 +23,7 @@ from pec_tracker.service.linking import Place
 from pec_tracker.service.mail_files import Unread, mails_in
 from pec_tracker.service.outlook import Letter
 from pec_tracker.service.readers import Readers, Reading
+from pec_tracker.service.sealing import seal
 from pec_tracker.service.study import Arrival, Studied
 from pec_tracker.service.verbs import verb
 from pec_tracker.service.waiting import relink
@@ -92,7 +93,7 @@ def bring_in(
         if progress is not None:
             progress(files)
     linked = sum(relink(house.engine, mailbox_id, now=house.clock.now()) for mailbox_id in sorted(archived))
-    seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    seal(house)
     log.info("mails.imported", archived=taken.archived, known=taken.known, unread=len(unread), homeless=len(homeless))
     return Imported(archived, taken, files, linked, tuple(unread), tuple(homeless))
 

@@ -18,7 +18,7 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Evidence, Mail, Mailbox
 from pec_tracker.errors import ObjectDamagedError, ObjectMissingError
-from pec_tracker.ledger import lines, seals
+from pec_tracker.ledger import lines
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.roles import MailRole
@@ -30,6 +30,7 @@ from pec_tracker.service.evidence_rows import chunks, evidence_columns
 from pec_tracker.service.house import House
 from pec_tracker.service.intake_rows import assign_roles, certificates_of, insert_certificates
 from pec_tracker.service.linking import Links, Place, Role
+from pec_tracker.service.sealing import seal
 from pec_tracker.service.study import Arrival, Studied, study
 from pec_tracker.service.verbs import verb
 from pec_tracker.service.waiting import link_late
@@ -112,7 +113,7 @@ def recheck(asker: Asker, house: House, *, every: bool = False, progress: Progre
             result += _verify_again(house, box, rows, trust=house.trust, now=house.clock.now(), noted=True)
             if progress is not None:
                 progress(result.looked_at + len(result.missing), total)
-    seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    seal(house)
     counts = {"trusted": 0, "less": 0}
     for (_, after), count in result.changed.items():
         counts["trusted" if after == Verdict.TRUSTED else "less"] += count

@@ -17,7 +17,6 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import QuotaSample
 from pec_tracker.errors import PecTrackerError, ServerError
-from pec_tracker.ledger import seals
 from pec_tracker.service import notary, revocation
 from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
@@ -26,6 +25,7 @@ from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.dossier import refresh
 from pec_tracker.service.house import Account, House, Stop
 from pec_tracker.service.report import quota
+from pec_tracker.service.sealing import seal_now
 from pec_tracker.service.sent_copy import copy_to_sent
 from pec_tracker.service.stamps import stamp_newest
 from pec_tracker.service.verbs import verb
@@ -105,8 +105,7 @@ def _dispatch(asker: Asker, house: House, account: Account, stop: Stop, sending:
 @verb(Act.AUDIT, of_all=True)
 def seal_round(asker: Asker, house: House) -> None:
     """Seal what is pending, whoever wrote it, and have it dated; a ledger that cannot be sealed is told of."""
-    now = house.clock.now()
-    _run(house, "seal", lambda: seals.seal_pending(house.engine, house.archive.root, now=now), topic="ledger")
+    _run(house, "seal", lambda: seal_now(house), topic="ledger")
     _run(house, "dating", lambda: stamp_newest(asker, house, due_only=True), topic="ledger")
     if house.fetch_revocation:
         _run(house, "revocation", lambda: revocation.refresh(house, due_only=True), topic="ledger")

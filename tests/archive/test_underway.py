@@ -12,6 +12,7 @@ from pec_tracker.archive.local import LocalArchive
 from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, sqlite_url
+from pec_tracker.ledger.leftovers import take_up
 from pec_tracker.ledger.lines import append, new_line
 from pec_tracker.ledger.seals import seal_pending
 from pec_tracker.service.check import check
@@ -96,11 +97,15 @@ def test_half_written_ledger_files_of_dead_runs_are_dropped_and_those_of_living_
     engine: Engine, root: Path
 ) -> None:
     LocalArchive(root).put_many(MAILS[:1])
-    dead, living = (root / "ledger" / f".0000000{number}.jsonl.abc.tmp" for number in (1, 2))
-    for path in (dead, living):
-        path.write_bytes(b"half")
-        os.utime(path, (0, 0))
-    with osfiles.locked(living):
-        seal_pending(engine, root, now=NOON)
-    assert not dead.exists()
-    assert living.exists()
+    for folder, earlier in (("underway", False), ("ledger", True)):
+        dead, living = (root / folder / f".0000000{number}.jsonl.abc.tmp" for number in (1, 2))
+        dead.parent.mkdir(exist_ok=True)
+        for path in (dead, living):
+            path.write_bytes(b"half")
+            os.utime(path, (0, 0))
+        with osfiles.locked(living):
+            seal_pending(engine, root, now=NOON)
+            take_up(engine, root, of_earlier_releases=earlier)
+        assert not dead.exists(), folder
+        assert living.exists(), folder
+        living.unlink()

@@ -12,7 +12,7 @@ from pec_tracker.db.engine import open_engine, reading, sqlite_url
 from pec_tracker.db.tables import Ledger, Seal
 from pec_tracker.errors import LedgerError
 from pec_tracker.ledger.lines import encode
-from pec_tracker.ledger.seals import database_is_older, seal_pending
+from pec_tracker.ledger.seals import seal_pending
 from pec_tracker.ledger.segments import (
     list_files,
     newest_seal_number,
@@ -21,6 +21,7 @@ from pec_tracker.ledger.segments import (
     segment_path,
     write_segment,
 )
+from pec_tracker.ledger.together import Disagreement, disagreement
 from pec_tracker.ledger.verify import verify_ledger
 from tests.archive.killed import at_once, killed_at
 from tests.ledger.ledgers import NOON, overwrite, sealed_ledger, write_lines
@@ -36,6 +37,11 @@ def seal_in_new_process(engine: Engine, root: Path) -> None:
 
 def sealed_ids(root: Path) -> list[str]:
     return [line.id for segment in read_segments(root) for line in segment.lines]
+
+
+def is_older(engine: Engine, root: Path) -> bool:
+    """Whether the archive is taken for newer than the database."""
+    return disagreement(engine, root) is Disagreement.DATABASE_OLDER
 
 
 def test_every_line_is_sealed_once_in_the_order_written(engine: Engine, root: Path) -> None:
@@ -79,7 +85,7 @@ def test_without_force_a_segment_waits_a_minute_or_until_it_is_full(engine: Engi
 def test_line_without_facts_to_seal_makes_no_file(engine: Engine, root: Path) -> None:
     assert seal_pending(engine, root, now=NOON) == []
     assert newest_seal_number(root) is None
-    assert not database_is_older(engine, root)
+    assert not is_older(engine, root)
     assert verify_ledger(root, engine) == []
 
 
@@ -91,7 +97,7 @@ def test_sealing_killed_anywhere_resumes_and_seals_once(engine: Engine, root: Pa
     assert killed_at(point, lambda: seal_in_new_process(engine, root))
     before = {path.name: path.read_bytes() for path in (root / "ledger").iterdir()}
     write_lines(engine, 2)
-    assert not database_is_older(engine, root)
+    assert not is_older(engine, root)
     seal_pending(engine, root, now=NOON)
     assert sealed_ids(root)[4:34] == [line.id for line in lines]
     assert len(sealed_ids(root)) == 36
@@ -130,34 +136,34 @@ def test_lines_written_while_others_seal_are_sealed_once(engine: Engine, root: P
 def test_restored_database_is_noticed_and_seals_nothing(engine: Engine, root: Path) -> None:
     """Yesterday's backup, then today's archive: what the backup does not have is taken from the database."""
     sealed_ledger(engine, root, [5, 3, 4])
-    assert not database_is_older(engine, root)
+    assert not is_older(engine, root)
     with engine.begin() as connection:
         connection.execute(delete(Ledger).where(Ledger.seal_number > 1))
         connection.execute(delete(Seal).where(Seal.number > 1))
     write_lines(engine, 2)
     before = list_files(root)
-    assert database_is_older(engine, root)
+    assert is_older(engine, root)
     with pytest.raises(LedgerError, match="older than the archive; rebuild"):
         seal_pending(engine, root, now=NOON)
     assert list_files(root) == before
-    assert database_is_older(engine, root)
+    assert is_older(engine, root)
 
 
 def test_empty_database_beside_a_full_archive_is_older(engine: Engine, root: Path, tmp_path: Path) -> None:
     sealed_ledger(engine, root, [5])
     fresh = open_engine(sqlite_url(tmp_path / "fresh.db"))
     try:
-        assert database_is_older(fresh, root)
+        assert is_older(fresh, root)
     finally:
         fresh.dispose()
 
 
-def test_database_of_another_archive_is_taken_for_older(engine: Engine, root: Path, tmp_path: Path) -> None:
+def test_database_of_another_archive_is_told_from_an_older_one(engine: Engine, root: Path, tmp_path: Path) -> None:
     sealed_ledger(engine, root, [1])
     other = open_engine(sqlite_url(tmp_path / "other.db"))
     try:
         sealed_ledger(other, tmp_path / "other", [1, 1])
-        assert database_is_older(other, root)
+        assert disagreement(other, root) is Disagreement.ANOTHER_ARCHIVE
     finally:
         other.dispose()
 
@@ -171,7 +177,7 @@ def test_segment_left_unsealed_by_a_lost_database_is_kept_for_the_rebuild(engine
     with pytest.raises(LedgerError, match="rebuild"):
         seal_pending(engine, root, now=NOON)
     assert sealed_ids(root)[2:] == [line.id for line in lines]
-    assert database_is_older(engine, root)
+    assert is_older(engine, root)
 
 
 def test_line_changed_before_its_sealing_is_not_sealed(engine: Engine, root: Path) -> None:
