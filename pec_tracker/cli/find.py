@@ -107,8 +107,7 @@ def _count(output: Output, found: "Found", offset: int) -> None:
         output.note(_("No message was found."))
     elif found.total > len(found.messages):
         last = offset + len(found.messages)
-        output.note(
-            _("Messages {first} to {last} of {total}; --offset and --limit show others.").format(
-                first=offset + 1, last=last, total=found.total
-            )
-        )
+        text = _("Messages {first} to {last} of {total}; --offset and --limit show others.")
+        if found.more:
+            text = _("Messages {first} to {last} of more than {total}; --offset and --limit show others.")
+        output.note(text.format(first=offset + 1, last=last, total=found.total))

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from pec_tracker import texts
-from pec_tracker.cli.output import clean
+from pec_tracker.cli.output import clean, spare_rich
 from pec_tracker.cli.root import BrokenOutput, root
 from pec_tracker.errors import Exit, PecTrackerError
 from pec_tracker.osfiles import end_as_by_ctrl_c
@@ -20,6 +20,7 @@ from pec_tracker.texts import _
 def main() -> None:
     """The command `pec-tracker`."""
     end_as_by_ctrl_c()
+    spare_rich()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -157,6 +157,7 @@ def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    _want_rich()
     from rich.console import Console  # slow, and not needed when piped
     from rich.table import Table
     from rich.text import Text
@@ -179,6 +180,7 @@ class _Silence:
 
 @contextmanager
 def _bar(label: str, total: int | None) -> Iterator[Progress]:
+    _want_rich()
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress
@@ -195,3 +197,15 @@ def _bar(label: str, total: int | None) -> Iterator[Progress]:
                 rich.update(task, completed=done, total=total)
 
         yield Bar()
+
+
+def spare_rich() -> None:
+    """Let nobody import rich before we do: structlog would at once, for tracebacks that we do not show, and every
+    command would wait a tenth of a second for it."""
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+
+
+def _want_rich() -> None:
+    """Something is to be drawn: rich may be imported from now on."""
+    if sys.modules.get("rich", sys) is None:
+        del sys.modules["rich"]

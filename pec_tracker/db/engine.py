@@ -5,7 +5,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -50,6 +50,8 @@ def open_as_it_is(url: str) -> Engine:
         _make_private(parsed.database)
         event.listen(engine, "connect", _prepare_reading if read_only(engine) else _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        if not read_only(engine):
+            event.listen(engine, "close", _optimize)
     return engine
 
 
@@ -242,6 +244,17 @@ def _use_wal(cursor: Any) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
                 raise
             time.sleep(_BUSY_PAUSE)
+
+
+def _optimize(connection: Any, _record: object) -> None:
+    """Let SQLite look at how full its tables are, where they have changed much: its plans rest on that.
+
+    Nobody waits for it: where another process writes, it is left to the next one.
+    """
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA busy_timeout = 0")
+        connection.execute("PRAGMA analysis_limit = 400")
+        connection.execute("PRAGMA optimize")
 
 
 def _begin_sqlite(connection: Connection) -> None:

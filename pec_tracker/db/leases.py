@@ -86,6 +86,13 @@ def held(engine: Engine, name: str, *, presence: Presence) -> Iterator[Held | No
         release(engine, name, owner=lease.owner)
 
 
+def is_held(engine: Engine, name: str, *, presence: Presence) -> bool:
+    """Whether somebody else works under the lease *name* now; looking takes nothing."""
+    with reading(engine) as connection:
+        row = connection.execute(select(Lease.owner, Lease.until).where(Lease.name == name)).one_or_none()
+    return row is not None and row.owner != presence.owner() and not is_over(presence, row.owner, row.until)
+
+
 def any_held(engine: Engine, *, presence: Presence) -> bool:
     """Whether any process is at work under a lease now; on a database of any release."""
     with reading(engine) as connection:

@@ -186,6 +186,26 @@ def _journey(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What the clock alone says of a journey: what is due when, whether that has passed, and so what to do."""
+
+    due_at: datetime | None
+    overdue: bool
+    next_step: NextStep
+
+
+def due(
+    state: State, *, accepted_at: datetime | None, due_at: datetime | None, next_step: NextStep, now: datetime
+) -> Due:
+    """What is due by *now* of a journey that was looked at earlier, no evidence having come since."""
+    if state is State.ACCEPTED and due_at is not None and accepted_at is not None and now > accepted_at + FIRST_NOTICE:
+        due_at = accepted_at + SECOND_NOTICE
+    overdue = due_at is not None and now > due_at
+    waits = next_step in (NextStep.WAIT_ACCEPTANCE, NextStep.WAIT_DELIVERY)
+    return Due(due_at, overdue, NextStep.ASK_PROVIDER if overdue and waits else next_step)
+
+
 def summary(journeys: Iterable[Journey]) -> State:
     """The state of a whole message: of the recipient who most needs a person's attention."""
     return min((one.state for one in journeys), key=_ATTENTION.index, default=State.AWAITING_ACCEPTANCE)

@@ -79,3 +79,9 @@ def settle_alerts(connection: Connection, kind: AlertKind, topics: Sequence[str]
     for some in chunks(topics):
         settled = update(Alert).where(Alert.kind == kind.value, Alert.topic.in_(some), Alert.settled_at.is_(None))
         connection.execute(settled.values(settled_at=at))
+
+
+def alerts_open(connection: Connection, kind: AlertKind, topics: Sequence[str]) -> bool:
+    """Whether an alert of this kind about one of *topics* is open: asked before anything is written."""
+    is_open = select(Alert.id).where(Alert.kind == kind.value, Alert.topic.in_(topics), Alert.settled_at.is_(None))
+    return connection.execute(is_open.limit(1)).first() is not None

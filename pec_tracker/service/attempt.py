@@ -51,6 +51,8 @@ class Dispatched:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
+    """A message that this process has in hand: its row, its attempt's number, and what is handed to the server."""
+
     id: int
     key: str
     number: int

@@ -13,20 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
-from sqlalchemy import update
 
 from pec_tracker import crash
 from pec_tracker.askers import Act, Asker
 from pec_tracker.db import leases
 from pec_tracker.db.engine import reading, writing
-from pec_tracker.db.tables import Mailbox
 from pec_tracker.errors import PecTrackerError, ServerError
 from pec_tracker.ledger import together
 from pec_tracker.pec.roles import MailOrigin
 from pec_tracker.service import records, uids
+from pec_tracker.service.after_collect import mark_collected, tell_of_owed
 from pec_tracker.service.alert_kinds import AlertKind
-from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
+from pec_tracker.service.alerts import NewAlert, raise_alerts
 from pec_tracker.service.cursors import Known, Look, known_folders, lower_cursor, mark_seen
+from pec_tracker.service.dossier import refresh
 from pec_tracker.service.folders import chosen, sent_folder
 from pec_tracker.service.house import Account, House, Stop
 from pec_tracker.service.intake import Taken, take_in, take_in_read
@@ -37,7 +37,7 @@ from pec_tracker.service.sealing import seal
 from pec_tracker.service.study import Arrival
 from pec_tracker.service.suspension import connected
 from pec_tracker.service.verbs import verb
-from pec_tracker.service.waiting import relink
+from pec_tracker.service.waiting import mark, relink
 from pec_tracker.wire.imap import Fetched, FolderError, FolderName, ImapConnection
 
 log = structlog.get_logger()
@@ -79,22 +79,23 @@ def collect(
     Raises ServerError, LoginRefusedError, TlsError, StorageError; what was taken in by then is kept and sealed.
     """
     together.require(house.engine, house.archive.root)
-    with leases.held(house.engine, lease_name(account), presence=house.presence) as lease:
-        if lease is None:
-            return Collected(account.name, busy=True)
-        recover(asker, house, account)
-        _drop_abandoned(house.spool)
-        try:
-            with connected(house, account) as imap:
-                walk = _Walk(house, account, imap, progress or _silent, stop or _never, lease.renew)
-                result = walk.through_all_folders()
-            relink(house.engine, account.id, now=house.clock.now())
-            if result.complete:
-                _mark_collected(house, account)
-            follow_up(asker, house, account)
-            _tell_of_owed(house, account)
-        finally:
-            seal(house)
+    if leases.is_held(house.engine, lease_name(account), presence=house.presence):
+        return Collected(account.name, busy=True)
+    recover(asker, house, account)
+    _drop_abandoned(house.spool)
+    try:
+        with connected(house, account) as imap:
+            walk = _Walk(house, account, imap, progress or _silent, stop or _never, _idle)
+            result = walk.through_all_folders()
+        if result.busy:
+            return result
+        if result.complete:
+            mark_collected(house, account)
+        refresh(house.engine, now=house.clock.now())
+        follow_up(asker, house, account)
+        tell_of_owed(house, account)
+    finally:
+        seal(house)
     return result
 
 
@@ -104,10 +105,11 @@ def retry_quarantined(asker: Asker, house: House, account: Account) -> Taken:
 
     Raises what `collect` raises, and FolderError for a folder that the server refuses.
     """
+    before = mark(house.engine)
     with connected(house, account) as imap:
         taken = _Walk(house, account, imap, _silent, _never, _idle).through_everything()
-    relink(house.engine, account.id, now=house.clock.now())
-    _tell_of_owed(house, account)
+    relink(house.engine, account.id, now=house.clock.now(), since=before)
+    tell_of_owed(house, account)
     seal(house)
     return taken
 
@@ -132,22 +134,20 @@ class _Walk:
     owed: dict[int, list[int]] = field(default_factory=dict)  # by folder, what its server did not give so far
 
     def through_all_folders(self) -> Collected:
-        """Every chosen folder; one that the server refuses is noted, and the others go on."""
+        """Every chosen folder; one that the server refuses is noted, and the others go on.
+
+        To look needs no lease, and writes nothing: only where something has moved one is taken, and looked again.
+        """
         wanted = self._wanted()
         looks = self._looks(wanted)
-        known = known_folders(self.house, self.account, looks)
-        with reading(self.house.engine) as connection:
-            self.owed = uids.owed(connection, [one.id for one in known.values()])
-        moved = [look for look in looks if self._has_moved(look, known[look.folder.name])]
-        empty = [look for look in moved if look.status.messages == 0]
-        mark_seen(self.house, [(known[look.folder.name], look.status) for look in empty])
         taken = Taken()
-        for look in moved:
-            if self.stop():
-                break
-            if look.status.messages:
-                with self._noting(look.folder.name):
-                    taken += self._through(look, known[look.folder.name])
+        if self._moved(looks):
+            name = lease_name(self.account)
+            with leases.held(self.house.engine, name, presence=self.house.presence) as lease:
+                if lease is None:
+                    return Collected(self.account.name, busy=True)
+                self.renew = lease.renew
+                taken = self._through_moved(looks)
         return Collected(
             self.account.name,
             taken,
@@ -156,6 +156,30 @@ class _Walk:
             failures=tuple(self.failures),
             round_trips=self.imap.round_trips,
         )
+
+    def _moved(self, looks: Sequence[Look]) -> list[tuple[Look, Known]]:
+        """The folders that look otherwise than when they were collected, each as it is known."""
+        known = known_folders(self.house, self.account, looks)
+        with reading(self.house.engine) as connection:
+            self.owed = uids.owed(connection, [one.id for one in known.values()])
+        pairs = ((look, known[look.folder.name]) for look in looks)
+        return [(look, its) for look, its in pairs if self._has_moved(look, its)]
+
+    def _through_moved(self, looks: Sequence[Look]) -> Taken:
+        """What has moved, folder by folder; then what two processes brought at the same moment is linked."""
+        moved = self._moved(looks)
+        before = mark(self.house.engine)
+        mark_seen(self.house, [(known, look.status) for look, known in moved if look.status.messages == 0])
+        taken = Taken()
+        for look, known in moved:
+            if self.stop():
+                break
+            if look.status.messages:
+                with self._noting(look.folder.name):
+                    taken += self._through(look, known)
+        if taken.archived:
+            relink(self.house.engine, self.account.id, now=self.house.clock.now(), since=before)
+        return taken
 
     def through_everything(self) -> Taken:
         """Every UID that was collected and is there, held against what we keep of it; what we lack is asked for."""
@@ -350,23 +374,6 @@ def _drop_abandoned(spool: Path) -> None:
         with suppress(OSError):
             if leftover.stat().st_mtime < before:
                 leftover.unlink()
-
-
-def _mark_collected(house: House, account: Account) -> None:
-    with writing(house.engine) as connection:
-        connection.execute(update(Mailbox).where(Mailbox.id == account.id).values(collected_at=house.clock.now()))
-
-
-def _tell_of_owed(house: House, account: Account) -> None:
-    """Mails that are on the server and that it does not give: a person should know. They are asked for again."""
-    now = house.clock.now()
-    with writing(house.engine) as connection:
-        count = uids.owed_count(connection, account.id)
-        if count:
-            alert = NewAlert(AlertKind.MAILS_REFUSED, account.key, mailbox_id=account.id, facts={"count": count})
-            raise_alerts(connection, [alert], at=now)
-        else:
-            settle_alerts(connection, AlertKind.MAILS_REFUSED, [account.key], at=now)
 
 
 def _silent(_done: int, _all: int) -> None:

@@ -6,6 +6,7 @@ A lease that ran out without an attempt: queued again. With one: `uncertain` (se
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,8 +113,8 @@ class _Round:
     def send_all(self) -> list[Dispatched]:
         """Message after message, until none may go, the server is in trouble, or somebody says stop."""
         sent: list[Dispatched] = []
-        while not self.stop() and self._may_go():
-            claim = self._claim()
+        while not self.stop() and (row := self._may_go()) is not None:
+            claim = self._claim(row)
             if claim is None:
                 break
             result = self._send(claim)
@@ -127,9 +128,12 @@ class _Round:
                 break
         return sent
 
-    def _may_go(self) -> bool:
-        """Something waits, and the provider's pace allows it now."""
-        return self._next() is not None and wait_for_turn(self.house, self.account, stop=self.stop, waits=self.waits)
+    def _may_go(self) -> Row[*tuple[Any, ...]] | None:
+        """What goes next, once the provider's pace allows it; None where nothing may go."""
+        row, asked_at = self._next(), time.monotonic()
+        if row is None or not wait_for_turn(self.house, self.account, stop=self.stop, waits=self.waits):
+            return None
+        return row if time.monotonic() - asked_at < LOOK_EVERY else self._next()  # what was true before a wait
 
     def _next(self) -> Row[*tuple[Any, ...]] | None:
         """The oldest message that may go now; what was deferred in this round waits for another.
@@ -141,31 +145,34 @@ class _Round:
         paused = exists().where(
             Mailbox.id == Message.mailbox_id, Mailbox.paused_until > now, Mailbox.paused_until <= now + PAUSE
         )
+        due = {
+            SendState.QUEUED: or_(due_at <= now, due_at > now + PAUSE),
+            SendState.DEFERRED: or_(due_at <= self.began, due_at > now + LONGEST_RETRY),
+        }
         columns = (
-            select(Message.id, Message.key, Message.raw, Message.sender, Message.send_state, Message.attempts)
-            .where(
-                Message.mailbox_id == self.account.id,
-                or_(
-                    (Message.send_state == SendState.QUEUED.value) & or_(due_at <= now, due_at > now + PAUSE),
-                    (Message.send_state == SendState.DEFERRED.value)
-                    & or_(due_at <= self.began, due_at > now + LONGEST_RETRY),
-                ),
-                ~paused,
+            select(
+                Message.id, Message.key, Message.raw, Message.sender, Message.send_state, Message.attempts,
+                Message.created_at,
             )
+            .where(Message.mailbox_id == self.account.id, ~paused)
             .order_by(Message.created_at, Message.id)
             .limit(1)
-        )
+        )  # fmt: skip
         if not fence.looked_through(self.house, self.account):
             columns = columns.where(Message.id > self.house.start.newest)
         if self.only is not None:
             columns = columns.where(Message.key.in_(self.only))
+        # A statement for each state: the index has the oldest of it, and nothing is sorted.
+        oldest = [columns.where(Message.send_state == state.value, condition) for state, condition in due.items()]
         with reading(self.house.engine) as connection:
-            return connection.execute(columns).one_or_none()
+            found = [row for one in oldest if (row := connection.execute(one).one_or_none()) is not None]
+        return min(found, key=lambda row: (row.created_at, row.id), default=None)
 
-    def _claim(self) -> Claim | None:
-        """Take the next message, by compare-and-set."""
+    def _claim(self, oldest: Row[*tuple[Any, ...]]) -> Claim | None:
+        """Take *oldest*, or what comes next where somebody else was quicker, by compare-and-set."""
         owner = self.house.presence.owner()
-        while (row := self._next()) is not None:
+        row: Row[*tuple[Any, ...]] | None = oldest
+        while row is not None:
             with writing(self.house.engine) as connection:
                 taken = happened(
                     connection,
@@ -178,6 +185,7 @@ class _Round:
                     lease_until=leases.until(),
                 )
                 if taken is None:
+                    row = self._next()
                     continue
                 recipients = connection.scalars(
                     select(Recipient.address).where(Recipient.message_id == row.id).order_by(Recipient.id)

@@ -70,7 +70,7 @@ def _latest(now: datetime, evidence: Sequence[Row[*tuple[Any, ...]]]) -> datetim
 def refresh(engine: Engine, *, now: datetime) -> None:
     """Look again at what time alone has moved on: journeys whose next evidence was due meanwhile, and evidence that
     was certified in the future of our clock when it came."""
-    past_due = select(Recipient.message_id).where(Recipient.due_at < now, Recipient.overdue.is_(False)).distinct()
+    past_due = select(Recipient.message_id).where(Recipient.due_at < now, Recipient.overdue.is_(False))
     was_future = (
         select(Evidence.message_id)
         .join(Mail, Mail.id == Evidence.mail_id)
@@ -81,7 +81,6 @@ def refresh(engine: Engine, *, now: datetime) -> None:
             Evidence.issued_at > Mail.archived_at,
             Evidence.issued_at <= now + DAY,
         )
-        .distinct()
     )
     with reading(engine) as connection:
         message_ids = sorted({*connection.scalars(past_due), *connection.scalars(was_future)})

@@ -4,13 +4,15 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Row
 
 from pec_tracker.pec.evidence import CertifiedRecipient, Evidence, Fingerprint, Head, Multipart, Part, Signer, Verdict
-from pec_tracker.pec.signature import Verification
 from pec_tracker.pec.standard import Kind
+
+if TYPE_CHECKING:  # it brings all that verifies a signature, and whoever only reads rows waits for it
+    from pec_tracker.pec.signature import Verification
 
 CHUNK = 500  # values of one IN list: planners like short ones, SQLite takes 32,766 parameters
 
@@ -26,7 +28,7 @@ def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[start : start + CHUNK]
 
 
-def evidence_columns(evidence: Evidence, verification: Verification) -> dict[str, Any]:
+def evidence_columns(evidence: Evidence, verification: "Verification") -> dict[str, Any]:
     """The columns of `evidence` that the mail itself decides; links and agreement are written later."""
     offset = evidence.issued_at.utcoffset() if evidence.issued_at else None
     return {
@@ -166,7 +168,7 @@ def _head_value(json: list[list[str]] | None) -> Head | None:
     return None if json is None else tuple((name, value) for name, value in json)
 
 
-def verification_json(verification: Verification) -> dict[str, Any]:
+def verification_json(verification: "Verification") -> dict[str, Any]:
     """What was verified, for a person and for the proof; certificates stand in the archive, named by their hash."""
     return {
         "verdict": verification.verdict.value,

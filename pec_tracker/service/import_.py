@@ -26,7 +26,7 @@ from pec_tracker.service.readers import Readers, Reading
 from pec_tracker.service.sealing import seal
 from pec_tracker.service.study import Arrival, Studied
 from pec_tracker.service.verbs import verb
-from pec_tracker.service.waiting import relink
+from pec_tracker.service.waiting import mark, relink
 
 log = structlog.get_logger()
 
@@ -78,6 +78,7 @@ def bring_in(
         raise UsageError("no mailbox is configured, and mails are kept in one: pec-tracker mailbox add")
     together.require(house.engine, house.archive.root)
     mailboxes = Mailboxes.of(house, accounts, account)
+    before = mark(house.engine)
     unread: list[Unread] = []
     homeless: list[Homeless] = []
     archived = {} if mailboxes.only is None else {mailboxes.only: 0}
@@ -92,7 +93,8 @@ def bring_in(
         files += len(batch)
         if progress is not None:
             progress(files)
-    linked = sum(relink(house.engine, mailbox_id, now=house.clock.now()) for mailbox_id in sorted(archived))
+    now = house.clock.now()
+    linked = sum(relink(house.engine, row_id, now=now, since=before) for row_id, count in archived.items() if count)
     seal(house)
     log.info("mails.imported", archived=taken.archived, known=taken.known, unread=len(unread), homeless=len(homeless))
     return Imported(archived, taken, files, linked, tuple(unread), tuple(homeless))

@@ -42,13 +42,10 @@ def look_up(asker: Asker, house: House, wanted: Wanted) -> list[FoundMessage]:
         until=wanted.until,
         limit=_PAGE,
     )
-    found = find(asker, house, query)
-    messages = list(found.messages)
-    while len(messages) < found.total:
-        page = find(asker, house, replace(query, offset=len(messages))).messages
-        if not page:
-            break
-        messages += page
+    messages: list[FoundMessage] = []
+    while (page := find(asker, house, query)).last is not None:
+        messages += page.messages
+        query = replace(query, after=page.last)
     if wanted.attachment is None:
         return messages
     holding = _holding(house, [message.key for message in messages], sha256(wanted.attachment).hexdigest())

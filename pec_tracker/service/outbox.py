@@ -4,12 +4,13 @@
 """
 
 import getpass
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, exists, func, or_, select
+from sqlalchemy import Connection, Row, exists, func, literal, or_, select
 
 from pec_tracker.askers import OPERATOR, Act, Asker
 from pec_tracker.db import leases
@@ -19,6 +20,8 @@ from pec_tracker.errors import NotFoundError, ServerError, UsageError
 from pec_tracker.ledger import seals, together
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import (
+    FOR_A_PERSON,
+    HELD_BACK,
     RESENDABLE,
     RESOLVED_BY_RECEIPT,
     WAITING,
@@ -90,9 +93,12 @@ class OutboxEntry:
 def recover(asker: Asker, house: House, account: Account) -> None:
     """Messages whose sender vanished: queued again where nothing can have left, `uncertain` where it may have.
 
-    So is what waits although something in the mailbox or in the archive says that it left.
+    So is what waits although something in the mailbox or in the archive says that it left. Where nothing is under way,
+    nothing is written.
     """
     now = house.clock.now()
+    if not _is_any(house, account, HELD_BACK):
+        return
 
     def work(connection: Connection) -> None:
         sending = select(*COLUMNS, Message.lease_owner, Message.lease_until).where(
@@ -120,8 +126,11 @@ def _recover_one(connection: Connection, row: Row[*tuple[Any, ...]], now: dateti
 
 @verb(Act.TAKE_IN)
 def follow_up(asker: Asker, house: House, account: Account) -> None:
-    """After a collect: what receipts have resolved, and what a person must now be asked or told about."""
+    """After a collect: what receipts have resolved, and what a person must now be asked or told about. Where every
+    message has simply left, nothing is written."""
     now = house.clock.now()
+    if not _is_any(house, account, HELD_BACK | FOR_A_PERSON):
+        return
 
     def work(connection: Connection) -> None:
         _settle_by_receipts(connection, account, now)
@@ -129,6 +138,14 @@ def follow_up(asker: Asker, house: House, account: Account) -> None:
         _tell_of_waiting(connection, account, now - house.uncertain_after, now)
 
     in_one_transaction(house.engine, work)
+
+
+def _is_any(house: House, account: Account, states: Iterable[SendState]) -> bool:
+    """Whether a message of the mailbox stands in one of these states."""
+    mine = select(Message.id).where(Message.mailbox_id == account.id)
+    standing = mine.where(Message.send_state.in_(tokens(states))).limit(1)
+    with reading(house.engine) as connection:
+        return connection.execute(standing).first() is not None
 
 
 @verb(Act.READ)
@@ -142,7 +159,11 @@ def waiting(asker: Asker, house: House, account: Account | None = None) -> list[
             Mailbox.suspended_problem, Mailbox.paused_until,
         )
         .join(Mailbox, Mailbox.id == Message.mailbox_id)
-        .where(Message.send_state != SendState.SUBMITTED.value, among(asker, Message.mailbox_id))
+        # As its partial index says it.
+        .where(
+            Message.send_state != literal(SendState.SUBMITTED.value, literal_execute=True),
+            among(asker, Message.mailbox_id),
+        )
         .order_by(Message.created_at, Message.id)
     )  # fmt: skip
     if account is not None:

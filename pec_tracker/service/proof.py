@@ -22,7 +22,6 @@ from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec import link, revocation
 from pec_tracker.pec.certificate import certificate
 from pec_tracker.pec.evidence import address_key, time_key
-from pec_tracker.pec.read import read
 from pec_tracker.pec.roles import MailRole, MessageOrigin
 from pec_tracker.pec.trust import Trust
 from pec_tracker.render import canonical_zip
@@ -48,6 +47,7 @@ from pec_tracker.service.proof_sources import (
     RECORDS,
     REVOCATION,
     Frame,
+    Readings,
     Sources,
     sealed_until,
 )
@@ -119,14 +119,15 @@ def gathered(
     raws = {row.sha256: house.archive.get(row.sha256, Suffix.MAIL) for row in found if row.sha256 in sealed}
     copies = {row.sha256: raws[row.sha256] for row in found if row.sha256 in raws and _is_copy(row, message)}
     evidence = {row.sha256: raws[row.sha256] for row in found if row.sha256 in raws and row.role == MailRole.EVIDENCE}
-    evidence = _about(_belonging(evidence, message), recipient)
+    readings = Readings()
+    evidence = _about(_belonging(evidence, message, readings), recipient, readings)
     if not copies and not evidence:
         raise NotFoundError("nothing of {name} was sealed by seal {seal}; name a later one", name=name, seal=number)
     kept = [line for line in lines if line.line.facts.get("mail") in {None, *copies, *evidence}]
     ledger = _ledger(house, kept, notary, number)
     rest = {**ledger, **_records(house, kept)}
     stamp_roots = known_anchors(house.authorities)
-    return _named(Sources(frame, rest), copies, evidence, trust_at(house, number), stamp_roots)
+    return _named(Sources(frame, rest, readings), copies, evidence, trust_at(house, number), stamp_roots)
 
 
 # --- what the database knows of the message ---
@@ -184,21 +185,21 @@ def _is_copy(row: Row[*tuple[Any, ...]], message: Row[*tuple[Any, ...]]) -> bool
     )
 
 
-def _belonging(evidence: Mapping[str, bytes], message: Row[*tuple[Any, ...]]) -> dict[str, bytes]:
+def _belonging(evidence: Mapping[str, bytes], message: Row[*tuple[Any, ...]], readings: Readings) -> dict[str, bytes]:
     """What these mails themselves tie to the message; a link that only later mails made known would change a package
     of the past."""
-    keys = {sha256: link.keys(read(raw)) for sha256, raw in evidence.items()}
+    keys = {sha256: link.keys(readings.of(raw)) for sha256, raw in evidence.items()}
     reference = (message.reference or "").lower()
     tied = {one for one, its in keys.items() if reference in {text.lower() for text in its.references}}
     learned = {text for one in tied for text in keys[one].identifiers} if reference else {message.identifier}
     return {one: raw for one, raw in evidence.items() if one in tied or learned & set(keys[one].identifiers)}
 
 
-def _about(evidence: Mapping[str, bytes], recipient: str | None) -> dict[str, bytes]:
+def _about(evidence: Mapping[str, bytes], recipient: str | None, readings: Readings) -> dict[str, bytes]:
     """What is about everyone, or about this recipient."""
     if recipient is None:
         return dict(evidence)
-    said = {sha256: read(raw).daticert for sha256, raw in evidence.items()}
+    said = {sha256: readings.of(raw).daticert for sha256, raw in evidence.items()}
     own = (None, address_key(recipient))
     return {
         sha256: raw

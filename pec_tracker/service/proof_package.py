@@ -1,6 +1,5 @@
 """What lies in a proof package beside the mails? Everything that can be made from them and the report, made one way."""
 
-import json
 import ssl
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
@@ -11,8 +10,9 @@ from typing import Any, Final
 from pec_tracker.pec import mime
 from pec_tracker.pec.daticert import parse
 from pec_tracker.pec.fingerprint import leaves
-from pec_tracker.pec.read import Mail, read
+from pec_tracker.pec.read import Mail
 from pec_tracker.render import annex5, pdf, sincro
+from pec_tracker.render.indented import indented
 from pec_tracker.render.readme import README_NAMES, chain_numbers, readme
 from pec_tracker.render.wording import section
 from pec_tracker.service import proof_summary
@@ -91,7 +91,7 @@ def attached(sources: Sources) -> dict[str, bytes]:
 
 def encoded(report: Mapping[str, Any]) -> bytes:
     """The report as its member holds it."""
-    return (json.dumps(report, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace")
+    return (indented(report) + "\n").encode("utf-8", "replace")
 
 
 def sums(members: Mapping[str, bytes]) -> bytes:
@@ -103,7 +103,7 @@ def sums(members: Mapping[str, bytes]) -> bytes:
 def _daticerts(sources: Sources) -> dict[str, bytes]:
     extracts = {}
     for member, raw in sources.evidence:
-        xml = _daticert_xml(raw, read(raw))
+        xml = _daticert_xml(raw, sources.readings.of(raw))
         if xml is not None:
             extracts[f"daticert/{_stem(member)}.xml"] = xml
     return extracts

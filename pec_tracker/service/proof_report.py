@@ -15,20 +15,20 @@ from sqlalchemy import Row
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.ledger.lines import Line
 from pec_tracker.ledger.segments import SealFile
-from pec_tracker.pec.certificate import certificate
 from pec_tracker.pec.contents import contents
 from pec_tracker.pec.copies import SentMail
-from pec_tracker.pec.evidence import CHECKS, Evidence, Fingerprint, address_key
+from pec_tracker.pec.evidence import Evidence, Fingerprint, address_key
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.journey import Journey
-from pec_tracker.pec.read import Mail, evidence_of, headers_of, read
+from pec_tracker.pec.read import Mail, evidence_of, headers_of
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.signature import Verification, verify
 from pec_tracker.pec.standard import Kind, ReceiptForm
-from pec_tracker.pec.trust import Anchor, Trust
+from pec_tracker.pec.trust import Trust
 from pec_tracker.service.consider import Considered, consider
 from pec_tracker.service.evidence_rows import fingerprint_json
+from pec_tracker.service.proof_authorities import anchor_entries, verification_entry
 from pec_tracker.service.proof_limits import limits
 from pec_tracker.service.proof_sources import CERTIFICATES, ORIGINAL, REVOCATION, Frame, Sources, sealed_until
 from pec_tracker.service.proof_stamps import stamps
@@ -69,6 +69,8 @@ class _Held:
 
     considered: Considered
     message: Fingerprint | None
+    counting: frozenset[str]  # by the evidence's key
+    archived: Mapping[str, Line]  # the line of each mail's taking in, by the mail's hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,18 @@ def examine(sources: Sources, trust: Trust, stamp_roots: Sequence[bytes] = ()) -
     now = sealed_until(as_of) if as_of is not None else sealed_until(SealFile(0, None, (), ""))
     acts = sorted(lines.values(), key=lambda line: line.id)
     arrivals = _arrivals(acts)
-    found = tuple(_read(member, raw, trust, arrivals, now=now) for member, raw in sources.evidence)
+    found = tuple(
+        _read(member, raw, sources.readings.of(raw), trust, arrivals, now=now) for member, raw in sources.evidence
+    )
     considered = _considered(sources, acts, found, now=now)
     original = sources.members.get(ORIGINAL)
-    held = _Held(considered, fingerprint(original) if original is not None else None)
-    entries = [_evidence_entry(one, held, acts, trust) for one in _in_time(found)]
+    held = _Held(
+        considered,
+        fingerprint(original) if original is not None else None,
+        frozenset(one.key for one in considered.counting),
+        {str(act.facts.get("mail")): act for act in reversed(acts) if act.act == "mail.archived"},
+    )
+    entries = [_evidence_entry(one, held, trust) for one in _in_time(found)]
     report = {
         "schema": SCHEMA,
         "tool": {"name": TOOL, "version": sources.frame.version},
@@ -115,7 +124,7 @@ def examine(sources: Sources, trust: Trust, stamp_roots: Sequence[bytes] = ()) -
         ],
         "proof": [entry for entry in entries if entry["counts"]],
         "not_proof": [entry for entry in entries if not entry["counts"]],
-        "anchors": _anchor_entries(found, trust),
+        "anchors": anchor_entries([one.verification for one in found], trust),
         "ledger": _ledger_entry(lines, seals),
         "stamps": list(stamps(sources, seals, trust=trust, stamp_roots=stamp_roots, now=now)),
     }
@@ -160,8 +169,9 @@ def _arrivals(acts: Sequence[Line]) -> dict[str, datetime]:
     return {mail: datetime.fromisoformat(str(at)) for mail, at in told.items() if at is not None}
 
 
-def _read(member: str, raw: bytes, trust: Trust, arrivals: Mapping[str, datetime], *, now: datetime) -> Read:
-    mail = read(raw)
+def _read(
+    member: str, raw: bytes, mail: Mail, trust: Trust, arrivals: Mapping[str, datetime], *, now: datetime
+) -> Read:
     verification = verify(raw, mail, trust, now=now)
     key = sha256_of(raw)
     evidence = evidence_of(key, mail, verification.verdict, signer=verification.who, arrived_at=arrivals.get(key))
@@ -309,10 +319,11 @@ def _journey_entry(one: Journey) -> dict[str, Any]:
     }
 
 
-def _evidence_entry(one: Read, held: "_Held", acts: Sequence[Line], trust: Trust) -> dict[str, Any]:
+def _evidence_entry(one: Read, held: "_Held", trust: Trust) -> dict[str, Any]:
     evidence, considered = one.evidence, held.considered
     agreement = considered.agreements.get(evidence.key)
-    archived = next((a for a in acts if a.act == LedgerAct.MAIL_ARCHIVED and a.facts.get("mail") == evidence.key), None)
+    archived = held.archived.get(evidence.key)
+    counts = evidence.key in held.counting
     return {
         "member": one.member,
         "sha256": evidence.key,
@@ -321,7 +332,7 @@ def _evidence_entry(one: Read, held: "_Held", acts: Sequence[Line], trust: Trust
         "issued_at": _iso(evidence.issued_at),
         "provider": evidence.provider,
         "sender": evidence.sender,
-        "recipients": [asdict(recipient) for recipient in evidence.recipients],
+        "recipients": [{"address": recipient.address, "type": recipient.type} for recipient in evidence.recipients],
         "recipient": evidence.recipient,
         "subject": evidence.subject,
         "reference": evidence.reference,
@@ -331,65 +342,17 @@ def _evidence_entry(one: Read, held: "_Held", acts: Sequence[Line], trust: Trust
         "error_code": evidence.error_code,
         "error_detail": evidence.error_detail,
         "warnings": list(one.mail.warnings),
-        "counts": evidence in considered.counting,
-        "verification": _verification_entry(one.verification, trust),
+        "counts": counts,
+        "verification": verification_entry(one.verification, trust),
         "agreement": dict(agreement.points) if agreement else None,
         "disagrees": list(agreement.failed) if agreement else [],
         "limits": list(agreement.limits) if agreement else [],
         "arrived_at": archived.facts.get("internal_at") if archived else None,
-        "encloses_message": encloses(evidence, held.message, counts=evidence in considered.counting),
+        "encloses_message": encloses(evidence, held.message, counts=counts),
         "line": archived.id if archived else None,
         "archived_at": archived.at.isoformat() if archived else None,
         "verdict_at_arrival": archived.facts.get("verdict") if archived else None,
     }
-
-
-def _verification_entry(done: Verification, trust: Trust) -> dict[str, Any]:
-    anchor = _anchor(done, trust)
-    return {
-        "verdict": done.verdict.value,
-        "at": _iso(done.at),
-        "checks": {name: done.checks.get(name) for name in CHECKS},
-        "not_checked": [name for name in CHECKS if done.checks.get(name) is None],
-        "digest_algorithm": done.digest_algorithm,
-        "signer": done.signer,
-        "signer_address": done.signer_address,
-        "organization": done.organization,
-        "expires_at": _iso(done.expires_at),
-        "issuer": done.issuer,
-        "signed_at": _iso(done.signed_at),
-        "form": done.form,
-        "certificates": [sha256_of(der) for der in done.certificates],
-        "anchor": sha256_of(anchor.der) if anchor else None,
-        "reasons": list(done.reasons),
-        "weak": list(done.weak),
-    }
-
-
-def _anchor(done: Verification, trust: Trust) -> Anchor | None:
-    """The anchor at which a chain that held ends."""
-    if done.anchor_source is None or not done.certificates:
-        return None
-    ending = [anchor for anchor in trust.anchors if anchor.der == done.certificates[-1]]
-    return next((anchor for anchor in ending if anchor.source == done.anchor_source), ending[0] if ending else None)
-
-
-def _anchor_entries(found: Sequence[Read], trust: Trust) -> list[dict[str, Any]]:
-    used = {anchor.der: anchor for one in found if (anchor := _anchor(one.verification, trust)) is not None}
-    entries = []
-    for der, anchor in used.items():
-        parsed = certificate(der)
-        entries.append(
-            {
-                "sha256": sha256_of(der),
-                "subject": parsed.parsed.subject.rfc4514_string() if parsed else "",
-                "public_root": anchor.pec_cas_only,
-                "reason": anchor.reason,
-                # The file's name alone: whose folder it lay in is nobody's business.
-                "source": anchor.source.replace("\\", "/").rpartition("/")[2],
-            }
-        )
-    return sorted(entries, key=lambda entry: str(entry["sha256"]))
 
 
 def _ledger_entry(lines: Mapping[str, Line], seals: Mapping[str, SealFile]) -> dict[str, Any]:

@@ -8,13 +8,15 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from pec_tracker.errors import LedgerError
 from pec_tracker.ledger.lines import Line, decode
 from pec_tracker.ledger.segments import SealFile, parse_seal
+from pec_tracker.pec.evidence import CertifiedRecipient
+from pec_tracker.pec.read import Mail, read
 
 ORIGINAL: Final = "message/original.eml"
 COPIES: Final = "message/copy-"
@@ -46,12 +48,35 @@ class Frame:
     pdf: bool
 
 
+class Readings:
+    """Each mail of a package read once, however often it is asked for: reading is most of what a package costs.
+
+    Every receipt of a message lists all its recipients: equal lists are kept once.
+    """
+
+    def __init__(self) -> None:
+        self._mails: dict[bytes, Mail] = {}
+        self._lists: dict[tuple[CertifiedRecipient, ...], tuple[CertifiedRecipient, ...]] = {}
+
+    def of(self, raw: bytes) -> Mail:
+        """The mail that these bytes are."""
+        mail = self._mails.get(raw)
+        if mail is None:
+            mail = read(raw)
+            if mail.daticert is not None:
+                listed = self._lists.setdefault(mail.daticert.recipients, mail.daticert.recipients)
+                mail = replace(mail, daticert=replace(mail.daticert, recipients=listed))
+            self._mails[raw] = mail
+        return mail
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """The members that are bytes as archived, by their names in the package."""
 
     frame: Frame
     members: Mapping[str, bytes]
+    readings: Readings = field(default_factory=Readings, compare=False, repr=False)
 
     def under(self, *folders: str) -> Iterator[tuple[str, bytes]]:
         """The members whose names begin so, in the order of their names."""

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import Act, Asker
-from pec_tracker.db.engine import read_only, reading
+from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Attempt, Evidence, Mail, Message
 from pec_tracker.errors import NotFoundError, StorageError, UsageError
 from pec_tracker.pec.agree import SOFT
@@ -18,12 +18,13 @@ from pec_tracker.pec.evidence import Fingerprint, bare_id, time_key
 from pec_tracker.pec.read import read
 from pec_tracker.pec.roles import MailRole
 from pec_tracker.pec.standard import ReceiptForm
-from pec_tracker.service.dossier import refresh
 from pec_tracker.service.evidence_rows import evidence_value, fingerprint_value, with_offset
-from pec_tracker.service.find import FoundMessage, messages
+from pec_tracker.service.find import FoundMessage, messages, named
 from pec_tracker.service.house import House
 from pec_tracker.service.proof_report import encloses
 from pec_tracker.service.verbs import among, verb
+
+_KEY_LENGTH: Final = 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,6 @@ def show(asker: Asker, house: House, name: str) -> Dossier:
 
     Raises NotFoundError; UsageError where a beginning fits several messages.
     """
-    if not read_only(house.engine):
-        refresh(house.engine, now=house.clock.now())
     with reading(house.engine) as connection:
         message_id = message_named(connection, asker, name)
         row = connection.execute(
@@ -107,7 +106,7 @@ def show(asker: Asker, house: House, name: str) -> Dossier:
         ).one()
         evidence = _evidence(connection, message_id, fingerprint_value(row.fingerprint))
         mails = _mails(connection, message_id)
-        message = messages(connection, [message_id])[0]
+        message = messages(connection, [message_id], now=house.clock.now())[0]
         attempts = _attempts(connection, message_id)
     return Dossier(
         message=message,
@@ -140,11 +139,18 @@ def _contents(
 def message_named(connection: Connection, asker: Asker, name: str) -> int:
     """The row id of the message that *name* names."""
     bare = bare_id(name) or ""
-    exact = or_(Message.key == bare, Message.reference_key == bare.lower(), Message.identifier == bare)
-    seen = select(Message.id).where(among(asker, Message.mailbox_id)).limit(2)
-    ids: Sequence[int] = connection.scalars(seen.where(exact)).all()
+    mine = among(asker, Message.mailbox_id)
+    exact = select(Message.id).where(Message.id.in_(named(bare)), mine)
+    ids: Sequence[int] = connection.scalars(exact.limit(2)).all()
     if not ids and len(bare) >= 4:
-        ids = connection.scalars(seen.where(Message.key.startswith(bare.lower(), autoescape=True))).all()
+        begins = bare.lower()
+        # A range of the key's index, in whatever order the database sorts letters (keys are a-z and digits).
+        near = select(Message.id).where(
+            Message.key.between(begins, begins + "z" * _KEY_LENGTH),
+            Message.key.startswith(begins, autoescape=True),
+            mine,
+        )
+        ids = connection.scalars(near.order_by(Message.key).limit(2)).all()
     if not ids:
         raise NotFoundError("no message is called {name}; `pec-tracker find` shows the keys", name=name)
     if len(ids) > 1:

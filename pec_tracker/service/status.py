@@ -88,7 +88,6 @@ def status(asker: Asker, house: House, accounts: Sequence[Account]) -> Status:
     """How the house and the mailboxes of *accounts* stand now; asks no server."""
     now = house.clock.now()
     accounts = [account for account in accounts if asker.sees(account.id)]
-    # First: it looks again at what time has moved.
     overdue = find(asker, house, Query(overdue=True, recent=True, limit=OVERDUE_SHOWN))
     outbox = tuple(entry for entry in waiting(asker, house) if entry.send_state != SendState.ABANDONED)
     with reading(house.engine) as connection:
@@ -225,7 +224,7 @@ def _mailbox(connection: Connection, account: Account) -> MailboxStatus:
         select(func.count())
         .select_from(Sighting)
         .join(Folder, Folder.id == Sighting.folder_id)
-        .where(Folder.mailbox_id == account.id, Sighting.mail_id.is_(None))
+        .where(Folder.mailbox_id == account.id, Sighting.reason.is_not(None))
     )
     return MailboxStatus(
         name=account.name,

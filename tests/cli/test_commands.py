@@ -452,13 +452,6 @@ def test_a_person_decides_in_writing_and_the_short_key_is_enough(desk: Desk) -> 
     assert desk.run("outbox", "resend", "zzzzzzzz", "--reason", "r").status == 1
 
 
-def test_every_alert_that_the_services_raise_has_its_sentence() -> None:
-    sources = [path.read_text("utf-8") for path in Path(notices.__file__).parents[1].glob("service/*.py")]
-    raised = {kind for source in sources for kind in re.findall(r'NewAlert\(\s*f?"([a-z-]+)"', source)}
-    assert raised
-    assert raised <= set(notices.ALERTS)
-
-
 @pytest.mark.parametrize("kind", notices.ALERTS)
 def test_an_alert_is_told_even_without_its_facts(kind: str) -> None:
     assert "{" not in notices.alert_text(kind, {})

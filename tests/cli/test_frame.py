@@ -158,6 +158,33 @@ def test_inspect_imports_neither_database_nor_configuration(home: Home) -> None:
     assert ran.stdout.splitlines()[-1] == b"[]"
 
 
+@pytest.mark.parametrize("arguments", [["find"], ["status"], ["outbox", "list"]])
+def test_a_look_imports_nothing_that_draws_verifies_or_sends(home: Home, arguments: list[str]) -> None:
+    slow = {"rich", "pygments", "apscheduler", "aiosmtplib", "imapclient", "alembic", "typst", "fpdf", "segno"}
+    code = (
+        f"import sys; sys.argv[1:] = {arguments!r}\n"
+        "from pec_tracker.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"print('imported', *sorted(name for name in {sorted(slow)!r} if sys.modules.get(name)))"
+    )
+    for _ in range(2):  # the first makes the database
+        ran = subprocess.run(
+            [sys.executable, "-c", code], cwd=home.folder, env=home.environment(), capture_output=True, check=True
+        )
+    assert ran.stdout.splitlines()[-1] == b"imported", ran.stderr
+
+
+def test_find_imports_nothing_that_reads_a_mail(home: Home) -> None:
+    code = (
+        "import sys, pec_tracker.service.find\n"
+        "unwanted = {'lxml', 'sqlalchemy.dialects.postgresql', 'pec_tracker.pec.signature', 'pec_tracker.pec.read'}\n"
+        "print(*sorted(unwanted & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], env=home.environment(), capture_output=True, check=True)
+    assert ran.stdout.split() == []
+
+
 def test_only_commands_that_are_there_are_listed_and_each_has_help(home: Home) -> None:
     listed = home.run("--help").stdout
     for name in root.COMMANDS:

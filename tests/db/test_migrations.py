@@ -38,6 +38,13 @@ def test_migrations_make_what_the_models_say(house_url: str) -> None:
         for table in Base.metadata.tables.values():
             named = {index["name"] for index in found.get_indexes(table.name)}
             assert {index.name for index in table.indexes} <= named, table.name
+            option = f"{connection.dialect.name}_where"
+            partial = {
+                one["name"]
+                for one in found.get_indexes(table.name)
+                if one.get("dialect_options", {}).get(option) is not None
+            }
+            assert {index.name for index in table.indexes if index.info.get("postgresql_where")} == partial, table.name
             checks = {check["name"] for check in found.get_check_constraints(table.name)}
             assert {str(c.name) for c in table.constraints if type(c).__name__ == "CheckConstraint"} <= checks
     engine.dispose()

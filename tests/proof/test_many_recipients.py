@@ -1,0 +1,70 @@
+"""What a user would lose: a message to many, taken in, proved and verified in the time that its bytes take."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from unittest.mock import patch
+
+from pec_tracker.askers import OPERATOR
+from pec_tracker.db.engine import sqlite_url
+from pec_tracker.pec import journey
+from pec_tracker.service import proof_sources
+from pec_tracker.service.house import House
+from pec_tracker.service.proof import proof
+from pec_tracker.service.verify import verify_package
+from tests.factory import receipts
+from tests.service.house import account_of, bring, compose_as, open_house, place_of
+
+KEY = "pt0000000000000000000000ab"
+
+
+def written_to(folder: Path, count: int) -> tuple[House, list[bytes]]:
+    """A house with a message to so many, and its receipts."""
+    house = open_house(sqlite_url(folder / f"{count}.db"), folder / str(count))
+    to = tuple(f"r{number:04}@pec.example" for number in range(count))
+    sent = receipts.original(to=to)
+    compose_as(house, account_of(house), sent, key=KEY, reference=receipts.REFERENCE, to=to)
+    later = receipts.ISSUED_AT + timedelta(minutes=1)
+    delivered = [
+        receipts.receipt("avvenuta-consegna", recipients=to, recipient=one, original=sent, issued_at=later)
+        for one in to
+    ]
+    return house, [receipts.receipt("accettazione", recipients=to), *delivered]
+
+
+@contextmanager
+def counted(module: object, name: str) -> Iterator[list[int]]:
+    """How often a function is called in the block."""
+    calls = [0]
+    real: Callable[..., object] = getattr(module, name)
+
+    def counting(*args: object, **named: object) -> object:
+        calls[0] += 1
+        return real(*args, **named)
+
+    with patch.object(module, name, counting):
+        yield calls
+
+
+def test_a_journey_asks_each_evidence_about_its_own_recipient(tmp_path: Path) -> None:
+    made = []
+    for count in (100, 200):
+        house, mails = written_to(tmp_path, count)
+        with counted(journey, "address_key") as calls:
+            bring(house, place_of(account_of(house)), mails)
+        made.append(calls[0])
+        house.engine.dispose()
+    assert made[1] <= 2.2 * made[0]
+
+
+def test_a_package_reads_each_of_its_mails_once_when_made_and_once_when_verified(tmp_path: Path) -> None:
+    house, mails = written_to(tmp_path, 20)
+    bring(house, place_of(account_of(house)), mails)
+    with counted(proof_sources, "read") as calls:
+        package = proof(OPERATOR, house, KEY)
+    assert calls[0] == len(mails)
+    with counted(proof_sources, "read") as calls:
+        assert verify_package(package.content, house.trust).sound
+    assert calls[0] == len(mails)
+    house.engine.dispose()
