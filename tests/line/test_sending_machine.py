@@ -27,8 +27,8 @@ WEIGHTS = {
 MESSAGES = 12
 
 
-def played(outbox: Outbox, random: Random) -> str:
-    """One step at random that can be taken now; its name."""
+def played(outbox: Outbox, random: Random) -> tuple[str, int | None]:
+    """One step at random that can be taken now: its name, and the message that it was about, None for all."""
     while True:
         (step,) = random.choices(list(WEIGHTS), list(WEIGHTS.values()))
         message = random.randint(1, max(1, len(outbox.kept)))
@@ -46,7 +46,7 @@ def played(outbox: Outbox, random: Random) -> str:
             done = getattr(outbox, step)()
         outbox.steps += 1
         if done:
-            return step
+            return step, message if step in (*ON_ONE, "reply", "decide") else None
 
 
 def test_whatever_happens_nothing_goes_twice_and_nothing_silently_stays() -> None:
@@ -57,8 +57,10 @@ def test_whatever_happens_nothing_goes_twice_and_nothing_silently_stays() -> Non
     while taken.total() < STEPS:
         outbox = Outbox()
         for _ in range(min(200, STEPS - taken.total())):
-            taken[played(outbox, random)] += 1
-            outbox.check()
+            step, message = played(outbox, random)
+            taken[step] += 1
+            outbox.check(message)
+        outbox.check()
         left += sum(one.left for one in outbox.kept.values())
         outbox.engine.dispose()
     print(f"\n{taken.total()} steps, {left} messages left; {dict(taken.most_common())}")

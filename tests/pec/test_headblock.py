@@ -43,6 +43,15 @@ def test_a_folded_line_of_blanks_alone_ends_the_header_to_some_and_is_seen() -> 
     assert list(fields_of(b"Subject: uno\r\n \r\n due\r\n")) != list(fields_of(b"Subject: uno\r\n due\r\n"))
 
 
+def test_a_line_of_blanks_before_an_encoded_word_is_seen_too() -> None:
+    assert value("Subject:\r\n \t\r\n =?utf-8?Q?x?=") != value("Subject: =?utf-8?Q?x?=")
+
+
+def test_quoted_values_differ_by_their_first_and_last_letter_too() -> None:
+    read = {value(f'Content-Type: a/b; name="{name}"') for name in ("abc", "bbc", "abb", "ab", "bc")}
+    assert len(read) == 5
+
+
 def test_a_mailbox_files_first_line_and_a_byte_order_mark_are_no_fields() -> None:
     plain = list(fields_of(b"Subject: uno\r\n"))
     for before in (b"\xef\xbb\xbf", b"From a@b.it Mon Mar  2 10:00:00 2026\r\n", b">From a@b.it\r\n"):
