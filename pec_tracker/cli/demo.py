@@ -18,20 +18,21 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pec_tracker import osfiles, texts
+from pec_tracker.answers.messages import coded_text, message_facts, short, state_text
 from pec_tracker.askers import OPERATOR
-from pec_tracker.cli.messages import message_facts, short, state_text
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
-from pec_tracker.clock import ROME, Clock
+from pec_tracker.clock import Clock
 from pec_tracker.errors import Exit, UsageError
-from pec_tracker.texts import N_, _, words
+from pec_tracker.texts import N_, _
+from pec_tracker.texts.times import rome_second
 
 if TYPE_CHECKING:
     from pec_tracker.app import App
     from pec_tracker.pec.compose import Draft
     from pec_tracker.sandbox.server import Sandbox
-    from pec_tracker.service.find import FoundMessage, RecipientState
+    from pec_tracker.service.find import FoundMessage
     from pec_tracker.service.house import Account
 
 FACTOR: Final = 3600.0  # an hour lasts a second: the 24 hour notice comes in half a minute
@@ -252,15 +253,9 @@ def _rows(message: "FoundMessage", key: str) -> "Iterator[tuple[str, str, str]]"
     """The message, then each recipient, then why it was not delivered."""
     yield f"{key}  {message.subject}", "", ""
     for recipient in message.recipients:
-        at = recipient.state_at.astimezone(ROME).strftime("%d/%m/%Y %H:%M:%S") if recipient.state_at else "-"
-        yield f"  {recipient.address}", state_text(message, recipient), at
+        yield f"  {recipient.address}", state_text(message, recipient), rome_second(recipient.state_at)
         if recipient.error_code:
-            yield "", f"  {_reason(recipient)}", ""
-
-
-def _reason(recipient: "RecipientState") -> str:
-    code = recipient.error_code
-    return f"{code}: {words.word(words.FAILURE_CODES, code)}" if code in words.FAILURE_CODES else f"{code}"
+            yield "", f"  {coded_text(recipient.error_code)}", ""
 
 
 def _prove(app: "App", key: str, file: Path, authority: Path, output: Output) -> bool:

@@ -5,16 +5,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.answers.messages import message_facts, send_state_text, short, state_text
 from pec_tracker.askers import OPERATOR
-from pec_tracker.cli.messages import message_facts, short, state_text
 from pec_tracker.cli.options import Command, argument, json_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
-from pec_tracker.clock import ROME
+from pec_tracker.pec.journey import State
 from pec_tracker.texts import N_, _, words
+from pec_tracker.texts.times import rome_minute
 
 if TYPE_CHECKING:
     from pec_tracker.service.find import Found
+
+
+_STATES: Final = click.Choice([state.value for state in State])
 
 
 class Day(click.ParamType[date]):
@@ -62,8 +66,18 @@ class Day(click.ParamType[date]):
 @option("--mailbox", metavar="NAME", help=N_("Of this mailbox."))
 @option("--since", metavar="DAY", type=Day(), help=N_("From this day on (2026-11-23 or 23/11/2026)."))
 @option("--until", metavar="DAY", type=Day(), help=N_("Up to this day, which is included."))
-@option("--state", type=click.Choice(list(words.STATES)), multiple=True, help=N_("With a recipient in this state."))
-@option("--send-state", type=click.Choice(list(words.SEND_STATES)), multiple=True, help=N_("In this state of sending."))
+@option(
+    "--state",
+    type=_STATES,
+    multiple=True,
+    help=N_("With a recipient in this state."),
+)
+@option(
+    "--send-state",
+    type=click.Choice(list(words.SEND_STATES)),
+    multiple=True,
+    help=N_("In this state of sending."),
+)
 @option("--overdue", is_flag=True, help=N_("With a receipt that should have come by now."))
 @option("--limit", metavar="N", type=click.IntRange(1, 10_000), default=100, help=N_("At most so many (default: 100)."))
 @option("--offset", metavar="N", type=click.IntRange(0), default=0, help=N_("Leave out the first so many."))
@@ -89,14 +103,14 @@ def _table(output: Output, found: "Found", keys: dict[str, str]) -> None:
     """The first recipient's row says all of the message; the rows of the others leave that out."""
     rows = []
     for message in found.messages:
-        day = message.created_at.astimezone(ROME).strftime("%d/%m/%Y %H:%M")
+        day = rome_minute(message.created_at)
         once: tuple[str, ...] = (short(keys, message.key), day)
         told: tuple[str, ...] = (message.subject or "", message.case or "")
         for recipient in message.recipients:
             rows.append((*once, recipient.address, state_text(message, recipient), recipient.state_at, *told))
             once, told = ("", ""), ("", "")
         if not message.recipients:
-            rows.append((*once, "", words.word(words.SEND_STATES, message.send_state), None, *told))
+            rows.append((*once, "", send_state_text(message.send_state), None, *told))
     columns = [_("Key"), _("Date"), _("Recipient"), _("State"), _("Certified time"), _("Subject"), _("Case")]
     output.table(columns, rows)
 

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pec_tracker.cli.output import Output, clean
+from pec_tracker.answers.plain import clean
+from pec_tracker.cli.output import Output
 from pec_tracker.texts import _, words
 
 if TYPE_CHECKING:

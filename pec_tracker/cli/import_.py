@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.answers.collected import kind_lines, taken_facts
+from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
-from pec_tracker.cli.collect import kind_lines, taken_facts
 from pec_tracker.cli.history import history_facts, tell_history
 from pec_tracker.cli.options import Command, argument, json_option, option
-from pec_tracker.cli.output import Output, clean
+from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import Exit
 from pec_tracker.texts import N_, _, ngettext, notices, words

@@ -8,11 +8,14 @@ from typing import Any, Final
 
 import click
 
+from pec_tracker.answers.messages import failure_meaning
+from pec_tracker.answers.plain import clean
 from pec_tracker.cli.options import Command, argument, at_option, json_option, trust_option
-from pec_tracker.cli.output import Output, clean, rome_time
+from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import Exit
 from pec_tracker.texts import N_, _, findings, words
+from pec_tracker.texts.times import rome_time
 
 STDIN: Final = "-"
 
@@ -127,10 +130,7 @@ def _recipients(facts: Mapping[str, Any]) -> str:
 def _failure(facts: Mapping[str, Any]) -> str | None:
     if facts["error"] in (None, "nessuno") and not facts["error_code"]:
         return None
-    known = facts["error_code"] in words.FAILURE_CODES
-    meaning = (
-        words.word(words.FAILURE_CODES, facts["error_code"]) if known else words.word(words.ERRORS, facts["error"])
-    )
+    meaning = failure_meaning(facts["error_code"]) or words.word(words.ERRORS, facts["error"])
     return f"{meaning}: {facts['error_detail']}" if facts["error_detail"] else meaning
 
 

@@ -5,19 +5,21 @@ import tomllib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pec_tracker import config_source, texts
+from pec_tracker.answers.messages import dispatched_said, send_state_text
+from pec_tracker.answers.plain import clean
+from pec_tracker.answers.quota import MEBIBYTE, used_text
 from pec_tracker.askers import OPERATOR
-from pec_tracker.cli.messages import dispatched_said
 from pec_tracker.cli.options import Group, argument, json_option, option
-from pec_tracker.cli.output import Output, clean
+from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import Exit, PecTrackerError, UsageError
 from pec_tracker.pec.sending import SendState
-from pec_tracker.texts import N_, _, words
+from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
     from pec_tracker.config import Config, MailboxConfig
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from pec_tracker.service.mailbox_trial import Trial
     from pec_tracker.wire.endpoint import Endpoint
     from pec_tracker.wire.probe import Probe
-
-_MEBIBYTE: Final = 1024 * 1024
 
 
 @click.group("mailbox", cls=Group, help=N_("Add, list and test mailboxes."))
@@ -252,7 +252,7 @@ def _sent_status(sent: "Dispatched | None") -> Exit:
 def _tell_sent(output: Output, sent: "Dispatched | None") -> None:
     if sent is None:
         return
-    state = words.word(words.SEND_STATES, sent.send_state)
+    state = send_state_text(sent.send_state)
     output.say(f"  {_('trial message')} {sent.key}: {state} ({clean(dispatched_said(sent))})")
     output.note(_("See its receipts with: pec-tracker collect, then pec-tracker show {key}").format(key=sent.key))
 
@@ -327,15 +327,7 @@ def _seen(probe: "Probe | None") -> str:
     if "folders" in facts:
         told.append(_("folders: {folders}").format(folders=facts["folders"]))
     if "quota_limit" in facts:
-        told.append(_quota(facts))
+        told.append(used_text(int(facts.get("quota_used", "0")), int(facts["quota_limit"])))
     if "size_limit" in facts:
-        told.append(_("messages up to {size} MB").format(size=int(facts["size_limit"]) // _MEBIBYTE))
+        told.append(_("messages up to {size} MB").format(size=int(facts["size_limit"]) // MEBIBYTE))
     return "; ".join(told)
-
-
-def _quota(facts: Mapping[str, str]) -> str:
-    used, limit = int(facts.get("quota_used", "0")), int(facts["quota_limit"])
-    percent = used * 100 // limit if limit else 0
-    return _("space used: {used} of {limit} MB ({percent} %)").format(
-        used=used // _MEBIBYTE, limit=limit // _MEBIBYTE, percent=percent
-    )

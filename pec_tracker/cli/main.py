@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from pec_tracker import texts
-from pec_tracker.cli.output import clean, spare_rich
+from pec_tracker.answers.plain import clean
+from pec_tracker.cli.output import spare_rich
 from pec_tracker.cli.root import BrokenOutput, root
 from pec_tracker.errors import Exit, PecTrackerError
 from pec_tracker.osfiles import end_as_by_ctrl_c

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pec_tracker.answers.messages import dispatched_said, entry_facts, said, short
+from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.collect import tell_failed
-from pec_tracker.cli.messages import dispatched_said, entry_facts, said, short
 from pec_tracker.cli.options import Group, argument, json_option, mailbox_option, option
-from pec_tracker.cli.output import Output, clean
+from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.rounds import chosen, each
 from pec_tracker.cli.stopping import until_told, waiting

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pec_tracker import osfiles, texts
+from pec_tracker.answers.messages import journey_rows
+from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.find import Day
 from pec_tracker.cli.options import Command, Moment, argument, json_option, option
-from pec_tracker.cli.output import Output, clean
+from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.written import force_option, refuse_existing, usable, write_file
 from pec_tracker.errors import Exit, NotFoundError, UsageError
 from pec_tracker.pec.evidence import address_key
-from pec_tracker.texts import N_, _, words
+from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
     from pec_tracker.service.filing import Filing
@@ -196,22 +198,12 @@ def _tell_package(output: Output, target: Path, package: "Package") -> None:
     output.say(f"SHA-256 (report.json): {sha256_of(encoded(report))}")
     output.say(_("Proof: {proof} receipts; not proof: {other}").format(
         proof=len(report["proof"]), other=len(report["not_proof"])))  # fmt: skip
-    output.table(
-        [_("Recipient"), _("State"), _("Certified time")],
-        [
-            (one["recipient"], words.word(words.STATES, one["state"]), _time(one["state_at"]))
-            for one in report["journeys"]
-        ],
-    )
+    output.table([_("Recipient"), _("State"), _("Certified time")], journey_rows(report["journeys"]))
     limits = section(texts.current(), "limits")
     for limit in report["limits"]:
         output.note(clean(f"- {limits[limit]}"))
     if not report["pdf"]:
         output.note(_("For the summary as PDF install pec-tracker with its extra: pec-tracker[pdf]"))
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 # --- the folder for a court ---

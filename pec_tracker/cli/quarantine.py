@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pec_tracker.answers.collected import kind_lines, taken_facts
 from pec_tracker.askers import OPERATOR
-from pec_tracker.cli.collect import kind_lines, taken_facts, tell_failed
+from pec_tracker.cli.collect import tell_failed
 from pec_tracker.cli.options import Group, json_option, mailbox_option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli

@@ -1,28 +1,26 @@
 """`pec-tracker report`: how full are the mailboxes, until when is what kept, is all of it here, who received what?"""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import click
 
+from pec_tracker.answers import quota as space
+from pec_tracker.answers import retention as terms
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli import report_case, report_completeness
 from pec_tracker.cli.collect import tell_failed
-from pec_tracker.cli.messages import short
 from pec_tracker.cli.options import Group, json_option, mailbox_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.rounds import chosen, each
-from pec_tracker.clock import ROME
 from pec_tracker.errors import Exit, PecTrackerError
-from pec_tracker.texts import N_, _, error_text, ngettext, notices, words
+from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
     from pec_tracker.app import App
     from pec_tracker.service.house import Account
-    from pec_tracker.service.report import QuotaReport, RetentionReport
-
-_MEBIBYTE: Final = 1024 * 1024
+    from pec_tracker.service.report import QuotaReport
 
 
 @click.group(
@@ -63,56 +61,28 @@ def quota(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit:
 
 
 def _ask(app: "App", output: Output, reports: "list[QuotaReport]", account: "Account") -> Exit:
-    from pec_tracker.service.report import Level, quota
+    from pec_tracker.service.report import quota
+    from pec_tracker.service.space import Level
 
     limits = app.config.quota
     report = quota(OPERATOR, app.house, account, warn_percent=limits.warn_percent, alarm_percent=limits.alarm_percent)
     reports.append(report)
     if output.json:
-        output.record(_quota_facts(report))
+        output.record(space.quota_facts(report))
     return Exit.FINDING if report.level in (Level.WARNING, Level.ALARM) else Exit.DONE
 
 
-def _quota_facts(report: "QuotaReport") -> dict[str, Any]:
-    return {
-        "mailbox": report.mailbox,
-        "used": report.used,
-        "limit": report.limit,
-        "percent": None if report.percent is None else round(report.percent, 1),
-        "level": report.level,
-        "at": report.at,
-        "error": None,
-    }
-
-
 def _tell_quota(output: Output, reports: "list[QuotaReport]") -> None:
-    output.table(
-        [_("Mailbox"), _("Used (MB)"), _("Limit (MB)"), _("Percent"), _("Level")],
-        [
-            (
-                report.mailbox,
-                _megabytes(report.used),
-                None if report.limit is None else _megabytes(report.limit),
-                None if report.percent is None else f"{report.percent:.1f} %",
-                words.word(notices.LEVELS, report.level),
-            )
-            for report in reports
-        ],
-    )
+    output.table(*space.table(reports))
     if any(report.limit is None for report in reports):
         output.note(
             _("The server announces no limit: write quota_bytes in the mailbox's section of the configuration.")
         )
 
 
-def _megabytes(count: int) -> str:
-    return f"{count / _MEBIBYTE:.1f}"
-
-
 def _tell_failed(output: Output, account: "Account", error: PecTrackerError) -> None:
     if output.json:
-        nothing = dict.fromkeys(("used", "limit", "percent", "level", "at"))
-        output.record({"mailbox": account.name, **nothing, "error": error_text(error)})
+        output.record(space.unasked_facts(account.name, error))
     else:
         tell_failed(account, error)
 
@@ -141,56 +111,14 @@ def retention(cli: Cli, *, by_month: bool, as_json: bool) -> None:
     default = app.config.retention.months
     months = {name: mailbox.retention_months or default for name, mailbox in app.config.mailboxes.items()}
     report = retention(OPERATOR, app.house, months_of=months, default_months=default)
-    if by_month:
-        _tell_months(output, report)
-    elif as_json:
-        _record_dossiers(output, report)
-    else:
-        _tell_dossiers(output, report, short_keys(OPERATOR, app.house, (term.key for term in report.dossiers)))
-    expired = sum(term.expired for term in report.dossiers)
-    dossiers = len(report.dossiers)
-    counts = ngettext(
-        "{dossiers} dossier, {expired} past its term.", "{dossiers} dossiers, {expired} past their term.", dossiers
-    )
-    output.note(counts.format(dossiers=dossiers, expired=expired) + " " + _("Nothing is removed by this report."))
-
-
-def _record_dossiers(output: Output, report: "RetentionReport") -> None:
-    for term in report.dossiers:
-        output.record(
-            {
-                "key": term.key,
-                "mailbox": term.mailbox,
-                "subject": term.subject,
-                "case": term.case,
-                "last_at": term.last_at,
-                "expires_at": term.expires_at,
-                "expired": term.expired,
-            }
-        )
-
-
-def _tell_dossiers(output: Output, report: "RetentionReport", keys: dict[str, str]) -> None:
-    output.table(
-        [_("Key"), _("Mailbox"), _("Last date"), _("Kept until"), _("Subject"), _("Case")],
-        [
-            (
-                short(keys, term.key),
-                term.mailbox,
-                term.last_at.astimezone(ROME).strftime("%d/%m/%Y"),
-                term.expires_at.strftime("%d/%m/%Y") + (_(" (past)") if term.expired else ""),
-                term.subject,
-                term.case,
-            )
-            for term in report.dossiers
-        ],
-    )
-
-
-def _tell_months(output: Output, report: "RetentionReport") -> None:
-    if output.json:
+    if by_month and as_json:
         for month, count in report.months:
             output.record({"month": month, "dossiers": count})
-        return
-    rows = [(f"{month[5:]}/{month[:4]}", count) for month, count in report.months]
-    output.table([_("Month"), _("Dossiers that expire")], rows)
+    elif by_month:
+        output.table(*terms.month_table(report))
+    elif as_json:
+        for term in report.dossiers:
+            output.record(terms.term_facts(term))
+    else:
+        output.table(*terms.table(report, short_keys(OPERATOR, app.house, (term.key for term in report.dossiers))))
+    output.note(terms.counts_text(report))

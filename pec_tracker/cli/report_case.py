@@ -1,10 +1,11 @@
 """`pec-tracker report case`: in this case, who received what, when, and who did not and why?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from pec_tracker.answers import case as answers
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Command, argument, json_option, option
 from pec_tracker.cli.output import Output
@@ -16,7 +17,7 @@ from pec_tracker.texts import N_, _
 if TYPE_CHECKING:
     from pec_tracker.service.contest import Outcome
 
-# What a table on a screen has room for, in its order: columns of service.contest by their English name.
+# What a table on a screen has room for, in its order: columns of answers.case by their English name.
 SHOWN: Final = ("Recipient", "Received", "Certified time", "State", "Why", "Subject")
 
 
@@ -67,45 +68,19 @@ def case(cli: Cli, *, case: str, csv_file: Path | None, xlsx_file: Path | None, 
     _export(output, outcomes, csv_file, xlsx_file, force=force)
     if as_json:
         for outcome in outcomes:
-            output.record(_facts(outcome))
+            output.record(answers.outcome_facts(outcome))
     else:
-        _tell(output, outcomes)
+        output.table(*answers.table(outcomes, SHOWN))
+        output.note(answers.received_text(outcomes))
     return Exit.DONE if all(outcome.received for outcome in outcomes) else Exit.FINDING
-
-
-def _facts(outcome: "Outcome") -> dict[str, Any]:
-    return {
-        "case": outcome.case,
-        "key": outcome.key,
-        "reference": outcome.reference,
-        "subject": outcome.subject,
-        "recipient": outcome.recipient,
-        "received": outcome.received,
-        "at": outcome.at,
-        "state": outcome.state,
-        "error_code": outcome.error_code,
-        "error_detail": outcome.error_detail,
-        "contradictions": list(outcome.contradictions),
-        "next_step": outcome.next_step,
-    }
-
-
-def _tell(output: Output, outcomes: "list[Outcome]") -> None:
-    from pec_tracker.service.contest import COLUMNS, rows
-
-    shown = [COLUMNS.index(name) for name in SHOWN]
-    output.table([_(COLUMNS[at]) for at in shown], [[row[at] for at in shown] for row in rows(outcomes)])
-    received = sum(outcome.received for outcome in outcomes)
-    output.note(_("{received} of {count} received.").format(received=received, count=len(outcomes)))
 
 
 def _export(
     output: Output, outcomes: "list[Outcome]", csv_file: Path | None, xlsx_file: Path | None, *, force: bool
 ) -> None:
     from pec_tracker.render.tables import to_csv, to_xlsx
-    from pec_tracker.service.contest import COLUMNS, rows
 
-    columns, cells = [_(name) for name in COLUMNS], rows(outcomes)
+    columns, cells = answers.columns(), answers.rows(outcomes)
     if csv_file is not None:
         _write(output, csv_file, to_csv(columns, cells), force=force)
     if xlsx_file is not None:

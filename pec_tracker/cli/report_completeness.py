@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.collect import tell_failed
 from pec_tracker.cli.options import Command, json_option, mailbox_option
-from pec_tracker.cli.output import Output, clean
+from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.rounds import chosen, each
 from pec_tracker.errors import Exit, PecTrackerError

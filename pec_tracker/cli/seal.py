@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Command, json_option, option
-from pec_tracker.cli.output import Output, clean
+from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import Exit
 from pec_tracker.texts import N_, _, error_text, ngettext

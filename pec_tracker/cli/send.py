@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.answers.messages import said
+from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
-from pec_tracker.cli.messages import said
 from pec_tracker.cli.options import Command, json_option, option
-from pec_tracker.cli.output import Output, clean, rome_time
+from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.stopping import until_told, waiting
 from pec_tracker.errors import Exit, PecTrackerError, StorageError, UsageError
 from pec_tracker.pec.sending import FOR_A_PERSON, SendState
 from pec_tracker.texts import N_, _, error_text, findings, words
+from pec_tracker.texts.times import rome_time
 
 if TYPE_CHECKING:
     from pec_tracker.pec.compose import Attachment, Draft

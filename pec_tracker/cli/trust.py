@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Group, argument, json_option, option
-from pec_tracker.cli.output import Output, clean
+from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import Exit, UsageError
 from pec_tracker.texts import N_, _, ngettext, words

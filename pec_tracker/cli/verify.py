@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pec_tracker import texts
+from pec_tracker.answers.messages import journey_rows
+from pec_tracker.answers.plain import clean
 from pec_tracker.cli.options import Command, argument, json_option, option, trust_option
-from pec_tracker.cli.output import Output, clean
+from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
-from pec_tracker.clock import ROME
 from pec_tracker.errors import Exit, UsageError
-from pec_tracker.texts import N_, _, words
+from pec_tracker.texts import N_, _
+from pec_tracker.texts.times import rome_second
 
 if TYPE_CHECKING:
     from pec_tracker.service.verify import PackageCheck, PackageFinding
@@ -155,9 +157,7 @@ def _tell_package(output: Output, report: Mapping[str, Any]) -> None:
     message = report["message"]
     about = {name: message[name] or "-" for name in ("reference", "sender", "subject")}
     output.say(clean(_("Message {reference}, sent by {sender}: {subject}").format(**about)))
-    rows = [
-        (one["recipient"], words.word(words.STATES, one["state"]), _time(one["state_at"])) for one in report["journeys"]
-    ]
+    rows = [(recipient, state, rome_second(at)) for recipient, state, at in journey_rows(report["journeys"])]
     output.table([_("Recipient"), _("State"), _("Certified time")], rows)
     signers = dict.fromkeys(_signer(entry) for entry in report["proof"])
     output.say(clean(_("Signatures verified of what counts as proof: {count}, by {signers}").format(
@@ -179,4 +179,4 @@ def _signer(entry: Mapping[str, Any]) -> str:
 
 def _time(text: str | None) -> str:
     """A time as Italian law reads it: Europe/Rome, without saying the zone each time."""
-    return "-" if text is None else datetime.fromisoformat(text).astimezone(ROME).strftime("%d/%m/%Y %H:%M:%S")
+    return rome_second(datetime.fromisoformat(text) if text else None)

@@ -25,6 +25,12 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"
 
 
+def rank(kind: str) -> int:
+    """The place of *kind* in `Kind`: an acceptance stands before the delivery of its second, unknown ones last."""
+    order = [one.value for one in Kind]
+    return order.index(kind) if kind in order else len(order)
+
+
 class Tipo(StrEnum):
     """`postacert/@tipo` (RFC 6109 4.4); the same token as the header X-Ricevuta, where there is one."""
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pec_tracker.clock import ROME
 from pec_tracker.ledger.lines import Line
 from pec_tracker.pec.evidence import address_key
 from pec_tracker.render.wording import plain, section
 from pec_tracker.texts import findings, words
+from pec_tracker.texts.times import rome_prose
 
 Speak = Callable[[str], str]
 
@@ -45,9 +45,7 @@ def moment(at: str | datetime | None) -> str:
     if at is None:
         return "-"
     read = datetime.fromisoformat(at) if isinstance(at, str) else at
-    local = read.astimezone(ROME)
-    twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
-    return local.strftime("%d/%m/%Y\u00a0%H:%M:%S") + (local.strftime("\u00a0(%z)") if twice else "")
+    return rome_prose(read)
 
 
 def leaving(acts: Sequence[Line]) -> tuple[str | None, datetime | None]:

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from pec_tracker.ledger.lines import Line
+from pec_tracker.pec import standard
 from pec_tracker.render.readme import reasons
 from pec_tracker.render.wording import plain, section
 from pec_tracker.service.proof_sentences import Speak, leaving, moment, now_utc, sentences
@@ -209,8 +210,7 @@ def _certified(
     kind: str, entries: Sequence[Mapping[str, Any]], said: Mapping[str, str], speak: Speak
 ) -> Iterator["_Moment"]:
     """Each by itself, or many of a kind together."""
-    order, word = list(words.KINDS), _word(words.KINDS, kind, speak)
-    rank = order.index(kind) if kind in order else len(order)
+    rank, word = standard.rank(kind), _word(words.KINDS, kind, speak)
     mark = "bad" if kind in _FAILURES else "certified"
     ordered = sorted(entries, key=lambda entry: datetime.fromisoformat(entry["issued_at"]))
     if len(ordered) > MAX_MOMENTS:

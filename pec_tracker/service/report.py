@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 import structlog
 from sqlalchemy import insert, select
@@ -16,20 +15,12 @@ from pec_tracker.db.tables import Mailbox, Message, QuotaSample
 from pec_tracker.service.alert_kinds import QUOTA
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.space import Level, level_of, percent_used
 from pec_tracker.service.suspension import connected
 from pec_tracker.service.verbs import among, verb
 from pec_tracker.wire.imap import ImapConnection
 
 log = structlog.get_logger()
-
-
-class Level(StrEnum):
-    """How full is full."""
-
-    FINE = "fine"
-    WARNING = "warning"
-    ALARM = "alarm"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,7 @@ def quota(asker: Asker, house: House, account: Account, *, warn_percent: int, al
     with connected(house, account) as imap:
         used, limit = _used_and_limit(account, imap)
     now = house.clock.now()
-    percent = None if not limit else 100 * used / limit
+    percent = percent_used(used, limit)
     level = level_of(percent, warn_percent=warn_percent, alarm_percent=alarm_percent)
     with writing(house.engine) as connection:
         connection.execute(insert(QuotaSample).values(mailbox_id=account.id, at=now, used=used, limit=limit))
@@ -66,20 +57,11 @@ def quota(asker: Asker, house: House, account: Account, *, warn_percent: int, al
                 account.key,
                 severity=level.value,
                 mailbox_id=account.id,
-                facts={"used": used, "limit": limit, "percent": round(percent or 0, 1)},
+                facts={"used": used, "limit": limit, "percent": percent},
             )
             raise_alerts(connection, [alert], at=now)
     log.info("quota.sampled", mailbox=account.key, used=used, limit=limit, level=level.value)
     return QuotaReport(account.name, used, limit, percent, level, now)
-
-
-def level_of(percent: float | None, *, warn_percent: int, alarm_percent: int) -> Level:
-    """The level of a share of the space in percent."""
-    if percent is None:
-        return Level.UNKNOWN
-    if percent >= alarm_percent:
-        return Level.ALARM
-    return Level.WARNING if percent >= warn_percent else Level.FINE
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pec_tracker import osfiles, texts
+from pec_tracker.answers.messages import coded_text
 from pec_tracker.cli import demo
 from pec_tracker.cli.main import run
 from pec_tracker.errors import Exit
@@ -79,7 +80,7 @@ def test_why_a_letter_was_not_delivered_stands_under_its_recipient() -> None:
 
 
 def test_a_failure_code_that_nobody_knows_is_shown_as_it_is() -> None:
-    assert demo._reason(replace(RECIPIENT, error_code="5.9.9")) == "5.9.9"
+    assert coded_text("5.9.9") == "5.9.9"
 
 
 def test_every_letter_asks_the_sandbox_for_a_behaviour_that_it_has() -> None:

@@ -18,10 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pec_tracker import errors
+from pec_tracker.answers.plain import clean, to_json
 from pec_tracker.cli import main, root
 from pec_tracker.cli.options import Command, Moment
-from pec_tracker.cli.output import Output, cell_text, clean, rome_time, to_json
+from pec_tracker.cli.output import Output, cell_text
 from pec_tracker.clock import ROME
+from pec_tracker.texts.times import rome_time
 from tests.cli.running import Home
 
 SAMPLE = Path(__file__).parents[3] / "shared/samples/acceptance-2026-aruba.eml"

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pec_tracker.cli import show
+from pec_tracker.answers import dossier
 from pec_tracker.service import proof_summary
 
 SECOND = datetime(2026, 3, 2, 10, 15, 30, tzinfo=UTC)
@@ -10,8 +10,8 @@ SECOND = datetime(2026, 3, 2, 10, 15, 30, tzinfo=UTC)
 
 def test_acceptance_never_stands_before_the_submission_of_its_second() -> None:
     sent = SECOND.replace(microsecond=700_000)
-    shown = [show._Moment(SECOND, 0, "accepted", []), show._Moment(sent, -1, "sent", [])]
-    assert [one.what for one in sorted(shown, key=show._order)] == ["sent", "accepted"]
+    shown = [dossier.Moment(SECOND, 0, "accepted", []), dossier.Moment(sent, -1, "sent", [])]
+    assert [one.what for one in sorted(shown, key=dossier.order)] == ["sent", "accepted"]
     drawn = [
         proof_summary._Moment(SECOND, 3, "certified", "delivered"),
         proof_summary._Moment(SECOND, 0, "certified", "accepted"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pec_tracker.cli.output import clean, to_json
+from pec_tracker.answers.plain import clean, to_json
 
 UNSEEN = [
     chr(code)

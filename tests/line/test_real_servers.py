@@ -19,8 +19,9 @@ from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.collect import collect
 from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.report import Level, quota
+from pec_tracker.service.report import quota
 from pec_tracker.service.sent_copy import copy_to_sent
+from pec_tracker.service.space import Level
 from pec_tracker.wire.endpoint import Login
 from tests.factory import receipts
 from tests.line.conftest import ENGINES

@@ -17,8 +17,9 @@ from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collect import collect
 from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.report import Level, QuotaReport, add_months, level_of, quota, retention, worst
+from pec_tracker.service.report import QuotaReport, add_months, quota, retention, worst
 from pec_tracker.service.rounds import Thresholds, mailbox_round, tell_of_hanging
+from pec_tracker.service.space import Level, level_of
 from tests.line.houses import Home, account_at, message_of, open_alerts, queued
 from tests.sandbox.materials import SENDER, letter
 from tests.sandbox.running import imap, sandbox_in

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from pec_tracker.answers import case
 from pec_tracker.askers import OPERATOR
 from pec_tracker.render import tables
 from pec_tracker.service import contest
@@ -53,8 +54,8 @@ def test_look_up_finds_by_every_condition(here: Desk, wanted: Wanted, subjects: 
 
 
 def test_contest_list_says_who_received_when_and_who_did_not_and_why(here: Desk) -> None:
-    rows = contest.rows(contest.contest(OPERATOR, here.house, "R.G. 12/2026"))
-    assert len(rows[0]) == len(contest.COLUMNS)
+    rows = case.rows(contest.contest(OPERATOR, here.house, "R.G. 12/2026"))
+    assert len(rows[0]) == len(case.COLUMNS)
     by_recipient = {row[2]: row for row in rows}
     assert by_recipient[ANNA][3:6] == ["yes", "02/03/2026 10:15:39 (+0100)", "delivered"]
     assert by_recipient[BRUNO][3] == "no"

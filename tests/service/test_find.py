@@ -13,8 +13,9 @@ from pec_tracker.db.tables import Mailbox, Message, Recipient
 from pec_tracker.pec.compose import Draft
 from pec_tracker.service.find import Query, find
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.report import Level, add_months, level_of, retention, worst
+from pec_tracker.service.report import add_months, retention, worst
 from pec_tracker.service.send import queue
+from pec_tracker.service.space import Level, level_of
 from tests.factory import receipts
 from tests.service.house import NOW, OWNER, account_of, bring, compose_as, place_of, rows
 

@@ -1,10 +1,12 @@
-"""How is a message told, in a list and as JSON? Shared by every command that names messages."""
+"""How is a message told, in a list and as JSON? Shared by every answer that names messages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from pec_tracker.pec.journey import State
 from pec_tracker.pec.sending import SendState
-from pec_tracker.texts import _, error_text, facts_text, words
+from pec_tracker.texts import _, error_text, facts_text, findings, notices, words
 
 if TYPE_CHECKING:
     from pec_tracker.service.attempt import Dispatched
@@ -90,15 +92,69 @@ def alert_facts(alert: "OpenAlert") -> dict[str, Any]:
 
 
 def state_text(message: "FoundMessage", recipient: "RecipientState") -> str:
-    """The state towards one recipient in words: before anything left, that is what is to be told."""
-    if message.send_state != SendState.SUBMITTED and recipient.state == "awaiting_acceptance":
-        return words.word(words.SEND_STATES, message.send_state)
-    text = words.word(words.STATES, recipient.state)
+    """THE state towards one recipient in words: before anything left, the state of sending; then the journey's."""
+    if message.send_state != SendState.SUBMITTED and recipient.state == State.AWAITING_ACCEPTANCE:
+        return send_state_text(message.send_state)
+    text = journey_text(recipient.state)
     if recipient.overdue:
         text += _(", overdue")
     if recipient.contradictions:
         text += _(", contradicted")
     return text
+
+
+def alert_text(alert: "OpenAlert") -> str:
+    """What an alert says, in words."""
+    return notices.alert_text(alert.kind, alert.facts)
+
+
+def send_state_text(send_state: str) -> str:
+    """How far the message has come on its way out, in words."""
+    return words.word(words.SEND_STATES, send_state)
+
+
+def journey_text(state: str) -> str:
+    """Where a message stands with a recipient by its receipts alone, in words."""
+    return words.word(words.STATES, state)
+
+
+def journey_rows(journeys: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, datetime | None]]:
+    """The journeys of a proof package's report: recipient, state in words, certified time."""
+    return [(one["recipient"], journey_text(one["state"]), _moment(one["state_at"])) for one in journeys]
+
+
+def _moment(written: str | None) -> datetime | None:
+    return datetime.fromisoformat(written) if written else None
+
+
+def next_text(next_step: str) -> str:
+    """What there is to do for a recipient, in words."""
+    return words.word(words.NEXT_STEPS, next_step)
+
+
+def failure_meaning(code: str | None) -> str | None:
+    """What a provider's error code means, in our words; None where we do not know it."""
+    return words.word(words.FAILURE_CODES, code) if code in words.FAILURE_CODES else None
+
+
+def failure_parts(code: str | None, detail: str | None) -> list[str]:
+    """Why it was not delivered: our words where the code is known, then the provider's."""
+    return [part for part in (failure_meaning(code), detail) if part]
+
+
+def failure_text(code: str | None, detail: str | None) -> str:
+    """The same on one line; the code itself where the provider has no words."""
+    return ": ".join(failure_parts(code, detail or code))
+
+
+def coded_text(code: str) -> str:
+    """A provider's error code with our words for it."""
+    return ": ".join(part for part in (code, failure_meaning(code)) if part)
+
+
+def contradictions_text(contradictions: Sequence[str]) -> str:
+    """What in the evidence contradicts itself, in words."""
+    return words.words(findings.CONTRADICTIONS, list(contradictions))
 
 
 def short(keys: Mapping[str, str], key: str | None) -> str:

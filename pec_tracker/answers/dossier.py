@@ -1,0 +1,236 @@
+"""What is answered about one message? Its facts, where it stands, its timeline, and why evidence is no proof."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pec_tracker.answers.messages import (
+    contradictions_text,
+    failure_text,
+    message_facts,
+    next_text,
+    said,
+    send_state_text,
+    state_text,
+)
+from pec_tracker.pec.evidence import Verdict
+from pec_tracker.pec.roles import MailRole
+from pec_tracker.pec.sending import SendState
+from pec_tracker.pec.standard import Kind, rank
+from pec_tracker.texts import N_, _, findings, words
+from pec_tracker.texts.times import rome_time
+
+if TYPE_CHECKING:
+    from pec_tracker.pec.contents import PartSent
+    from pec_tracker.service.find import FoundMessage
+    from pec_tracker.service.show import AttemptShown, Dossier, EvidenceShown, MailShown
+
+_ORIGINS: Final = {"composed": N_("sent with pec-tracker"), "found": N_("sent by other means, found by its receipts")}
+_ROLES: Final = {"to": N_("To"), "cc": N_("Cc")}
+_STAGES: Final = {
+    "connect": N_("connecting"),
+    "tls": N_("encryption"),
+    "login": N_("login"),
+    "mail": N_("naming the sender"),
+    "rcpt": N_("naming the recipients"),
+    "data": N_("announcing the message"),
+    "body": N_("sending the message"),
+    "dot": N_("ending the message"),
+    "reply": N_("the server's answer"),
+    "crash": N_("the process ended in the middle"),
+}
+
+_BEFORE_ALL: Final = -1  # what we did comes before what it brought about in the same second
+_LAST: Final = datetime.max.replace(tzinfo=UTC)  # what has no time stands at the end
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One entry of the timeline, in words; `rank` orders those of the same second."""
+
+    at: datetime | None
+    rank: int
+    what: str
+    beside: list[str]
+
+    @property
+    def when(self) -> str:
+        """Its time as it is read in Rome."""
+        return rome_time(self.at) if self.at else _("time not known")
+
+
+def dossier_facts(dossier: "Dossier") -> dict[str, Any]:
+    """Everything about one message as a JSON object (contract of `show`)."""
+    return {
+        **message_facts(dossier.message),
+        "sha256": dossier.raw,
+        "submitted_at": dossier.submitted_at,
+        "reply": dossier.reply,
+        "problem": said(None, dossier.problem) or None,
+        "evidence": [_evidence_facts(one) for one in dossier.evidence],
+        "attempts": list(map(_attempt_facts, dossier.attempts)),
+        "mails": list(dossier.mails),
+        "contents": dossier.contents,
+    }
+
+
+def _attempt_facts(attempt: "AttemptShown") -> dict[str, Any]:
+    return {**dataclasses.asdict(attempt), "problem": said(None, attempt.problem) or None}
+
+
+def _evidence_facts(one: "EvidenceShown") -> dict[str, Any]:
+    return {
+        "at": one.at,
+        "kind": one.kind,
+        "tipo": one.tipo,
+        "sha256": one.sha256,
+        "recipient": one.recipient,
+        "provider": one.provider,
+        "identifier": one.identifier,
+        "error_code": one.error_code,
+        "error_detail": one.error_detail,
+        "receipt_form": one.receipt_form,
+        "encloses_message": one.encloses_message,
+        "verdict": one.verdict,
+        "counts": one.counts,
+        "agreement": one.agreement,
+        "disagrees": one.disagrees,
+        "verification": one.verification,
+        "warnings": one.warnings,
+    }
+
+
+def heading(dossier: "Dossier") -> list[tuple[str, str]]:
+    """What the message is: label and text, for all that is known of it."""
+    message = dossier.message
+    lines = [
+        (_("Key"), message.key),
+        (_("Subject"), message.subject),
+        (_("Mailbox"), message.mailbox),
+        (_("Sender"), message.sender),
+        (_("Message-ID"), f"<{message.reference}>" if message.reference else None),
+        (_("Identifier"), message.identifier),
+        (_("Case"), message.case),
+        (_("Origin"), words.word(_ORIGINS, message.origin)),
+        (_("Sending"), send_state_text(message.send_state)),
+        (_("Server's words"), dossier.reply),
+        (_("Reason"), said(None, dossier.problem)),
+        (_("Archived as"), f"{dossier.raw}.eml" if dossier.raw else None),
+    ]
+    return [(label, text) for label, text in lines if text]
+
+
+def attachment_text(part: "PartSent") -> str:
+    """An attachment by its name and size."""
+    name = part.name or _("part without a name ({type})").format(type=part.type)
+    return _("attachment {name}, {size} bytes").format(name=name, size=part.size)
+
+
+def recipient_table(message: "FoundMessage") -> tuple[list[str], list[tuple[object, ...]]]:
+    """Where the message stands with each recipient: columns and rows."""
+    columns = [_("Recipient"), _("As"), _("Type"), _("State"), _("Certified time"), _("Next step")]
+    return columns, [
+        (
+            recipient.address,
+            words.word(_ROLES, recipient.role),
+            words.word(words.RECIPIENT_TYPES, recipient.type),
+            state_text(message, recipient),
+            recipient.state_at,
+            next_text(recipient.next_step),
+        )
+        for recipient in message.recipients
+    ]
+
+
+def remarks(message: "FoundMessage") -> list[str]:
+    """What else is to be told of the recipients: why not delivered, and what contradicts itself."""
+    told = []
+    for one in message.recipients:
+        if one.error_code or one.error_detail:
+            problem = failure_text(one.error_code, one.error_detail)
+            told.append(_("{address}: {problem}").format(address=one.address, problem=problem))
+        if one.contradictions:
+            what = contradictions_text(one.contradictions)
+            told.append(_("{address}: contradiction: {what}").format(address=one.address, what=what))
+    return told
+
+
+def timeline(dossier: "Dossier") -> list[Moment]:
+    """What happened, in order of time: attempts, evidence at its certified time, and the other mails."""
+    moments = [Moment(attempt.started_at, _BEFORE_ALL, *_attempt(attempt)) for attempt in dossier.attempts]
+    moments += [Moment(one.at, rank(one.kind), *_evidence(one)) for one in dossier.evidence]
+    moments += [Moment(mail.at, len(Kind), *_mail(mail)) for mail in dossier.mails]
+    return sorted(moments, key=order)
+
+
+def order(moment: Moment) -> tuple[datetime, int, datetime]:
+    """By second: certified times have no finer, and an acceptance comes after what we did in its second."""
+    at = moment.at or _LAST
+    return at.replace(microsecond=0), moment.rank, at
+
+
+def _attempt(attempt: "AttemptShown") -> tuple[str, list[str]]:
+    outcome = send_state_text(attempt.outcome) if attempt.outcome else _("no outcome yet")
+    what = _("attempt {number} to send (our clock): {outcome}").format(number=attempt.number, outcome=outcome)
+    words_of = said(attempt.reply, attempt.problem, code=attempt.code)
+    by_server = _("the server said: {text}").format(text=words_of) if attempt.problem is None else words_of
+    beside = [by_server] if words_of else []
+    if attempt.stage and attempt.outcome != SendState.SUBMITTED:
+        beside.append(_("it had come to: {stage}").format(stage=words.word(_STAGES, attempt.stage)))
+    return what, beside
+
+
+def _mail(mail: "MailShown") -> tuple[str, list[str]]:
+    if mail.role == MailRole.SENT_COPY:
+        return _("copy in the folder of sent messages"), []
+    what = _("reply from {sender}: {subject}").format(sender=mail.sender or "-", subject=mail.subject or "-")
+    return what, [f"{words.word(words.KINDS, mail.kind)}, {mail.sha256}.eml"]
+
+
+def _evidence(one: "EvidenceShown") -> tuple[str, list[str]]:
+    """What one evidence says, its verdict, and exactly why it is no proof where it is none."""
+    what = words.word(words.KINDS, one.kind)
+    if one.kind == Kind.REM_EVIDENCE:
+        return f"{what}: {words.rem_event(one.tipo)}", _unverified(one)
+    if one.recipient:
+        what += f", {one.recipient}"
+    if one.receipt_form:
+        what += f" ({words.word(words.FORMS, one.receipt_form)})"
+    beside = [_("proof: {provider}").format(provider=one.provider or "-")] if one.counts else no_proof(one)
+    if one.encloses_message:
+        beside.append(_("the complete receipt encloses exactly this message"))
+    if one.error_code or one.error_detail:
+        beside.insert(0, failure_text(one.error_code, one.error_detail))
+    if one.warnings:
+        beside.append(_("odd: {warnings}").format(warnings=words.words(findings.WARNINGS, list(one.warnings))))
+    return what, beside
+
+
+def _unverified(one: "EvidenceShown") -> list[str]:
+    """REM evidence is kept whole and moves nothing: nobody can verify it here yet."""
+    lines = [_("not verified here; it moves no state")]
+    if one.identifier:
+        lines.append(_("identifier: {identifier}").format(identifier=one.identifier))
+    return [*lines, f"{one.sha256}.eml"]
+
+
+def no_proof(one: "EvidenceShown") -> list[str]:
+    """Why evidence is no proof: its signature, what does not hold, what it disagrees on."""
+    verification = one.verification
+    lines = [_("NOT PROOF; signature: {verdict}").format(verdict=words.word(words.VERDICTS, one.verdict))]
+    if one.verdict != Verdict.TRUSTED:
+        lines += _because(_("because: {reasons}"), findings.WARNINGS, verification.get("reasons") or ())
+        failed = [name for name, holds in (verification.get("checks") or {}).items() if holds is False]
+        lines += _because(_("does not hold: {reasons}"), words.CHECKS, failed)
+    lines += _because(_("disagrees with the message on: {reasons}"), words.POINTS, one.disagrees)
+    if one.verdict == Verdict.TRUSTED and not one.disagrees:
+        lines[0] = _("trusted, but of a kind that moves no state")
+        if one.agreement is None:
+            lines[0] = _("NOT PROOF; trusted, but nothing is known of the message to hold it against")
+    return lines
+
+
+def _because(template: str, table: Mapping[str, str], tokens: Sequence[str]) -> list[str]:
+    return [template.format(reasons=words.words(table, list(tokens)))] if tokens else []

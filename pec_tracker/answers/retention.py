@@ -1,0 +1,56 @@
+"""What is answered about how long things are kept? Every dossier's term, and how many end in which month."""
+
+from typing import TYPE_CHECKING, Any
+
+from pec_tracker.answers.messages import short
+from pec_tracker.texts import _, ngettext
+from pec_tracker.texts.times import rome_day
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pec_tracker.service.report import DossierTerm, RetentionReport
+
+
+def term_facts(term: "DossierTerm") -> dict[str, Any]:
+    """One dossier's term as a JSON object (contract of `report retention`)."""
+    return {
+        "key": term.key,
+        "mailbox": term.mailbox,
+        "subject": term.subject,
+        "case": term.case,
+        "last_at": term.last_at,
+        "expires_at": term.expires_at,
+        "expired": term.expired,
+    }
+
+
+def table(report: "RetentionReport", keys: "Mapping[str, str]") -> tuple[list[str], list[tuple[object, ...]]]:
+    """Columns and rows, one a dossier; *keys* are the short ones."""
+    columns = [_("Key"), _("Mailbox"), _("Last date"), _("Kept until"), _("Subject"), _("Case")]
+    return columns, [
+        (
+            short(keys, term.key),
+            term.mailbox,
+            rome_day(term.last_at),
+            rome_day(term.expires_at) + (_(" (past)") if term.expired else ""),
+            term.subject,
+            term.case,
+        )
+        for term in report.dossiers
+    ]
+
+
+def month_table(report: "RetentionReport") -> tuple[list[str], list[tuple[object, ...]]]:
+    """Columns and rows, one a month."""
+    rows: list[tuple[object, ...]] = [(f"{month[5:]}/{month[:4]}", count) for month, count in report.months]
+    return [_("Month"), _("Dossiers that expire")], rows
+
+
+def counts_text(report: "RetentionReport") -> str:
+    """How many there are, and how many are past their term."""
+    expired, dossiers = sum(term.expired for term in report.dossiers), len(report.dossiers)
+    counts = ngettext(
+        "{dossiers} dossier, {expired} past its term.", "{dossiers} dossiers, {expired} past their term.", dossiers
+    )
+    return counts.format(dossiers=dossiers, expired=expired) + " " + _("Nothing is removed by this report.")
