@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pec_tracker.answers.messages import contradictions_text, failure_parts, journey_text, next_text
+from pec_tracker.answers.plain import certified_text
 from pec_tracker.texts import N_, _
 from pec_tracker.texts.times import rome_time
 
@@ -26,6 +27,7 @@ def outcome_facts(outcome: "Outcome") -> dict[str, Any]:
         "recipient": outcome.recipient,
         "received": outcome.received,
         "at": outcome.at,
+        "certified_at": certified_text(outcome.at),
         "state": outcome.state,
         "error_code": outcome.error_code,
         "error_detail": outcome.error_detail,

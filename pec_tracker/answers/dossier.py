@@ -15,6 +15,7 @@ from pec_tracker.answers.messages import (
     send_state_text,
     state_text,
 )
+from pec_tracker.answers.plain import certified_text
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.roles import MailRole
 from pec_tracker.pec.sending import SendState
@@ -83,6 +84,7 @@ def _attempt_facts(attempt: "AttemptShown") -> dict[str, Any]:
 def _evidence_facts(one: "EvidenceShown") -> dict[str, Any]:
     return {
         "at": one.at,
+        "certified_at": certified_text(one.at),
         "kind": one.kind,
         "tipo": one.tipo,
         "sha256": one.sha256,
@@ -97,9 +99,15 @@ def _evidence_facts(one: "EvidenceShown") -> dict[str, Any]:
         "counts": one.counts,
         "agreement": one.agreement,
         "disagrees": one.disagrees,
-        "verification": one.verification,
+        "verification": _verification(one.verification),
         "warnings": one.warnings,
     }
+
+
+def _verification(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """As it is kept, its times in UTC as all others of the object."""
+    times = {name: datetime.fromisoformat(kept[name]) for name in ("at", "signed_at") if kept.get(name)}
+    return {**kept, **times}
 
 
 def heading(dossier: "Dossier") -> list[tuple[str, str]]:

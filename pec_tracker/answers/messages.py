@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from pec_tracker.answers.plain import certified_text
 from pec_tracker.pec.journey import State
 from pec_tracker.pec.sending import SendState
 from pec_tracker.texts import _, error_text, facts_text, findings, notices, words
@@ -40,6 +41,7 @@ def _recipient_facts(recipient: "RecipientState") -> dict[str, Any]:
         "type": recipient.type,
         "state": recipient.state,
         "state_at": recipient.state_at,
+        "certified_at": certified_text(recipient.state_at),
         "error_code": recipient.error_code,
         "error_detail": recipient.error_detail,
         "due_at": recipient.due_at,
@@ -76,6 +78,18 @@ def dispatched_said(one: "Dispatched") -> str:
     if one.problem is not None:
         return error_text(one.problem)
     return said(one.reply, None, code=one.code)
+
+
+def dispatched_facts(one: "Dispatched") -> dict[str, Any]:
+    """A message that was just tried, as a JSON object."""
+    return {
+        "key": one.key,
+        "send_state": one.send_state,
+        "code": one.code,
+        "reply": one.reply,
+        "problem": None if one.problem is None else error_text(one.problem),
+        "stage": one.stage,
+    }
 
 
 def alert_facts(alert: "OpenAlert") -> dict[str, Any]:

@@ -8,20 +8,30 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from pathlib import PurePath
 from typing import Final
 
 
 def to_json(value: object) -> str:
-    """`value` as JSON on one line: times in ISO 8601, bytes in hex, dataclasses as objects, enums as their value."""
+    """`value` as JSON on one line: times in ISO 8601 and UTC, bytes in hex, dataclasses as objects, enums by value."""
     try:
         text = json.dumps(value, default=_jsonable, ensure_ascii=False)
         text.encode("utf-8")
     except UnicodeEncodeError:  # a lone surrogate: a file name that is not UTF-8
         text = json.dumps(value, default=_jsonable, ensure_ascii=True)
     return _UNSEEN.sub(_escaped, text)
+
+
+def utc_text(moment: datetime) -> str:
+    """A time as every object has it: ISO 8601 in UTC, so that times can be compared as they stand."""
+    return moment.astimezone(UTC).isoformat()
+
+
+def certified_text(moment: datetime | None) -> str | None:
+    """A certified time as the provider wrote it, with his own offset."""
+    return None if moment is None else moment.isoformat()
 
 
 def _escaped(unseen: re.Match[str]) -> str:
@@ -31,7 +41,9 @@ def _escaped(unseen: re.Match[str]) -> str:
 
 def _jsonable(value: object) -> object:
     match value:
-        case datetime() | date():
+        case datetime():
+            return utc_text(value)
+        case date():
             return value.isoformat()
         case Enum():
             return value.value

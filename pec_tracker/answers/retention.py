@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from pec_tracker.answers.messages import short
 from pec_tracker.texts import _, ngettext
-from pec_tracker.texts.times import rome_day
+from pec_tracker.texts.times import rome_date, rome_day
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,7 @@ def term_facts(term: "DossierTerm") -> dict[str, Any]:
         "case": term.case,
         "last_at": term.last_at,
         "expires_at": term.expires_at,
+        "expires_on": rome_date(term.expires_at),
         "expired": term.expired,
     }
 

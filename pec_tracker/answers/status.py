@@ -15,6 +15,7 @@ from pec_tracker.answers.messages import (
     state_text,
 )
 from pec_tracker.answers.quota import space_text
+from pec_tracker.service.space import percent_used
 from pec_tracker.texts import _, error_text, facts_text, notices, words
 from pec_tracker.texts.times import rome_time
 
@@ -45,7 +46,12 @@ def _mailbox_facts(mailbox: "MailboxStatus") -> dict[str, Any]:
         "collected_at": mailbox.collected_at,
         "suspended_at": mailbox.suspended_at,
         "suspended_reason": mailbox.suspended_reason,
-        "quota": {"used": mailbox.used, "limit": mailbox.limit, "at": mailbox.quota_at},
+        "quota": {
+            "used": mailbox.used,
+            "limit": mailbox.limit,
+            "percent": percent_used(mailbox.used, mailbox.limit),
+            "at": mailbox.quota_at,
+        },
         "quarantined": mailbox.quarantined,
     }
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pec_tracker import config_source, texts
-from pec_tracker.answers.messages import dispatched_said, send_state_text
+from pec_tracker.answers import mailbox as answers
 from pec_tracker.answers.plain import clean
-from pec_tracker.answers.quota import MEBIBYTE, used_text
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Group, argument, json_option, option
 from pec_tracker.cli.output import Output
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from pec_tracker.service.mailbox import NewMailbox
     from pec_tracker.service.mailbox_trial import Trial
     from pec_tracker.wire.endpoint import Endpoint
-    from pec_tracker.wire.probe import Probe
 
 
 @click.group("mailbox", cls=Group, help=N_("Add, list and test mailboxes."))
@@ -231,7 +229,7 @@ def try_mailboxes(cli: Cli, *, names: tuple[str, ...], sending: bool, as_json: b
         sent = _send_trial(cli, name) if sending and trial.ready else None
         status = max(status, _status(trial), _sent_status(sent))
         if as_json:
-            output.record({"mailbox": name, "ready": trial.ready, **_trial_facts(trial), "sent": sent})
+            output.record(answers.trial_facts(name, trial, sent))
         else:
             _tell_trial(output, name, trial, smtp=smtp, imap=imap)
             _tell_sent(output, sent)
@@ -252,8 +250,7 @@ def _sent_status(sent: "Dispatched | None") -> Exit:
 def _tell_sent(output: Output, sent: "Dispatched | None") -> None:
     if sent is None:
         return
-    state = send_state_text(sent.send_state)
-    output.say(f"  {_('trial message')} {sent.key}: {state} ({clean(dispatched_said(sent))})")
+    output.say(f"  {clean(answers.sent_text(sent))}")
     output.note(_("See its receipts with: pec-tracker collect, then pec-tracker show {key}").format(key=sent.key))
 
 
@@ -266,14 +263,19 @@ def _tell_sent(output: Output, sent: "Dispatched | None") -> None:
     epilog="pec-tracker mailbox resume studio",
 )
 @argument("name", metavar="NAME", help=N_("The mailbox."))
+@json_option
 @pass_cli
-def resume_mailbox(cli: Cli, *, name: str) -> None:
+def resume_mailbox(cli: Cli, *, name: str, as_json: bool) -> None:
     """Forget the refusal: a person knows better."""
     from pec_tracker.service.suspension import resume
 
     app = cli.app()
     resume(OPERATOR, app.house, app.account(name))
-    cli.output().say(_("{name} may log in again.").format(name=clean(name)))
+    output = cli.output(as_json=as_json)
+    if as_json:
+        output.record({"mailbox": name, "resumed": True})
+    else:
+        output.say(_("{name} may log in again.").format(name=clean(name)))
 
 
 def _chosen(config: "Config", names: tuple[str, ...]) -> tuple[str, ...]:
@@ -291,43 +293,10 @@ def _status(trial: "Trial") -> Exit:
     return max((error.status for error in _errors(trial)), default=Exit.DONE)
 
 
-def _trial_facts(trial: "Trial") -> dict[str, Any]:
-    return {
-        "secret": texts.error_text(trial.secret) if trial.secret else None,
-        "imap": _probe_facts(trial.imap),
-        "smtp": _probe_facts(trial.smtp),
-    }
-
-
-def _probe_facts(probe: "Probe | None") -> dict[str, Any] | None:
-    if probe is None:
-        return None
-    error = texts.error_text(probe.error) if probe.error else None
-    return {"stage": probe.stage, "error": error, "facts": dict(probe.facts)}
-
-
 def _tell_trial(output: Output, name: str, trial: "Trial", *, smtp: "Endpoint", imap: "Endpoint") -> None:
-    output.say(f"{name}: {_('ready') if trial.ready else _('not ready')}")
+    output.say(answers.ready_text(name, trial))
     if trial.secret:
         output.say(f"  {_('password')}: {texts.error_text(trial.secret)}")
         return
-    output.say(f"  IMAP {_where(imap)}: {_seen(trial.imap)}")
-    output.say(f"  SMTP {_where(smtp)}: {_seen(trial.smtp)}")
-
-
-def _seen(probe: "Probe | None") -> str:
-    if probe is None:
-        return _("not tried: the password was refused already")
-    if probe.error is not None:
-        return texts.error_text(probe.error)
-    facts = dict(probe.facts)
-    told = [_("login taken")]
-    if "tls" in facts:
-        told.append(facts["tls"])
-    if "folders" in facts:
-        told.append(_("folders: {folders}").format(folders=facts["folders"]))
-    if "quota_limit" in facts:
-        told.append(used_text(int(facts.get("quota_used", "0")), int(facts["quota_limit"])))
-    if "size_limit" in facts:
-        told.append(_("messages up to {size} MB").format(size=int(facts["size_limit"]) // MEBIBYTE))
-    return "; ".join(told)
+    output.say(f"  IMAP {_where(imap)}: {answers.probe_text(trial.imap)}")
+    output.say(f"  SMTP {_where(smtp)}: {answers.probe_text(trial.smtp)}")

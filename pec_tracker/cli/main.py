@@ -3,15 +3,17 @@
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from pec_tracker import texts
+from pec_tracker.answers.errors import error_facts, fault_facts
 from pec_tracker.answers.plain import clean
-from pec_tracker.cli.output import spare_rich
+from pec_tracker.cli.output import Output, spare_rich
 from pec_tracker.cli.root import BrokenOutput, root
 from pec_tracker.errors import Exit, PecTrackerError
 from pec_tracker.osfiles import end_as_by_ctrl_c
@@ -34,20 +36,49 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except (BrokenOutput, BrokenPipeError) as error:
         return _reader_left() if _nobody_reads() else _unexpected(error, debug="--debug" in arguments)
-    except click.ClickException as error:  # usage: wrong option, missing argument, no such file
-        error.show()
-        return Exit.USAGE
-    except PecTrackerError as error:
-        _complain(texts.error_text(error))
-        if "--debug" in arguments:
-            traceback.print_exc()
-        return error.status
-    except (click.Abort, KeyboardInterrupt):
-        _complain(_("Interrupted."))
-        return Exit.INTERRUPTED
+    except KeyboardInterrupt:
+        return _failed(click.Abort(), arguments)
     except Exception as error:  # noqa: BLE001 - the last resort: nothing may end in a bare traceback
-        return _unexpected(error, debug="--debug" in arguments)
+        return _failed(error, arguments)
     return status
+
+
+def _failed(error: Exception, arguments: Sequence[str]) -> int:
+    """Tell the error to the person, on stderr, and on stdout to the script that asked for JSON; the exit status."""
+    debug = "--debug" in arguments
+    match error:
+        case click.ClickException():  # usage: wrong option, missing argument, no such file
+            error.show()
+            status, facts = Exit.USAGE, fault_facts("usage", error.format_message())
+        case PecTrackerError():
+            _complain(texts.error_text(error))
+            if debug:
+                traceback.print_exception(error)
+            status, facts = error.status, error_facts(error)
+        case click.Abort():
+            _complain(_("Interrupted."))
+            status, facts = Exit.INTERRUPTED, fault_facts("interrupted", _("Interrupted."))
+        case _:
+            status = _unexpected(error, debug=debug)
+            facts = fault_facts("unexpected", _unexpected_text(error), {"kind": type(error).__name__})
+    if _asks_for_json(arguments):
+        return _told_as_json(facts, status)
+    return status
+
+
+def _told_as_json(facts: Mapping[str, Any], status: Exit) -> int:
+    try:
+        Output(json=True).record(facts)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _reader_left()
+    return status
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    """Whether `--json` is among the options, also of a command line that could not be understood."""
+    options = list(arguments)
+    return "--json" in (options[: options.index("--")] if "--" in options else options)
 
 
 def _status(returned: object) -> int:
@@ -75,11 +106,16 @@ def _reader_left() -> int:
     return Exit.DONE
 
 
-def _unexpected(error: Exception, *, debug: bool) -> int:
+def _unexpected_text(error: Exception) -> str:
+    text = _("an unexpected fault ({kind}); nothing that was archived is touched")
+    return text.format(kind=type(error).__name__)
+
+
+def _unexpected(error: Exception, *, debug: bool) -> Exit:
     if debug:
         traceback.print_exception(error)
         return Exit.INTERNAL
-    _complain(_("an unexpected fault ({kind}); nothing that was archived is touched").format(kind=type(error).__name__))
+    _complain(_unexpected_text(error))
     written = _keep_traceback(error)
     if written:
         click.echo(_("Its details are in {file}; please report it with them.").format(file=written), err=True)

@@ -1,11 +1,12 @@
 """`pec-tracker outbox`: what has not left, why, and what does a person decide about it?"""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from pec_tracker.answers.messages import dispatched_said, entry_facts, said, short
+from pec_tracker.answers import outbox as answers
+from pec_tracker.answers.messages import entry_facts
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.collect import tell_failed
@@ -16,7 +17,7 @@ from pec_tracker.cli.rounds import chosen, each
 from pec_tracker.cli.stopping import until_told, waiting
 from pec_tracker.errors import Exit, PecTrackerError, StorageError, UsageError
 from pec_tracker.pec.sending import FOR_A_PERSON, WAITING, SendState
-from pec_tracker.texts import N_, _, error_text, words
+from pec_tracker.texts import N_, _, error_text
 
 if TYPE_CHECKING:
     from pec_tracker.service.attempt import Dispatched
@@ -58,7 +59,7 @@ def list_waiting(cli: Cli, *, also_given_up: bool, mailboxes: tuple[str, ...], a
         for entry in entries:
             output.record(entry_facts(entry))
     else:
-        _table(output, entries, short_keys(OPERATOR, app.house, (entry.key for entry in entries)))
+        output.table(*answers.table(entries, short_keys(OPERATOR, app.house, (entry.key for entry in entries))))
         if not entries:
             output.note(_("The outbox is empty."))
     return Exit.FINDING if any(entry.send_state in FOR_A_PERSON for entry in entries) else Exit.DONE
@@ -70,26 +71,6 @@ def _entries(house: "House", accounts: "list[Account]") -> "list[OutboxEntry]":
     if not accounts:
         return waiting(OPERATOR, house)
     return [entry for account in accounts for entry in waiting(OPERATOR, house, account)]
-
-
-def _table(output: Output, entries: "list[OutboxEntry]", keys: dict[str, str]) -> None:
-    columns = [_("Key"), _("Mailbox"), _("Since"), _("State"), _("Attempts"), _("Next attempt")]
-    output.table(
-        [*columns, _("Reason"), _("Subject")],
-        [
-            (
-                short(keys, entry.key),
-                entry.mailbox,
-                entry.created_at,
-                words.word(words.SEND_STATES, entry.send_state),
-                entry.attempts,
-                entry.next_attempt_at if entry.send_state in WAITING else None,
-                said(entry.reply, entry.problem),
-                entry.subject,
-            )
-            for entry in entries
-        ],
-    )
 
 
 @command.command(
@@ -129,9 +110,10 @@ def _send(house: "House", output: Output, stop: "Stop", account: "Account") -> E
         _copy(house, output, account)
     left = [entry for entry in _entries(house, [account]) if entry.send_state in WAITING]
     if output.json:
-        output.record(_sent_facts(account, sent, waiting=left))
+        output.record(answers.sent_facts(account.name, sent, waiting=left))
     else:
-        _tell_sent(output, account, sent, waiting=left)
+        for line in answers.sent_lines(account.name, sent, waiting=left):
+            output.say(clean(line))
         if left and not collected.complete:
             output.note(_("  The mailbox could not be collected whole, so nothing queued earlier may leave yet."))
     return max((_status(one) for one in sent), default=Exit.DONE)
@@ -156,35 +138,9 @@ def _status(sent: "Dispatched") -> Exit:
     )
 
 
-def _sent_facts(account: "Account", sent: "list[Dispatched]", *, waiting: "list[OutboxEntry]") -> dict[str, Any]:
-    return {
-        "mailbox": account.name,
-        "sent": [
-            {
-                "key": one.key,
-                "send_state": one.send_state,
-                "code": one.code,
-                "reply": one.reply,
-                "problem": None if one.problem is None else error_text(one.problem),
-                "stage": one.stage,
-            }
-            for one in sent
-        ],
-        "waiting": list(map(entry_facts, waiting)),
-        "error": None,
-    }
-
-
-def _tell_sent(output: Output, account: "Account", sent: "list[Dispatched]", *, waiting: "list[OutboxEntry]") -> None:
-    counts = _("{sent} tried, {waiting} still waiting").format(sent=len(sent), waiting=len(waiting))
-    output.say(_("{mailbox}: {counts}").format(mailbox=account.name, counts=counts))
-    for one in sent:
-        output.say(f"  {one.key[:8]}  {words.word(words.SEND_STATES, one.send_state)}  {clean(dispatched_said(one))}")
-
-
 def _tell_failed(output: Output, account: "Account", error: PecTrackerError) -> None:
     if output.json:
-        output.record({**_sent_facts(account, [], waiting=[]), "error": error_text(error)})
+        output.record(answers.sent_facts(account.name, error=error))
     else:
         tell_failed(account, error)
 
@@ -211,7 +167,7 @@ def resend(cli: Cli, *, key: str, reason: str, again: bool, as_json: bool) -> No
     house = cli.app().house
     whole = _whole_key(house, key)
     resend(OPERATOR, house, whole, reason=reason, again=again)
-    _tell_decision(cli.output(as_json=as_json), whole, "queued")
+    _tell_decision(cli.output(as_json=as_json), whole, SendState.QUEUED)
 
 
 @command.command(
@@ -239,7 +195,7 @@ def settle(cli: Cli, *, key: str, sent: bool, abandon: bool, reason: str, as_jso
     house = cli.app().house
     whole = _whole_key(house, key)
     settle(OPERATOR, house, whole, sent=sent, reason=reason)
-    _tell_decision(cli.output(as_json=as_json), whole, "submitted" if sent else "abandoned")
+    _tell_decision(cli.output(as_json=as_json), whole, SendState.SUBMITTED if sent else SendState.ABANDONED)
 
 
 def _whole_key(house: "House", name: str) -> str:
@@ -248,10 +204,10 @@ def _whole_key(house: "House", name: str) -> str:
     return show(OPERATOR, house, name).message.key
 
 
-def _tell_decision(output: Output, key: str, send_state: str) -> None:
+def _tell_decision(output: Output, key: str, send_state: SendState) -> None:
     if output.json:
-        output.record({"key": key, "send_state": send_state})
+        output.record(answers.decision_facts(key, send_state))
         return
-    output.say(_("Message {key}: {state}").format(key=key, state=words.word(words.SEND_STATES, send_state)))
+    output.say(answers.decision_text(key, send_state))
     if send_state == SendState.QUEUED:
         output.note(_("Send it with: pec-tracker outbox send"))

@@ -1,31 +1,27 @@
 """`pec-tracker send`: is this letter allowed, and did it leave? Queued first, then dispatched alone."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pec_tracker.answers.messages import said
+from pec_tracker.answers import outbox as answers
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.stopping import until_told, waiting
-from pec_tracker.errors import Exit, PecTrackerError, StorageError, UsageError
+from pec_tracker.errors import Exit, UsageError
 from pec_tracker.pec.sending import FOR_A_PERSON, SendState
-from pec_tracker.texts import N_, _, error_text, findings, words
-from pec_tracker.texts.times import rome_time
+from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
     from pec_tracker.pec.compose import Attachment, Draft
-    from pec_tracker.pec.rules import Finding
-    from pec_tracker.service.house import Account, House, Stop
-    from pec_tracker.service.send import Queued
+    from pec_tracker.service.house import Account
+    from pec_tracker.service.send import Queued, RefusedByRulesError
+    from pec_tracker.service.send_now import Standing
 
 STDIN: Final = "-"
 
@@ -33,40 +29,6 @@ STDIN: Final = "-"
 _LABEL_WIDTH: Final = 18
 
 _STATUS_OF: Final = {SendState.DEFERRED: Exit.SERVER, **dict.fromkeys(FOR_A_PERSON, Exit.FINDING)}
-
-# What happens now, for each state in which a message can be left.
-_NEXT: Final = {
-    SendState.SUBMITTED: N_("Sent. Receipts come within minutes: pec-tracker collect, then pec-tracker show {key}"),
-    SendState.QUEUED: N_("It waits in the outbox: pec-tracker outbox send, or pec-tracker serve, sends it."),
-    SendState.SENDING: N_("Another process is sending it: pec-tracker show {key}"),
-    SendState.DEFERRED: N_(
-        "It stays in the outbox and is tried again from {next} on, by pec-tracker outbox send or serve."
-    ),
-    SendState.REFUSED: N_("It will not be tried again. Correct what the server refused and send it again."),
-    SendState.UNCERTAIN: N_(
-        "It may have left, so it is never sent again by itself. A receipt will tell: pec-tracker collect. "
-        "Without one, decide: pec-tracker outbox settle {key}, or resend."
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """Where a queued message stands after dispatch; `error` is why there was none."""
-
-    send_state: str
-    code: int | None = None
-    reply: str | None = None
-    stage: str | None = None
-    next_attempt_at: datetime | None = None
-    error: PecTrackerError | None = None
-    problem: str | None = None  # what happened, in our words, where the server said nothing
-
-    @property
-    def status(self) -> Exit:
-        """What the state says; a message that is only queued is done, unless an error kept it there."""
-        waits = self.error.status if self.error is not None else Exit.DONE
-        return max(_STATUS_OF.get(SendState(self.send_state), Exit.DONE), waits)
 
 
 @click.command(
@@ -124,6 +86,7 @@ def command(
 ) -> Exit:
     """Queue, then dispatch only this message, and say what the server said."""
     from pec_tracker.service.send import RefusedByRulesError, queue
+    from pec_tracker.service.send_now import Standing, send_now
 
     text = _text(given["text"], given["text_file"])
     output = cli.output(as_json=as_json)
@@ -137,16 +100,16 @@ def command(
         return error.status
     interrupted = False
     if queue_only:
-        outcome = _Outcome("queued", error=queued.unsealed)
+        standing = Standing(SendState.QUEUED, error=queued.unsealed)
     else:
         with until_told(output) as stop:
-            outcome = _dispatched(app.house, account, queued, stop, waiting(output))
-            interrupted = stop() and outcome.send_state == SendState.QUEUED
+            standing = send_now(OPERATOR, app.house, account, queued, stop=stop, waits=waiting(output))
+            interrupted = stop() and standing.send_state == SendState.QUEUED
     if as_json:
-        output.record(_facts(account, queued, outcome))
+        output.record(answers.standing_facts(account.name, queued, standing))
     else:
-        _tell(output, queued, outcome)
-    return Exit.INTERRUPTED if interrupted else outcome.status
+        _tell(output, queued, standing)
+    return Exit.INTERRUPTED if interrupted else _status(standing)
 
 
 def _draft(account: "Account", text: str, given: dict[str, Any]) -> "Draft":
@@ -196,123 +159,30 @@ def _read(file: str) -> bytes:
         raise UsageError("{file} cannot be read: {reason}", file=file, reason=reason) from error
 
 
-def _dispatched(
-    house: "House", account: "Account", queued: "Queued", stop: "Stop", waits: Callable[[int], None]
-) -> _Outcome:
-    """Send this message alone. Whatever happens, it is queued by now: an error is part of the outcome."""
-    from pec_tracker.service.dispatch import dispatch
-
-    try:
-        sent = dispatch(OPERATOR, house, account, only=[queued.key], stop=stop, waits=waits)
-    except StorageError as error:
-        return _as_it_waits(house, account, queued, _not_again(queued, error))
-    except PecTrackerError as error:
-        return _as_it_waits(house, account, queued, error)
-    if not sent:
-        return _as_it_waits(house, account, queued, None)
-    one = sent[0]
-    next_attempt_at = None
-    if one.send_state == SendState.DEFERRED:
-        next_attempt_at = _as_it_waits(house, account, queued, None).next_attempt_at
-    problem = None if one.problem is None else error_text(one.problem)
-    return _Outcome(one.send_state, one.code, one.reply, one.stage, next_attempt_at=next_attempt_at, problem=problem)
+def _status(standing: "Standing") -> Exit:
+    """What the state says; a message that is only queued is done, unless an error kept it there."""
+    waits = standing.error.status if standing.error is not None else Exit.DONE
+    return max(_STATUS_OF.get(SendState(standing.send_state), Exit.DONE), waits)
 
 
-def _not_again(queued: "Queued", error: StorageError) -> StorageError:
-    """The disk's or the database's error; "run the same command again" would write a second message."""
-    from pec_tracker.service.attempt import UnnotedError
-
-    if isinstance(error, UnnotedError):
-        return error
-    return StorageError(
-        "message {key} is in the outbox: do not write it again. Once this is mended, `pec-tracker outbox send` goes "
-        "on with it: {reason}",
-        key=queued.key,
-        reason=error,
-    )
-
-
-def _as_it_waits(house: "House", account: "Account", queued: "Queued", error: PecTrackerError | None) -> _Outcome:
-    """The message as the outbox has it; what the outbox does not list has left, sent by another process."""
-    from pec_tracker.service.outbox import waiting
-
-    entry = next((entry for entry in waiting(OPERATOR, house, account) if entry.key == queued.key), None)
-    if entry is None:
-        return _Outcome("submitted", error=error)
-    next_attempt_at = entry.next_attempt_at if entry.send_state == SendState.DEFERRED else None
-    problem = said(None, entry.problem) or None
-    return _Outcome(entry.send_state, reply=entry.reply, next_attempt_at=next_attempt_at, error=error, problem=problem)
-
-
-def _tell(output: Output, queued: "Queued", outcome: _Outcome) -> None:
-    lines = [
-        (_("Key"), queued.key),
-        (_("Message-ID"), f"<{queued.reference}>"),
-        (_("Recipients"), ", ".join(queued.recipients)),
-        (_("State"), words.word(words.SEND_STATES, outcome.send_state)),
-        _said(outcome),
-    ]
-    width = max(_LABEL_WIDTH, *(len(label) + len(": ") for label, _said in lines))  # Italian labels are longer
+def _tell(output: Output, queued: "Queued", standing: "Standing") -> None:
+    lines = answers.standing_lines(queued, standing)
+    width = max(_LABEL_WIDTH, *(len(label) + len(": ") for label, _text in lines))  # Italian labels are longer
     for label, text in lines:
         if text:
             output.say(f"{label + ':':<{width}}{clean(text)}")
     for finding in queued.advice:
-        output.note(_("Advice: {finding}").format(finding=_sentence(finding)))
-    following = _NEXT.get(SendState(outcome.send_state))
-    if following and not (outcome.error is not None and outcome.send_state == SendState.SENDING):
-        output.note(_(following).format(key=queued.key[:8], next=rome_time(outcome.next_attempt_at)))
+        output.note(clean(answers.advice_text(finding)))
+    following = answers.next_text(queued, standing)
+    if following is not None:
+        output.note(following)
 
 
-def _said(outcome: _Outcome) -> tuple[str, str]:
-    """Why it stands as it does: our error, what happened, or the server's words."""
-    if outcome.error is not None:
-        return _("Error"), error_text(outcome.error)
-    if outcome.problem is not None:
-        return _("Reason"), outcome.problem
-    return _("The server said"), said(outcome.reply, None, code=outcome.code)
-
-
-def _tell_rules(output: Output, account: "Account", error: Any) -> None:
+def _tell_rules(output: Output, account: "Account", error: "RefusedByRulesError") -> None:
     """The rules that the message breaks, one a line."""
     if output.json:
-        keys = ("key", "message_id", "send_state", "code", "reply", "problem", "stage", "next_attempt_at")
-        nothing = dict.fromkeys(keys)
-        refused = {"error": error_text(error), "findings": list(map(_finding_facts, error.findings))}
-        output.record({"mailbox": account.name, **nothing, "recipients": [], **refused})
+        output.record(answers.refused_facts(account.name, error))
         return
     click.echo(_("Nothing was queued and nothing left. The message breaks these rules:"), err=True)
     for finding in error.findings:
-        click.echo(f"  {_sentence(finding)}", err=True)
-
-
-def _sentence(finding: "Finding") -> str:
-    """A rule in words, with the header or address where it is broken."""
-    where = f" ({clean(finding.where)})" if finding.where else ""
-    return f"{words.word(findings.RULES, finding.rule)}{where}"
-
-
-def _finding_facts(finding: "Finding") -> dict[str, Any]:
-    return {
-        "rule": finding.rule,
-        "severity": finding.severity,
-        "where": finding.where,
-        "text": words.word(findings.RULES, finding.rule),
-        "source": finding.source,
-    }
-
-
-def _facts(account: "Account", queued: "Queued", outcome: _Outcome) -> dict[str, Any]:
-    return {
-        "mailbox": account.name,
-        "key": queued.key,
-        "message_id": queued.reference,
-        "send_state": outcome.send_state,
-        "code": outcome.code,
-        "reply": outcome.reply or None,
-        "problem": outcome.problem,
-        "stage": outcome.stage,
-        "next_attempt_at": outcome.next_attempt_at,
-        "recipients": queued.recipients,
-        "error": error_text(outcome.error) if outcome.error else None,
-        "findings": list(map(_finding_facts, queued.advice)),
-    }
+        click.echo(f"  {clean(answers.finding_text(finding))}", err=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pec_tracker.errors import LoginRefusedError, PecTrackerError
 from pec_tracker.wire.endpoint import Endpoint, Login
 from pec_tracker.wire.imap import probe_imap
-from pec_tracker.wire.probe import Probe
+from pec_tracker.wire.probe import Probe as Probe  # part of what a trial tells
 from pec_tracker.wire.smtp import probe_smtp
 
 

@@ -149,8 +149,8 @@ def _is_any(house: House, account: Account, states: Iterable[SendState]) -> bool
 
 
 @verb(Act.READ)
-def waiting(asker: Asker, house: House, account: Account | None = None) -> list[OutboxEntry]:
-    """Every message that is not simply submitted, with the reason why it waits."""
+def waiting(asker: Asker, house: House, account: Account | None = None, *, key: str | None = None) -> list[OutboxEntry]:
+    """Every message that is not simply submitted, with the reason why it waits; of *account*, of *key* only."""
     now = house.clock.now()
     columns = (
         select(
@@ -168,6 +168,8 @@ def waiting(asker: Asker, house: House, account: Account | None = None) -> list[
     )  # fmt: skip
     if account is not None:
         columns = columns.where(Message.mailbox_id == account.id)
+    if key is not None:
+        columns = columns.where(Message.key == key)
     with reading(house.engine) as connection:
         return [
             OutboxEntry(

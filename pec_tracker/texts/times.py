@@ -1,6 +1,6 @@
 """How is a time written? As Italian law reads it, in Europe/Rome; the one place that turns times into local ones."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from pec_tracker.clock import ROME
@@ -26,6 +26,11 @@ def rome_minute(moment: datetime | None) -> str:
 def rome_day(moment: datetime | None) -> str:
     """The day in Rome: `23/11/2026`."""
     return _written(moment, "%d/%m/%Y")
+
+
+def rome_date(moment: datetime) -> date:
+    """The day in Rome, which is what a term in months ends on."""
+    return moment.astimezone(ROME).date()
 
 
 def rome_prose(moment: datetime) -> str:

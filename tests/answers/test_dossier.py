@@ -7,6 +7,7 @@ import pytest
 
 from pec_tracker import texts
 from pec_tracker.answers import dossier as answers
+from pec_tracker.answers.plain import to_json
 from pec_tracker.service.show import AttemptShown, MailShown
 from tests.answers.conftest import SECOND, dossier, evidence, message, recipient
 
@@ -86,4 +87,7 @@ def test_the_object_of_a_dossier_is_the_messages_with_more() -> None:
     assert facts["key"] == "k7f3qv2mx5a1"
     assert facts["evidence"][0]["kind"] == "delivery"
     assert facts["attempts"][0]["problem"] is None
+    kept = evidence(verification={"at": "2026-03-02T11:15:30+01:00", "checks": {}})
+    (shown,) = answers.dossier_facts(dossier(evidence=(kept,)))["evidence"]
+    assert to_json(shown["verification"]) == '{"at": "2026-03-02T10:15:30+00:00", "checks": {}}'
     assert datetime(2026, 3, 2, 10, 15, 30, tzinfo=UTC) == facts["submitted_at"]

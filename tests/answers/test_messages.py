@@ -69,6 +69,7 @@ def test_a_message_as_an_object_has_every_key_and_no_word() -> None:
             "type": "certificato",
             "state": "failed",
             "state_at": SECOND,
+            "certified_at": "2026-03-02T10:15:30+00:00",
             "error_code": "5.2.2",
             "error_detail": "5.2.2 - Gestore - casella piena",
             "due_at": None,

@@ -296,7 +296,8 @@ def test_report_retention_tells_the_term_of_each_dossier_and_purges_nothing(deli
     assert "02/09/2028" in ran.out  # thirty months later
     assert "Nothing is removed" in ran.err
     record = delivered.run("report", "retention", "--json").record
-    assert record["expires_at"].startswith("2028-09-02T10:15:30")
+    assert record["expires_at"].startswith("2028-09-02T08:15:30+00:00")
+    assert record["expires_on"] == "2028-09-02"
     assert record["expired"] is False
     months = delivered.run("report", "retention", "--by-month", "--json").record
     assert (months["month"], months["dossiers"]) == ("2028-09", 1)

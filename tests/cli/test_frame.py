@@ -289,7 +289,7 @@ def test_one_json_encoder_for_every_fact() -> None:
     at = datetime(2026, 11, 23, 10, 0, tzinfo=timezone(timedelta(hours=1)))
     value = {"at": at, "pair": Pair(Colour.RED, b"\xff"), "path": Path("a"), "set": {2, 1}, "tuple": (None, "è")}
     assert to_json(value) == (
-        '{"at": "2026-11-23T10:00:00+01:00", "pair": {"left": "red", "right": "ff"}, "path": "a", '
+        '{"at": "2026-11-23T09:00:00+00:00", "pair": {"left": "red", "right": "ff"}, "path": "a", '
         '"set": [1, 2], "tuple": [null, "è"]}'
     )
     with pytest.raises(TypeError):

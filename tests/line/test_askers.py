@@ -39,7 +39,7 @@ OTHER = "segreteria@studio.sandbox.test"
 # What the entrances call that asks nobody: it composes the house, or works on what it is given.
 NO_VERBS = {
     "accounts.known_mailbox", "carry.what_is_left", "fence.at_start", "trust_folder.kept",  # before there is a house
-    "stamps.known_anchors", "contest.rows", "inspect.rem_facts", "inspect.report", "mailbox.from_csv",
+    "stamps.known_anchors", "inspect.rem_facts", "inspect.report", "mailbox.from_csv",
     "mailbox.settings_of", "mailbox.with_mailboxes", "mailbox.write", "mailbox_trial.try_out",
     "proof_package.encoded", "proof_report.sha256_of", "verify.verify_package",
 }  # fmt: skip

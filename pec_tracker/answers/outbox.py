@@ -1,0 +1,174 @@
+"""What is answered about what leaves? Of a message just sent, of what waits and why, of what was decided."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from pec_tracker.answers.messages import dispatched_facts, dispatched_said, entry_facts, said, send_state_text, short
+from pec_tracker.pec.sending import WAITING, SendState
+from pec_tracker.texts import N_, _, error_text, facts_text, findings, words
+from pec_tracker.texts.times import rome_time
+
+if TYPE_CHECKING:
+    from pec_tracker.errors import PecTrackerError
+    from pec_tracker.pec.rules import Finding
+    from pec_tracker.service.attempt import Dispatched
+    from pec_tracker.service.outbox import OutboxEntry
+    from pec_tracker.service.send import Queued, RefusedByRulesError
+    from pec_tracker.service.send_now import Standing
+
+KEY_SHOWN: Final = 8  # letters of a key that was just made
+
+# What happens now, for each state in which a message can be left.
+_NEXT: Final = {
+    SendState.SUBMITTED: N_("Sent. Receipts come within minutes: pec-tracker collect, then pec-tracker show {key}"),
+    SendState.QUEUED: N_("It waits in the outbox: pec-tracker outbox send, or pec-tracker serve, sends it."),
+    SendState.SENDING: N_("Another process is sending it: pec-tracker show {key}"),
+    SendState.DEFERRED: N_(
+        "It stays in the outbox and is tried again from {next} on, by pec-tracker outbox send or serve."
+    ),
+    SendState.REFUSED: N_("It will not be tried again. Correct what the server refused and send it again."),
+    SendState.UNCERTAIN: N_(
+        "It may have left, so it is never sent again by itself. A receipt will tell: pec-tracker collect. "
+        "Without one, decide: pec-tracker outbox settle {key}, or resend."
+    ),
+}
+
+
+# --- one message, just sent ---
+
+
+def standing_facts(mailbox: str, queued: "Queued", standing: "Standing") -> dict[str, Any]:
+    """A message just queued, and where it stands, as a JSON object (contract of `send`)."""
+    return {
+        "mailbox": mailbox,
+        "key": queued.key,
+        "message_id": queued.reference,
+        "send_state": standing.send_state,
+        "code": standing.code,
+        "reply": standing.reply or None,
+        "problem": _problem(standing),
+        "stage": standing.stage,
+        "next_attempt_at": standing.next_attempt_at,
+        "recipients": queued.recipients,
+        "error": error_text(standing.error) if standing.error else None,
+        "findings": list(map(_finding_facts, queued.advice)),
+    }
+
+
+def refused_facts(mailbox: str, error: "RefusedByRulesError") -> dict[str, Any]:
+    """The same of a message that breaks a rule: nothing was queued, so most of it is null."""
+    keys = ("key", "message_id", "send_state", "code", "reply", "problem", "stage", "next_attempt_at")
+    refused = {"error": error_text(error), "findings": list(map(_finding_facts, error.findings))}
+    return {"mailbox": mailbox, **dict.fromkeys(keys), "recipients": [], **refused}
+
+
+def standing_lines(queued: "Queued", standing: "Standing") -> list[tuple[str, str]]:
+    """What was sent and where it stands: label and text, which is empty where there is nothing to say."""
+    return [
+        (_("Key"), queued.key),
+        (_("Message-ID"), f"<{queued.reference}>"),
+        (_("Recipients"), ", ".join(queued.recipients)),
+        (_("State"), send_state_text(standing.send_state)),
+        _why(standing),
+    ]
+
+
+def _why(standing: "Standing") -> tuple[str, str]:
+    """Why it stands as it does: our error, what happened, or the server's words."""
+    if standing.error is not None:
+        return _("Error"), error_text(standing.error)
+    if standing.problem is not None:
+        return _("Reason"), facts_text(standing.problem)
+    return _("The server said"), said(standing.reply, None, code=standing.code)
+
+
+def _problem(standing: "Standing") -> str | None:
+    return facts_text(standing.problem) if standing.problem is not None else None
+
+
+def next_text(queued: "Queued", standing: "Standing") -> str | None:
+    """What happens now with the message, or what a person does; None where an error said it."""
+    following = _NEXT.get(SendState(standing.send_state))
+    if following is None or (standing.error is not None and standing.send_state == SendState.SENDING):
+        return None
+    return _(following).format(key=queued.key[:KEY_SHOWN], next=rome_time(standing.next_attempt_at))
+
+
+def finding_text(finding: "Finding") -> str:
+    """A rule in words, with the header or address where it is broken."""
+    where = f" ({finding.where})" if finding.where else ""
+    return f"{words.word(findings.RULES, finding.rule)}{where}"
+
+
+def advice_text(finding: "Finding") -> str:
+    """A rule that is no obstacle, but worth knowing."""
+    return _("Advice: {finding}").format(finding=finding_text(finding))
+
+
+def _finding_facts(finding: "Finding") -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "where": finding.where,
+        "text": words.word(findings.RULES, finding.rule),
+        "source": finding.source,
+    }
+
+
+# --- what waits ---
+
+
+def table(entries: "Sequence[OutboxEntry]", keys: Mapping[str, str]) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Columns and rows, one a message that has not simply left; *keys* are the short ones."""
+    columns = [_("Key"), _("Mailbox"), _("Since"), _("State"), _("Attempts"), _("Next attempt")]
+    return [*columns, _("Reason"), _("Subject")], [
+        (
+            short(keys, entry.key),
+            entry.mailbox,
+            entry.created_at,
+            send_state_text(entry.send_state),
+            entry.attempts,
+            entry.next_attempt_at if entry.send_state in WAITING else None,
+            said(entry.reply, entry.problem),
+            entry.subject,
+        )
+        for entry in entries
+    ]
+
+
+def sent_facts(
+    mailbox: str,
+    sent: "Sequence[Dispatched]" = (),
+    *,
+    waiting: "Sequence[OutboxEntry]" = (),
+    error: "PecTrackerError | None" = None,
+) -> dict[str, Any]:
+    """What was tried of one mailbox, and what still waits, as a JSON object (contract of `outbox send`)."""
+    return {
+        "mailbox": mailbox,
+        "sent": list(map(dispatched_facts, sent)),
+        "waiting": list(map(entry_facts, waiting)),
+        "error": None if error is None else error_text(error),
+    }
+
+
+def sent_lines(mailbox: str, sent: "Sequence[Dispatched]", *, waiting: "Sequence[OutboxEntry]") -> list[str]:
+    """The same in words: the counts, then each message that was tried."""
+    counts = _("{sent} tried, {waiting} still waiting").format(sent=len(sent), waiting=len(waiting))
+    return [
+        _("{mailbox}: {counts}").format(mailbox=mailbox, counts=counts),
+        *(f"  {one.key[:KEY_SHOWN]}  {send_state_text(one.send_state)}  {dispatched_said(one)}" for one in sent),
+    ]
+
+
+# --- what a person decided ---
+
+
+def decision_facts(key: str, send_state: SendState) -> dict[str, Any]:
+    """A decision as a JSON object (contract of `outbox resend` and `outbox settle`)."""
+    return {"key": key, "send_state": send_state}
+
+
+def decision_text(key: str, send_state: SendState) -> str:
+    """The decision in words."""
+    return _("Message {key}: {state}").format(key=key, state=send_state_text(send_state))
