@@ -2,14 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pec_tracker.answers.messages import short
 from pec_tracker.texts import _, ngettext
 from pec_tracker.texts.times import rome_date, rome_day
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from pec_tracker.service.report import DossierTerm, RetentionReport
+    from pec_tracker.service.retention import DossierTerm, RetentionReport
 
 
 def term_facts(term: "DossierTerm") -> dict[str, Any]:
@@ -26,20 +25,25 @@ def term_facts(term: "DossierTerm") -> dict[str, Any]:
     }
 
 
-def table(report: "RetentionReport", keys: "Mapping[str, str]") -> tuple[list[str], list[tuple[object, ...]]]:
-    """Columns and rows, one a dossier; *keys* are the short ones."""
+def table(
+    dossiers: "Iterable[DossierTerm]", longer: "Mapping[str, str]"
+) -> tuple[list[str], "Iterator[tuple[object, ...]]"]:
+    """Columns and rows, one a dossier, made as they are asked for; *longer* are keys that the usual length does not
+    tell apart."""
+    from pec_tracker.service.keys import SHORTEST  # and with it a database, which most that is answered here needs not
+
     columns = [_("Key"), _("Mailbox"), _("Last date"), _("Kept until"), _("Subject"), _("Case")]
-    return columns, [
+    return columns, (
         (
-            short(keys, term.key),
+            longer.get(term.key, term.key[:SHORTEST]),
             term.mailbox,
             rome_day(term.last_at),
             rome_day(term.expires_at) + (_(" (past)") if term.expired else ""),
             term.subject,
             term.case,
         )
-        for term in report.dossiers
-    ]
+        for term in dossiers
+    )
 
 
 def month_table(report: "RetentionReport") -> tuple[list[str], list[tuple[object, ...]]]:
@@ -48,9 +52,8 @@ def month_table(report: "RetentionReport") -> tuple[list[str], list[tuple[object
     return [_("Month"), _("Dossiers that expire")], rows
 
 
-def counts_text(report: "RetentionReport") -> str:
+def counts_text(dossiers: int, expired: int) -> str:
     """How many there are, and how many are past their term."""
-    expired, dossiers = sum(term.expired for term in report.dossiers), len(report.dossiers)
     counts = ngettext(
         "{dossiers} dossier, {expired} past its term.", "{dossiers} dossiers, {expired} past their term.", dossiers
     )

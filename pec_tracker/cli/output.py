@@ -1,17 +1,20 @@
 """How does a command speak? Tables and progress on a terminal, aligned text when piped, JSON by `answers.plain`."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from itertools import chain, islice
 from typing import Any, Final, Protocol
 
 from pec_tracker.answers.plain import clean, to_json
 from pec_tracker.texts.times import rome_time
 
 SCHEMA: Final = 1
+
+AT_ONCE: Final = 1_000  # rows of a long table that are laid out together
 
 
 class Progress(Protocol):
@@ -54,6 +57,20 @@ class Output:
         else:
             _plain_table(columns, cells)
 
+    def long_table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Like `table`, for rows that need not all fit in memory: past AT_ONCE of them, each is printed as it comes, in
+        the widths of those before."""
+        coming = iter(rows)
+        first = list(islice(coming, AT_ONCE))
+        following = next(coming, None)
+        if following is None:
+            self.table(columns, first)
+            return
+        cells = [[cell_text(cell) for cell in row] for row in first]
+        widths = _plain_table(columns, cells)
+        for row in chain((following,), coming):
+            _plain_row([cell_text(cell) for cell in row], widths)
+
     @contextmanager
     def progress(self, label: str, total: int | None = None) -> Iterator[Progress]:
         """A progress bar on stderr while the block runs; silent when quiet, piped, or beside JSON on a terminal."""
@@ -80,10 +97,16 @@ def _write(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Print the rows; returns how wide each column is."""
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     for row in (columns, *rows):
-        _write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        _plain_row(row, widths)
+    return widths
+
+
+def _plain_row(row: Sequence[str], widths: Sequence[int]) -> None:
+    _write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

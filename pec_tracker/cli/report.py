@@ -18,9 +18,12 @@ from pec_tracker.errors import Exit, PecTrackerError
 from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from pec_tracker.app import App
     from pec_tracker.service.house import Account
     from pec_tracker.service.report import QuotaReport
+    from pec_tracker.service.retention import DossierTerm
 
 
 @click.group(
@@ -103,22 +106,41 @@ def _tell_failed(output: Output, account: "Account", error: PecTrackerError) -> 
 @pass_cli
 def retention(cli: Cli, *, by_month: bool, as_json: bool) -> None:
     """One row a dossier, or a month."""
-    from pec_tracker.service.keys import short_keys
-    from pec_tracker.service.report import retention
+    from pec_tracker.service.keys import longer_keys
+    from pec_tracker.service.retention import dossier_terms, retention
 
     app = cli.app()
     output = cli.output(as_json=as_json)
     default = app.config.retention.months
     months = {name: mailbox.retention_months or default for name, mailbox in app.config.mailboxes.items()}
-    report = retention(OPERATOR, app.house, months_of=months, default_months=default)
-    if by_month and as_json:
-        for month, count in report.months:
-            output.record({"month": month, "dossiers": count})
-    elif by_month:
-        output.table(*terms.month_table(report))
-    elif as_json:
-        for term in report.dossiers:
-            output.record(terms.term_facts(term))
+    if by_month:
+        report = retention(OPERATOR, app.house, months_of=months, default_months=default)
+        if as_json:
+            for month, count in report.months:
+                output.record({"month": month, "dossiers": count})
+        else:
+            output.table(*terms.month_table(report))
+        dossiers, expired = report.dossiers, report.expired
     else:
-        output.table(*terms.table(report, short_keys(OPERATOR, app.house, (term.key for term in report.dossiers))))
-    output.note(terms.counts_text(report))
+        counted = _Counted(dossier_terms(OPERATOR, app.house, months_of=months, default_months=default))
+        if as_json:
+            for term in counted:
+                output.record(terms.term_facts(term))
+        else:
+            output.long_table(*terms.table(counted, longer_keys(OPERATOR, app.house)))
+        dossiers, expired = counted.dossiers, counted.expired
+    output.note(terms.counts_text(dossiers, expired))
+
+
+class _Counted:
+    """Passes dossiers on, and knows afterwards how many they were."""
+
+    def __init__(self, dossiers: "Iterable[DossierTerm]") -> None:
+        self._dossiers = dossiers
+        self.dossiers = self.expired = 0
+
+    def __iter__(self) -> "Iterator[DossierTerm]":
+        for term in self._dossiers:
+            self.dossiers += 1
+            self.expired += term.expired
+            yield term

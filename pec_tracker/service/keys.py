@@ -1,6 +1,7 @@
 """How much of a message's key must a person type? The shortest beginning that no other message has."""
 
 from collections.abc import Iterable, Set
+from itertools import chain
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
@@ -31,6 +32,20 @@ def short_keys(asker: Asker, house: House, keys: Iterable[str]) -> dict[str, str
             after = connection.execute(select(func.min(Message.key)).where(Message.key > key, mine)).scalar_one()
             shortened[key] = _short(before or "", key, after or "")
         return shortened
+
+
+@verb(Act.READ)
+def longer_keys(asker: Asker, house: House) -> dict[str, str]:
+    """The unique beginnings of more than SHORTEST letters, which few need: for lists that are longer than memory."""
+    longer = {}
+    before = key = ""
+    mine = select(Message.key).where(among(asker, Message.mailbox_id)).order_by(Message.key)
+    with reading(house.engine) as connection:
+        for after in chain(connection.execution_options(yield_per=5_000).scalars(mine), ("",)):
+            if key and key[:SHORTEST] in (before[:SHORTEST], after[:SHORTEST]):
+                longer[key] = _short(before, key, after)
+            before, key = key, after
+    return longer
 
 
 def _among_all(connection: Connection, wanted: Set[str], mine: ColumnElement[bool]) -> dict[str, str]:

@@ -8,7 +8,8 @@ from pec_tracker import texts
 from pec_tracker.answers import collected, quota, retention, status
 from pec_tracker.errors import ServerError
 from pec_tracker.service.find import Found
-from pec_tracker.service.report import DossierTerm, QuotaReport, RetentionReport
+from pec_tracker.service.report import QuotaReport
+from pec_tracker.service.retention import DossierTerm, RetentionReport
 from pec_tracker.service.space import Level, level_of, percent_used
 from pec_tracker.service.status import MailboxStatus, OpenAlert, Status
 from tests.answers.conftest import SECOND, message, recipient
@@ -45,10 +46,13 @@ def test_a_server_that_could_not_be_asked_leaves_every_key_and_says_why() -> Non
 
 def test_the_last_day_is_the_one_in_rome() -> None:
     late = datetime(2026, 3, 2, 23, 30, tzinfo=UTC)
-    report = RetentionReport((DossierTerm("k7f3qv2m", "studio", None, None, late, late, True),), (("2026-03", 1),))
-    assert retention.table(report, {})[1][0][2:4] == ("03/03/2026", "03/03/2026 (past)")
-    assert retention.month_table(report)[1] == [("03/2026", 1)]
-    assert retention.counts_text(report) == "1 dossier, 1 past its term. Nothing is removed by this report."
+    term = DossierTerm("k7f3qv2mxxxx", "studio", None, None, late, late, True)
+    assert list(retention.table([term], {})[1]) == [
+        ("k7f3qv2m", "studio", "03/03/2026", "03/03/2026 (past)", None, None)
+    ]
+    assert next(retention.table([term], {term.key: "k7f3qv2mx"})[1])[0] == "k7f3qv2mx"
+    assert retention.month_table(RetentionReport(1, 1, (("2026-03", 1),)))[1] == [("03/2026", 1)]
+    assert retention.counts_text(1, 1) == "1 dossier, 1 past its term. Nothing is removed by this report."
 
 
 def test_kinds_stand_in_the_order_of_the_standard_in_both_languages() -> None:

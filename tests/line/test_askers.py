@@ -20,7 +20,7 @@ from pec_tracker.db.tables import Ledger
 from pec_tracker.errors import ForbiddenError, NotFoundError
 from pec_tracker.ledger import lines
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service import history, keys, lookup, outbox, quarantine, report, rounds, status
+from pec_tracker.service import history, keys, lookup, outbox, quarantine, retention, rounds, status
 from pec_tracker.service.collect import collect
 from pec_tracker.service.contest import contest
 from pec_tracker.service.dispatch import dispatch
@@ -113,7 +113,8 @@ def answers(house: House, asker: Asker, accounts: list[Account]) -> dict[str, An
         "contest": contest(asker, house, "S/1"),
         "outbox": outbox.waiting(asker, house),
         "quarantine": quarantine.quarantined(asker, house),
-        "retention": report.retention(asker, house, months_of={}, default_months=30),
+        "retention": retention.retention(asker, house, months_of={}, default_months=30),
+        "terms": list(retention.dossier_terms(asker, house, months_of={}, default_months=30)),
         "alerts": status.open_alerts(asker, house),
         "status": status.status(asker, house, accounts),
         "history": history.history(asker, house, [one.id for one in accounts]),

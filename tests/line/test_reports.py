@@ -17,7 +17,8 @@ from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collect import collect
 from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.report import QuotaReport, add_months, quota, retention, worst
+from pec_tracker.service.report import QuotaReport, quota, worst
+from pec_tracker.service.retention import add_months, dossier_terms, retention
 from pec_tracker.service.rounds import Thresholds, mailbox_round, tell_of_hanging
 from pec_tracker.service.space import Level, level_of
 from tests.line.houses import Home, account_at, message_of, open_alerts, queued
@@ -146,8 +147,8 @@ class TestRetention:
         sandbox.wait_until_quiet()
         collect(OPERATOR, house, account)
         report = retention(OPERATOR, house, months_of={other.name: 120}, default_months=30)
-        assert [term.subject for term in report.dossiers] == ["Breve", "Lunga"]
-        short, long = report.dossiers
+        short, long = dossier_terms(OPERATOR, house, months_of={other.name: 120}, default_months=30)
+        assert [short.subject, long.subject] == ["Breve", "Lunga"]
         assert short.last_at == message_of(house, short.key).last_at
         assert short.expires_at == add_months(short.last_at, 30)
         assert (long.expires_at.year - short.expires_at.year) in (7, 8)
@@ -156,14 +157,14 @@ class TestRetention:
         assert (short.expired, long.expired) == (False, False)
         later = replace(house, clock=replace(house.clock, origin=house.clock.origin + timedelta(days=31 * 31)))
         assert [
-            term.expired for term in retention(OPERATOR, later, months_of={other.name: 120}, default_months=30).dossiers
-        ] == [
-            True,
-            False,
-        ]
+            term.expired for term in dossier_terms(OPERATOR, later, months_of={other.name: 120}, default_months=30)
+        ] == [True, False]
+        assert retention(OPERATOR, later, months_of={other.name: 120}, default_months=30).expired == 1
 
     def test_an_empty_house_expires_nothing(self, home: Home) -> None:
-        assert retention(OPERATOR, home.open(), months_of={}, default_months=30).dossiers == ()
+        house = home.open()
+        assert retention(OPERATOR, house, months_of={}, default_months=30).dossiers == 0
+        assert list(dossier_terms(OPERATOR, house, months_of={}, default_months=30)) == []
 
     @pytest.mark.parametrize(
         ("start", "months", "end"),

@@ -13,7 +13,8 @@ from pec_tracker.db.tables import Mailbox, Message, Recipient
 from pec_tracker.pec.compose import Draft
 from pec_tracker.service.find import Query, find
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.report import add_months, retention, worst
+from pec_tracker.service.report import worst
+from pec_tracker.service.retention import add_months, dossier_terms, retention
 from pec_tracker.service.send import queue
 from pec_tracker.service.space import Level, level_of
 from tests.factory import receipts
@@ -189,11 +190,12 @@ def test_retention_counts_from_the_last_certified_date(house: House, account: Ac
     bring(house, place_of(account), [receipts.receipt("accettazione")])
     failure = receipts.receipt("errore-consegna", error="no-dest", issued_at=later)
     bring(house, place_of(account), [failure], at=later)
-    (term,) = retention(OPERATOR, house, months_of={}, default_months=30).dossiers
+    (term,) = dossier_terms(OPERATOR, house, months_of={}, default_months=30)
     assert (term.last_at, term.expires_at, term.expired) == (later, add_months(later, 30), False)
-    other = retention(OPERATOR, house, months_of={"office": 0}, default_months=30)
-    assert [(one.expires_at, one.expired) for one in other.dossiers] == [(later, False)]
-    assert other.months == (("2026-04", 1),)
+    terms = dossier_terms(OPERATOR, house, months_of={"office": 0}, default_months=30)
+    assert [(one.expires_at, one.expired) for one in terms] == [(later, False)]
+    counted = retention(OPERATOR, house, months_of={"office": 0}, default_months=30)
+    assert (counted.dossiers, counted.expired, counted.months) == (1, 0, (("2026-04", 1),))
 
 
 def test_levels_of_space() -> None:
