@@ -357,6 +357,7 @@ class Ledger(Base):
     __table_args__ = (
         UniqueConstraint("seal_number", "position"),
         _partial("ix_ledger_unsealed", "id", where="seal_number IS NULL"),
+        Index("ix_ledger_act", "act"),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)

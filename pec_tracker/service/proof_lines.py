@@ -20,6 +20,7 @@ from pec_tracker.service.evidence_rows import chunks
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_OF_MESSAGES = [act for act in LedgerAct if act.startswith("message.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,10 @@ def lines_of(
 ) -> list[SealedLine]:
     """The lines sealed by seal *until* that name the message, its mailbox, or one of *mails* (taken in at *times*)."""
     wanted = set(mails)
-    own = or_(
-        and_(Ledger.act.startswith("message."), Ledger.line.contains(f'"message":"{message}"', autoescape=True)),
-        and_(Ledger.act == LedgerAct.MAILBOX_KNOWN, Ledger.line.contains(f'"mailbox":"{mailbox}"', autoescape=True)),
-    )
-    found = {line.line.id: line for line in _read(connection, own, until)}
+    found: dict[str, SealedLine] = {}
+    for acts, name in ((_OF_MESSAGES, f'"message":"{message}"'), ([LedgerAct.MAILBOX_KNOWN], f'"mailbox":"{mailbox}"')):
+        named = and_(Ledger.act.in_(acts), Ledger.line.contains(name, autoescape=True))
+        found.update((line.line.id, line) for line in _read(connection, named, until))
     for some in chunks(sorted(set(times))):
         # Lines have no index by object; their ids begin with their time.
         taken_in = or_(*(and_(Ledger.line_id >= _first_id(at), Ledger.line_id < _first_id(at, 1)) for at in some))

@@ -19,7 +19,7 @@ from pec_tracker.db.tables import QuotaSample
 from pec_tracker.errors import PecTrackerError, ServerError
 from pec_tracker.service import notary, revocation
 from pec_tracker.service.alert_kinds import AlertKind
-from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
+from pec_tracker.service.alerts import NewAlert, alerts_open, raise_alerts, settle_alerts
 from pec_tracker.service.collect import collect
 from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.dossier import refresh
@@ -87,11 +87,12 @@ def tell_of_hanging(
     hangs = silent_for is not None and silent_for > after.total_seconds()
     facts = {"minutes": round((silent_for or 0.0) / 60)}
     alert = NewAlert(AlertKind.ROUND_HANGING, account.key, mailbox_id=account.id, facts=facts)
-    with suppress(PecTrackerError), writing(house.engine) as connection:
-        if hangs:
+    with suppress(PecTrackerError):
+        if not hangs:
+            _settle(house, alert.kind, alert.topic)
+            return
+        with writing(house.engine) as connection:
             raise_alerts(connection, [alert], at=house.clock.now())
-        else:
-            settle_alerts(connection, alert.kind, [alert.topic], at=house.clock.now())
 
 
 def _dispatch(asker: Asker, house: House, account: Account, stop: Stop, sending: threading.Lock) -> None:
@@ -130,11 +131,19 @@ def _collect(asker: Asker, house: House, account: Account, stop: Stop) -> None:
         )
 
 
+def _settle(house: House, kind: AlertKind, topic: str) -> None:
+    """Close the alert if it is open: read first, since a round with nothing to do writes nothing."""
+    with reading(house.engine) as connection:
+        told = alerts_open(connection, kind, [topic])
+    if told:
+        with writing(house.engine) as connection:
+            settle_alerts(connection, kind, [topic], at=house.clock.now())
+
+
 def _run(house: House, name: str, step: Callable[[], object], *, topic: str, mailbox_id: int | None = None) -> None:
     try:
         step()
-        with writing(house.engine) as connection:
-            settle_alerts(connection, AlertKind(f"{name}-failed"), [topic], at=house.clock.now())
+        _settle(house, AlertKind(f"{name}-failed"), topic)
     except PecTrackerError as error:
         log.warning("round.failed", mailbox=topic, step=name, error=type(error).__name__, reason=str(error))
         facts = {"reason": str(error), "error": error_facts(error)}

@@ -1,6 +1,9 @@
 """Is the server the one it says it is? TLS contexts that always verify, and what a failed handshake means."""
 
 import ssl
+import time
+from functools import lru_cache
+from pathlib import Path
 
 import certifi
 
@@ -13,6 +16,8 @@ _EXPIRED = 10
 _UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})  # no issuer, self-signed (leaf or root), unverifiable leaf
 _WRONG_NAME = frozenset({62, 64})  # host name, IP address
 
+_READ_AGAIN = 3600  # seconds
+
 _PLAIN_SPOKEN = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"})
 
 
@@ -21,21 +26,32 @@ def client_context(endpoint: Endpoint) -> ssl.SSLContext:
 
     Raises ConfigurationError when the file of authorities cannot be read.
     """
+    ca_file = endpoint.ca_file
+    try:
+        read = None if ca_file is None else ca_file.stat()
+        version = None if read is None else (read.st_mtime_ns, read.st_size, read.st_ino)
+        return _context(ca_file, version, int(time.monotonic() // _READ_AGAIN))
+    except OSError as error:  # ssl.SSLError, for a file that holds no certificate, is one
+        raise ConfigurationError(
+            "the file of authorities {file} for {host} cannot be used: {reason}; "
+            "it must be a readable PEM file with at least one certificate",
+            file=ca_file,
+            host=endpoint.host,
+            reason=error.strerror or str(error),
+        ) from error
+
+
+@lru_cache(maxsize=32)
+def _context(ca_file: Path | None, _version: object, _hour: int) -> ssl.SSLContext:
+    """One context for all connections that trust the same authorities: to read the system's takes longer than a
+    handshake. They are read again when the file is another, and each hour: a system's authorities are kept up to date.
+    """
     context = ssl.create_default_context()
     paths = ssl.get_default_verify_paths()
     if not (context.cert_store_stats()["x509_ca"] or paths.cafile or paths.capath):
         context.load_verify_locations(cafile=certifi.where())  # a Python built without knowing the system's store
-    if endpoint.ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=str(endpoint.ca_file))
-        except OSError as error:  # ssl.SSLError, for a file that holds no certificate, is one
-            raise ConfigurationError(
-                "the file of authorities {file} for {host} cannot be used: {reason}; "
-                "it must be a readable PEM file with at least one certificate",
-                file=endpoint.ca_file,
-                host=endpoint.host,
-                reason=error.strerror or str(error),
-            ) from error
+    if ca_file is not None:
+        context.load_verify_locations(cafile=str(ca_file))
     return context
 
 

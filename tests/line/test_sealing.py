@@ -11,14 +11,16 @@ from sqlalchemy import func, select
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Ledger
+from pec_tracker.errors import ServerError
 from pec_tracker.ledger.segments import list_files
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collect import collect
 from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.proof import proof
-from pec_tracker.service.rounds import seal_round
-from tests.line.houses import queued, states
+from pec_tracker.service.rounds import Thresholds, mailbox_round, seal_round
+from tests.line.houses import open_alerts, queued, states
+from tests.plans import asked
 from tests.sandbox.materials import SENDER
 
 
@@ -105,3 +107,35 @@ def test_nobody_lists_the_ledgers_folder_to_collect_to_send_or_to_seal(
     dispatch(OPERATOR, house, account)
     seal_round(OPERATOR, house)
     assert [path for path in listed if Path(path).name == "ledger"] == []
+
+
+def test_a_round_of_serve_in_which_nothing_happens_writes_nothing(
+    served: House, account: Account, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing = replace(served, clock=replace(served.clock, factor=1e-9))  # within the minute, and the hour of the quota
+
+    def once() -> None:
+        mailbox_round(OPERATOR, standing, account, Thresholds(80, 90), stop=lambda: False)
+        seal_round(OPERATOR, standing)
+
+    monkeypatch.setattr("pec_tracker.service.rounds.stamp_newest", lambda *_facts, **_named: None)  # asks an authority
+    for _ in range(3):  # the folder's copy of today's PEC to oneself, and what answers it
+        once()
+        sandbox.wait_until_quiet()
+    with asked(served.engine) as noted:
+        once()
+    assert noted.writes == []
+
+
+def test_an_alert_of_a_failed_step_is_closed_by_the_next_that_works(
+    served: House, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_facts: object, **_named: object) -> None:
+        raise ServerError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pec_tracker.service.rounds.seal_now", fail)
+        seal_round(OPERATOR, served)
+    assert "seal-failed" in open_alerts(served)
+    seal_round(OPERATOR, served)
+    assert "seal-failed" not in open_alerts(served)

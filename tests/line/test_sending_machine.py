@@ -4,11 +4,15 @@ PEC_TRACKER_MACHINE_STEPS says how many steps are played at random (default 10,0
 plays 2,000 more.
 """
 
+import logging
 import os
 from collections import Counter
+from collections.abc import Iterator
 from random import Random
 
 import hypothesis.strategies as st
+import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -49,6 +53,17 @@ def played(outbox: Outbox, random: Random) -> tuple[str, int | None]:
             return step, message if step in (*ON_ONE, "reply", "decide") else None
 
 
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Thousands of log lines would take longer than what they tell of."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("quiet")
 def test_whatever_happens_nothing_goes_twice_and_nothing_silently_stays() -> None:
     seed = int(os.environ.get("PEC_TRACKER_MACHINE_SEED", "20261126"))
     random = Random(seed)

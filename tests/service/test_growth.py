@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 
 from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import Clock
-from pec_tracker.db.engine import sqlite_url
+from pec_tracker.db.engine import reading, sqlite_url
 from pec_tracker.db.tables import Mail, Message, Recipient, table
 from pec_tracker.errors import UsageError
 from pec_tracker.service import find as finding
@@ -21,6 +21,7 @@ from pec_tracker.service.house import Account, House
 from pec_tracker.service.keys import short_keys
 from pec_tracker.service.lookup import Wanted, look_up
 from pec_tracker.service.outbox import waiting
+from pec_tracker.service.proof_lines import lines_of
 from pec_tracker.service.show import show
 from pec_tracker.service.status import status
 from pec_tracker.service.waiting import mark, relink
@@ -211,3 +212,13 @@ def test_linking_late_looks_only_at_what_is_new(filled: House) -> None:
         assert noted.writes == []
         if since is not None:
             assert whole(filled.engine, noted) == []
+
+
+def test_a_proofs_lines_are_found_without_reading_the_ledger(filled: House) -> None:
+    with asked(filled.engine) as noted, reading(filled.engine) as connection:
+        assert lines_of(connection, message="k" * 26, mailbox="m" * 16, mails=["0" * 64], times=[NOW], until=9) == []
+    assert walks(filled.engine, noted, "ledger") == []
+    steps = [step for _, steps in plans(filled.engine, noted) for step in steps if "ledger" in step]
+    assert steps
+    assert all("ix_ledger_act" in step or "line_id" in step or "autoindex_ledger" in step for step in steps), steps
+    assert not any("seal_number" in step for step in steps), steps
