@@ -51,13 +51,17 @@ def _from_environment(variable: str) -> str:
 def _from_file(name: str) -> str:
     path = Path(name)
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # Notepad and PowerShell 5 put a mark before the first letter
         status = path.stat()
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            "the password file {path} is not written in UTF-8; save it again as UTF-8", path=path
+        ) from error
+    except OSError as error:
         raise ConfigurationError(
             "the password file {path} cannot be read ({reason}); check that it exists and is yours",
             path=path,
-            reason=getattr(error, "strerror", None) or "UTF-8",
+            reason=error.strerror or type(error).__name__,
         ) from error
     if _others_may_read(status):
         _log.warning("secret.file_exposed", path=str(path), mode=oct(stat.S_IMODE(status.st_mode)))

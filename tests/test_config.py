@@ -284,6 +284,19 @@ def test_a_password_file_loses_its_line_end_only(tmp_path: Path) -> None:
     assert secret.resolve(SecretRef(SecretSource.FILE, str(file))) == " with blanks "
 
 
+def test_a_password_file_written_by_notepad_holds_the_password(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(b"\xef\xbb\xbfs3cret\r\n")
+    assert secret.resolve(SecretRef(SecretSource.FILE, str(file))) == "s3cret"
+
+
+def test_a_password_file_in_another_encoding_says_how_to_save_it(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes("s3cret".encode("utf-16"))
+    with pytest.raises(ConfigurationError, match="save it again as UTF-8"):
+        secret.resolve(SecretRef(SecretSource.FILE, str(file)))
+
+
 def test_a_password_file_that_all_may_read_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "secret"
     file.write_text("s3cret")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pec_tracker.answers.plain import certified_text
 from pec_tracker.pec.journey import State
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pec_tracker.service.find import FoundMessage, RecipientState
     from pec_tracker.service.outbox import OutboxEntry
     from pec_tracker.service.status import OpenAlert
+
+# What a filter takes: each token, and its word in the language spoken.
+STATE_WORDS: Final = words.STATES
+SEND_STATE_WORDS: Final = words.SEND_STATES
 
 
 def message_facts(message: "FoundMessage") -> dict[str, Any]:

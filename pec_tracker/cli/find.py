@@ -5,20 +5,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pec_tracker.answers.messages import message_facts, send_state_text, short, state_text
+from pec_tracker.answers.messages import (
+    SEND_STATE_WORDS,
+    STATE_WORDS,
+    message_facts,
+    send_state_text,
+    short,
+    state_text,
+)  # fmt: skip
 from pec_tracker.askers import OPERATOR
-from pec_tracker.cli.options import Command, argument, json_option, option
+from pec_tracker.cli.options import Command, Token, argument, json_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
-from pec_tracker.pec.journey import State
-from pec_tracker.texts import N_, _, words
+from pec_tracker.texts import N_, _
 from pec_tracker.texts.times import rome_minute
 
 if TYPE_CHECKING:
     from pec_tracker.service.find import Found
-
-
-_STATES: Final = click.Choice([state.value for state in State])
 
 
 class Day(click.ParamType[date]):
@@ -66,18 +69,8 @@ class Day(click.ParamType[date]):
 @option("--mailbox", metavar="NAME", help=N_("Of this mailbox."))
 @option("--since", metavar="DAY", type=Day(), help=N_("From this day on (2026-11-23 or 23/11/2026)."))
 @option("--until", metavar="DAY", type=Day(), help=N_("Up to this day, which is included."))
-@option(
-    "--state",
-    type=_STATES,
-    multiple=True,
-    help=N_("With a recipient in this state."),
-)
-@option(
-    "--send-state",
-    type=click.Choice(list(words.SEND_STATES)),
-    multiple=True,
-    help=N_("In this state of sending."),
-)
+@option("--state", type=Token(STATE_WORDS), multiple=True, help=N_("With a recipient in this state:"))
+@option("--send-state", type=Token(SEND_STATE_WORDS), multiple=True, help=N_("In this state of sending:"))
 @option("--overdue", is_flag=True, help=N_("With a receipt that should have come by now."))
 @option("--limit", metavar="N", type=click.IntRange(1, 10_000), default=100, help=N_("At most so many (default: 100)."))
 @option("--offset", metavar="N", type=click.IntRange(0), default=0, help=N_("Leave out the first so many."))

@@ -13,6 +13,7 @@ import click
 from pec_tracker import texts
 from pec_tracker.answers.errors import error_facts, fault_facts
 from pec_tracker.answers.plain import clean
+from pec_tracker.cli.options import language_asked
 from pec_tracker.cli.output import Output, spare_rich
 from pec_tracker.cli.root import BrokenOutput, root
 from pec_tracker.errors import Exit, PecTrackerError
@@ -29,7 +30,7 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line `arguments` and return its exit status."""
-    texts.activate("auto")
+    texts.activate(language_asked(arguments) or "auto")
     _speak_utf8()
     try:
         status = _status(root.main(args=list(arguments), prog_name="pec-tracker", standalone_mode=False))

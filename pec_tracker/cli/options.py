@@ -1,13 +1,15 @@
 """Which options mean the same in every command? Declared once here; help texts are translated when shown."""
 
 import copy
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
+from pec_tracker import texts
 from pec_tracker.clock import ROME
 from pec_tracker.texts import N_, _
 
@@ -19,7 +21,14 @@ class Option(click.Option):
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """The option's two columns of help, in the language spoken now."""
-        return click.Option.get_help_record(_told(self), ctx)
+        told = _told(self)
+        if isinstance(self.type, Token):
+            told.help = f"{told.help or ''} {self.type.listed()}.".strip()
+        return click.Option.get_help_record(told, ctx)
+
+    def make_metavar(self, ctx: click.Context) -> str:
+        """What stands for the value, in the language spoken now."""
+        return _valued(super().make_metavar(ctx))
 
 
 class Argument(click.Argument):
@@ -29,12 +38,20 @@ class Argument(click.Argument):
         """The argument's two columns of help, in the language spoken now."""
         return click.Argument.get_help_record(_told(self), ctx)
 
+    def make_metavar(self, ctx: click.Context) -> str:
+        """What stands for the value, in the language spoken now."""
+        return _valued(super().make_metavar(ctx))
+
 
 class Command(click.Command):
     """A command whose help is an English text of the catalogue; its `epilog` holds examples, one a line.
 
     What it returns is its exit status: an `errors.Exit`, or None for done.
     """
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's parameters, and the language."""
+        return with_language(super().get_params(ctx))
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help in the language spoken now."""
@@ -59,6 +76,10 @@ class Group(click.Group):
     command_class = Command
     group_class = type
 
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The group's parameters, and the language."""
+        return with_language(super().get_params(ctx))
+
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help in the language spoken now."""
         click.Group.format_help_text(_told(self), ctx, formatter)
@@ -79,7 +100,55 @@ class Group(click.Group):
 # click's own placeholders, which it does not translate itself.
 PLACEHOLDERS: Final = (N_("[OPTIONS]"), N_("COMMAND [ARGS]..."))
 
+# What stands for a value in help and usage, ours and click's; a name in lower case is a command's or a token.
+VALUES: Final = (
+    N_("ADDRESS"), N_("CASE"), N_("DAY"), N_("DIR"), N_("FINGERPRINT"), N_("FOLDER"), N_("KEY"), N_("MESSAGE"),
+    N_("NAME"), N_("OUTPUT"), N_("PATH"), N_("PORT"), N_("SEAL"), N_("SERVICE"), N_("TEXT"), N_("TIME"), N_("TOKEN"),
+    N_("USER"), N_("VARIABLE"), N_("WORDS"),
+)  # fmt: skip
+_VALUE: Final = re.compile(r"\b(?:" + "|".join(VALUES) + r")\b")
+
+
+def _valued(metavar: str) -> str:
+    return _VALUE.sub(lambda found: _(found[0]), metavar)
+
+
 Helped = TypeVar("Helped", Option, Argument, Command, Group)
+
+
+def speak(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """The callback of `--lang`: speak that language from here on; the configuration's yields to it."""
+    if value is not None:
+        texts.activate(value)
+        spoken = ctx.find_root().obj
+        if spoken is not None:  # None: the option stands before the command, and the root keeps it itself
+            spoken.language = value
+    return value
+
+
+def with_language(parameters: list[click.Parameter]) -> list[click.Parameter]:
+    """*parameters* and `--lang`, which is taken after a command too, unless the command has its own."""
+    if any("--lang" in parameter.opts for parameter in parameters):
+        return parameters
+    language = Option(
+        ["--lang"], type=click.Choice(texts.LANGUAGES), is_eager=True, expose_value=False, callback=speak, hidden=True
+    )
+    return [*parameters, language]
+
+
+def language_asked(arguments: Sequence[str]) -> str | None:
+    """The language that a command line asks for anywhere, so that even its mistakes are told in it; None for none.
+
+    After `proof` it is the package's language.
+    """
+    asked = None
+    for at, word in enumerate(arguments):
+        if word in ("proof", "--"):
+            break
+        name, _separator, value = word.partition("=")
+        if name == "--lang":
+            asked = value or (arguments[at + 1] if at + 1 < len(arguments) else None)
+    return asked if asked in texts.LANGUAGES else None
 
 
 def _told(thing: Helped) -> Helped:
@@ -124,6 +193,33 @@ class Moment(click.ParamType[datetime]):
             except ValueError:
                 continue
         return None
+
+
+class Token(click.ParamType[str]):
+    """One of some tokens, which scripts write, or its word in the language spoken now, which people read."""
+
+    name = "token"
+
+    def __init__(self, wording: Mapping[str, str]) -> None:
+        """*wording* has the English word of each token."""
+        self.wording = wording
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The token that `value` is, or names."""
+        asked = _as_typed(str(value))
+        words = self.wording.items()
+        named = [token for token, word in words if asked in (_as_typed(token), _as_typed(word), _as_typed(_(word)))]
+        if not named:
+            self.fail(_("{value!r} is none of: {listed}").format(value=value, listed=self.listed()), param, ctx)
+        return named[0]
+
+    def listed(self) -> str:
+        """Every token with its word, where they differ."""
+        return ", ".join(token if token == _(word) else f"{token} ({_(word)})" for token, word in self.wording.items())
+
+
+def _as_typed(text: str) -> str:
+    return " ".join(text.casefold().replace("_", " ").replace("-", " ").split())
 
 
 def option(*declarations: str, **settings: Any) -> Callable[[F], F]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pec_tracker import texts
-from pec_tracker.cli.options import Group, option
+from pec_tracker.cli.options import Group, option, speak
 from pec_tracker.cli.output import Output
 from pec_tracker.texts import N_, _
 
@@ -153,12 +153,6 @@ class LazyGroup(Group):
                 formatter.write_dl(rows)
 
 
-def _speak(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    if value is not None:
-        texts.activate(value)
-    return value
-
-
 def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         from importlib.metadata import PackageNotFoundError, version
@@ -192,7 +186,7 @@ def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> N
     "language",
     type=click.Choice(texts.LANGUAGES),
     is_eager=True,
-    callback=_speak,
+    callback=speak,
     help=N_("Speak Italian or English (default: the configuration's, else LANG)."),
 )
 @option("-q", "--quiet", is_flag=True, help=N_("Say nothing but the answer and errors."))

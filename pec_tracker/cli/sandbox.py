@@ -114,7 +114,7 @@ def behaviours(cli: Cli, *, as_json: bool) -> None:
         return
     output.table(
         [_("Local part"), _("Also"), _("What happens")],
-        [[row.name, ", ".join(row.aliases), row.explanation] for row in BEHAVIOURS],
+        [[row.name, ", ".join(row.aliases), _(row.explanation)] for row in BEHAVIOURS],
     )
 
 

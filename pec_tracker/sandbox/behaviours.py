@@ -9,6 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from pec_tracker.pec.standard import FIRST_NOTICE_HOURS, SECOND_NOTICE_HOURS, RecipientType
+from pec_tracker.texts import N_
 
 
 class Event(StrEnum):
@@ -62,80 +63,89 @@ _FIRST = Step(Event.FIRST_NOTICE, timedelta(hours=FIRST_NOTICE_HOURS))
 _SECOND = Step(Event.SECOND_NOTICE, timedelta(hours=SECOND_NOTICE_HOURS))
 
 BEHAVIOURS: tuple[Behaviour, ...] = (
-    Behaviour("consegnata", ("delivered",), "Accepted, delivered.", (Step(Event.DELIVERED),)),
+    Behaviour("consegnata", ("delivered",), N_("Accepted, delivered."), (Step(Event.DELIVERED),)),
     Behaviour(
         "tardiva",
         ("late",),
-        "Accepted; the 12 hour notice; delivered after 15 hours.",
+        N_("Accepted; the 12 hour notice; delivered after 15 hours."),
         (_FIRST, Step(Event.DELIVERED, timedelta(hours=15))),
     ),
     Behaviour(
         "oltre-24-ore",
         ("after-24-hours",),
-        "Accepted; both notices; delivered after 25 hours all the same, against the rules.",
+        N_("Accepted; both notices; delivered after 25 hours all the same, against the rules."),
         (_FIRST, _SECOND, Step(Event.DELIVERED, timedelta(hours=25))),
     ),
-    Behaviour("piena", ("full",), "Accepted; not delivered: mailbox full (5.2.2).", (Step(Event.FULL),)),
+    Behaviour("piena", ("full",), N_("Accepted; not delivered: mailbox full (5.2.2)."), (Step(Event.FULL),)),
     Behaviour(
         "inesistente",
         ("unknown",),
-        "Accepted; not delivered: no such mailbox (5.1.1, no-dest).",
+        N_("Accepted; not delivered: no such mailbox (5.1.1, no-dest)."),
         (Step(Event.UNKNOWN),),
     ),
     Behaviour(
         "inesistente-altro",
         ("unknown-other",),
-        "Accepted; not delivered: no such mailbox (5.1.1 again, but errore is altro: Aruba's way).",
+        N_("Accepted; not delivered: no such mailbox (5.1.1 again, but errore is altro: Aruba's way)."),
         (Step(Event.UNKNOWN_OTHER),),
     ),
     Behaviour(
-        "disabilitata", ("disabled",), "Accepted; not delivered: mailbox disabled (5.2.1).", (Step(Event.DISABLED),)
+        "disabilitata", ("disabled",), N_("Accepted; not delivered: mailbox disabled (5.2.1)."), (Step(Event.DISABLED),)
     ),
     Behaviour(
-        "virus", (), "Accepted; not delivered: the recipient's provider found a virus (5.5.1).", (Step(Event.VIRUS),)
+        "virus",
+        (),
+        N_("Accepted; not delivered: the recipient's provider found a virus (5.5.1)."),
+        (Step(Event.VIRUS),),
     ),
     Behaviour(
         "virus-mittente",
         ("virus-outgoing",),
-        "Not accepted: the sender's own provider found a virus; nothing goes to anybody.",
+        N_("Not accepted: the sender's own provider found a virus; nothing goes to anybody."),
         refusal=Refusal.VIRUS,
     ),
     Behaviour(
         "non-accettata",
         ("not-accepted",),
-        "Not accepted: a formal fault is found; nothing goes to anybody.",
+        N_("Not accepted: a formal fault is found; nothing goes to anybody."),
         refusal=Refusal.FORMAL,
     ),
     Behaviour(
-        "no-dominio", ("no-domain",), "Accepted; not delivered: no such domain (no-dominio).", (Step(Event.NO_DOMAIN),)
+        "no-dominio",
+        ("no-domain",),
+        N_("Accepted; not delivered: no such domain (no-dominio)."),
+        (Step(Event.NO_DOMAIN),),
     ),
     Behaviour(
-        "silenzio", ("silent",), "Accepted; the 12 hour notice; the 24 hour notice (5.4.1): closed.", (_FIRST, _SECOND)
+        "silenzio",
+        ("silent",),
+        N_("Accepted; the 12 hour notice; the 24 hour notice (5.4.1): closed."),
+        (_FIRST, _SECOND),
     ),
     Behaviour(
         "esterno",
         ("external",),
-        "Accepted, as an ordinary mailbox: no delivery receipt ever comes.",
+        N_("Accepted, as an ordinary mailbox: no delivery receipt ever comes."),
         type=RecipientType.EXTERNAL,
     ),
     Behaviour(
         "accettazione-tardiva",
         ("acceptance-after-delivery",),
-        "Delivered; the acceptance comes a minute after the delivery receipt.",
+        N_("Delivered; the acceptance comes a minute after the delivery receipt."),
         (Step(Event.DELIVERED),),
         acceptance_late=timedelta(minutes=1),
     ),
     Behaviour(
         "doppia",
         ("twice",),
-        "Accepted, delivered; receipts come twice: the acceptance as the very same mail, the delivery issued anew.",
+        N_("Accepted, delivered; receipts come twice: the acceptance as the very same mail, the delivery issued anew."),
         (Step(Event.DELIVERED),),
         copies=2,
     ),
     Behaviour(
         "contraddittoria",
         ("contradictory",),
-        "Accepted; delivered; then a non-delivery notice (5.1.1) for the same recipient.",
+        N_("Accepted; delivered; then a non-delivery notice (5.1.1) for the same recipient."),
         (Step(Event.DELIVERED), Step(Event.UNKNOWN, timedelta(minutes=1))),
     ),
 )

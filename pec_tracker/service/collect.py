@@ -274,7 +274,7 @@ class _Walk:
 
     def _tell_of_restored(self, known: Known) -> None:
         """UIDs were given a second time: the provider restored its server, and mails may be gone there."""
-        log.warning("folder.restored", mailbox=self.account.key, folder=known.id)
+        log.warning("folder.restored", mailbox=self.account.name, folder=known.id)
         alert = NewAlert(
             AlertKind.FOLDER_RESTORED,
             f"{self.account.key}/{known.id}",
@@ -343,7 +343,7 @@ class _Walk:
             yield
         except FolderError as error:
             self.failures.append((folder, error))
-            log.warning("folder.failed", mailbox=self.account.key, error=type(error).__name__)
+            log.warning("folder.failed", mailbox=self.account.name, error=type(error).__name__)
 
 
 def _arrival(item: Fetched, folder_id: int, *, sent: bool, left_out: Collection[int]) -> Arrival:

@@ -45,7 +45,17 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "no-acceptance": N_("there is no acceptance receipt"),
 }
 _REBUILT: Final = "rebuilt-from-msg"  # a warning of pec.read
-REFUSED: Final = frozenset({"brief", "synthetic"})
+_REFUSALS: Final[Mapping[str, str]] = {
+    "brief": N_(
+        "{recipient}: the delivery receipt is brief; law 53/1994 needs the complete one, so nothing was written: "
+        "notify again asking for the complete receipt"
+    ),
+    "synthetic": N_(
+        "{recipient}: the delivery receipt is synthetic; law 53/1994 needs the complete one, so nothing was written: "
+        "notify again asking for the complete receipt"
+    ),
+}
+REFUSED: Final = frozenset(_REFUSALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +122,7 @@ def filing(
     rows, problems = _rows(examined.report)
     refused = [problem for problem in problems if problem.kind in REFUSED]
     if refused:
-        raise RuleError(
-            "{recipient}: the delivery receipt is {form}; law 53/1994 needs the complete one, so nothing was written: "
-            "notify again asking for the complete receipt",
-            recipient=refused[0].recipient,
-            form=refused[0].kind,
-        )
+        raise RuleError(_REFUSALS[refused[0].kind], recipient=refused[0].recipient)
     files = _files(house, sources, rows, wanted)
     _require_within(files, wanted)
     return Filing(wanted, files, tuple(problems))

@@ -41,7 +41,7 @@ def pause(house: House, account: Account, reply: str) -> None:
             )
             .values(next_attempt_at=until, reply=reply, problem=None)
         )
-    log.warning("mailbox.paused", mailbox=account.key, minutes=PAUSE / MINUTE)
+    log.warning("mailbox.paused", mailbox=account.name, minutes=PAUSE / MINUTE)
 
 
 def wait_for_turn(house: House, account: Account, *, stop: Stop, waits: Callable[[int], None]) -> bool:

@@ -52,8 +52,8 @@ def refetch(asker: Asker, house: House, account: Account) -> Refetched:
                         house.archive.put_many(found)
                         restored |= {item.sha256 for item in found}
                 except FolderError:
-                    log.warning("folder.failed", mailbox=account.key)
-    log.info("mails.refetched", mailbox=account.key, restored=len(restored), missing=len(lost - restored))
+                    log.warning("folder.failed", mailbox=account.name)
+    log.info("mails.refetched", mailbox=account.name, restored=len(restored), missing=len(lost - restored))
     return Refetched(account.name, len(restored), tuple(f"{name}{Suffix.MAIL}" for name in sorted(lost - restored)))
 
 

@@ -58,7 +58,7 @@ def quota(asker: Asker, house: House, account: Account, *, warn_percent: int, al
                 facts={"used": used, "limit": limit, "percent": percent},
             )
             raise_alerts(connection, [alert], at=now)
-    log.info("quota.sampled", mailbox=account.key, used=used, limit=limit, level=level.value)
+    log.info("quota.sampled", mailbox=account.name, used=used, limit=limit, level=level.value)
     return QuotaReport(account.name, used, limit, percent, level, now)
 
 

@@ -69,14 +69,14 @@ def mailbox_round(
     for name, step in steps:
         if stop():
             return
-        _run(house, name, step, topic=account.key, mailbox_id=account.id)
+        _run(house, name, step, topic=account.key, mailbox=account)
 
 
 @verb(Act.SEND)
 def send_round(asker: Asker, house: House, account: Account, *, stop: Stop, sending: threading.Lock) -> None:
     """Only the outbox of a mailbox, while its round is at something that takes long."""
     step = partial(_dispatch, asker, house, account, stop, sending)
-    _run(house, "dispatch", step, topic=account.key, mailbox_id=account.id)
+    _run(house, "dispatch", step, topic=account.key, mailbox=account)
 
 
 @verb(Act.AUDIT)
@@ -140,16 +140,17 @@ def _settle(house: House, kind: AlertKind, topic: str) -> None:
             settle_alerts(connection, kind, [topic], at=house.clock.now())
 
 
-def _run(house: House, name: str, step: Callable[[], object], *, topic: str, mailbox_id: int | None = None) -> None:
+def _run(house: House, name: str, step: Callable[[], object], *, topic: str, mailbox: Account | None = None) -> None:
+    mailbox_id, told = (mailbox.id, mailbox.name) if mailbox else (None, topic)
     try:
         step()
         _settle(house, AlertKind(f"{name}-failed"), topic)
     except PecTrackerError as error:
-        log.warning("round.failed", mailbox=topic, step=name, error=type(error).__name__, reason=str(error))
+        log.warning("round.failed", mailbox=told, step=name, error=type(error).__name__, reason=str(error))
         facts = {"reason": str(error), "error": error_facts(error)}
         _tell(house, NewAlert(AlertKind(f"{name}-failed"), topic, mailbox_id=mailbox_id, facts=facts))
     except Exception as error:
-        log.exception("round.failed", mailbox=topic, step=name, error=type(error).__name__)
+        log.exception("round.failed", mailbox=told, step=name, error=type(error).__name__)
         _tell(
             house,
             NewAlert(AlertKind(f"{name}-failed"), topic, mailbox_id=mailbox_id, facts={"reason": type(error).__name__}),

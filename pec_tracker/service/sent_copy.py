@@ -60,7 +60,7 @@ def copy_to_sent(asker: Asker, house: House, account: Account, *, stop: Stop | N
     with connected(house, account) as imap:
         folder = sent_folder(account, imap.folders())
         if folder is None:
-            log.info("copies.no_folder", mailbox=account.key, messages=len(wanted))
+            log.info("copies.no_folder", mailbox=account.name, messages=len(wanted))
             return Copies(found)
         for row in wanted:
             if stop is not None and stop():
@@ -71,7 +71,7 @@ def copy_to_sent(asker: Asker, house: House, account: Account, *, stop: Stop | N
             elif _put(house, imap, folder.name, row):
                 made += 1
                 _note(house, row, by="us")
-    log.info("copies.made", mailbox=account.key, found=found, made=made)
+    log.info("copies.made", mailbox=account.name, found=found, made=made)
     return Copies(found, made)
 
 

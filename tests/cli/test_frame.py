@@ -208,6 +208,37 @@ def test_lang_wins_over_the_environment(tmp_path: Path) -> None:
     assert home.run("--lang", "en", "--help").stdout.startswith("Usage:")
 
 
+@pytest.mark.parametrize(
+    "line", [("mailbox", "list", "--lang", "en"), ("mailbox", "--lang=en", "list"), ("--lang", "en", "mailbox", "list")]
+)
+def test_lang_is_taken_anywhere_on_the_line(home: Home, line: tuple[str, ...]) -> None:
+    (home.folder / "config.toml").write_text('language = "it"\n')
+    assert "No mailbox" in home.run(*line).stderr
+
+
+def test_a_mistake_is_told_in_the_language_that_stands_after_it(home: Home) -> None:
+    told = home.run("find", "--bogus", "--lang", "it").stderr
+    assert told.startswith("Uso:")
+    assert "Errore:" in told
+
+
+def test_the_language_of_a_package_is_not_what_the_program_speaks(home: Home) -> None:
+    assert home.run("--lang", "it", "proof", "--lang", "en", "--help").stdout.startswith("Uso:")
+
+
+@pytest.mark.parametrize("state", ["not_accepted", "non accettato", "Non Accettato", "not accepted"])
+def test_a_state_may_be_asked_for_by_its_word(home: Home, state: str) -> None:
+    (home.folder / "config.toml").write_text('data = "data"\n')
+    ran = home.run("--lang", "it", "find", "--state", state)
+    assert (ran.returncode, ran.stderr.strip()) == (0, "Nessun messaggio trovato.")
+
+
+def test_a_mistyped_state_is_answered_with_tokens_and_words(home: Home) -> None:
+    told = home.run("--lang", "it", "find", "--state", "arrivato").stderr
+    assert "delivered (consegnato)" in told
+    assert "is none of" not in told
+
+
 def test_the_configurations_language_is_spoken(home: Home) -> None:
     (home.folder / "config.toml").write_text('language = "it"\n')
     assert "Nessuna casella" in home.run("mailbox", "list").stderr

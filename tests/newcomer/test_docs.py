@@ -142,9 +142,10 @@ def test_the_layout_in_the_document_is_the_archives(archive: Path, document: str
     assert FORMAT_LINE.endswith(" 1")
 
 
-def test_checking_says_what_the_operations_page_shows(house: Reader) -> None:
-    (one,) = [one for one in documents.commands(documents.read("docs/operations.md")) if one.answer is not None]
-    answer = house.type(one.line)
+@pytest.mark.parametrize(("document", "language"), [("docs/operations.md", "en"), ("docs/operazioni.md", "it")])
+def test_checking_says_what_the_operations_page_shows(house: Reader, document: str, language: str) -> None:
+    (one,) = [one for one in documents.commands(documents.read(document)) if one.answer is not None]
+    answer = house.type(one.line.replace("pec-tracker ", f"pec-tracker --lang {language} ", 1))
     assert answer.status == Exit.DONE
     assert documents.fits(one.answer or (), answer.lines), answer.lines
 

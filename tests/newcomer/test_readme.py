@@ -23,12 +23,12 @@ from tests.newcomer.reader import ADDRESS, Reader
 READMES = {"en": "README.md", "it": "README.it.md"}
 HEADINGS = {
     "commands": {"en": "## Every command", "it": "## Tutti i comandi"},
-    "statuses": {"en": "## Exit statuses", "it": "## Stati d'uscita"},
+    "statuses": {"en": "## Exit statuses", "it": "## Codici d'uscita"},
     "troubles": {"en": "## When something is wrong", "it": "## Quando qualcosa non va"},
 }
 
 # What is typed once to install: its parts are tested one by one.
-INSTALLING = ("python3 -m venv .venv", ".venv/bin/pip install -c constraints.txt .")
+INSTALLING = ("python3 -m venv .venv", ".venv/bin/pip install -c constraints.txt '.[pdf]'", ". .venv/bin/activate")
 
 # It takes half a minute: test_demo.py runs it.
 ELSEWHERE = ("pec-tracker demo",)
@@ -95,7 +95,9 @@ def test_what_is_made_by_make_is_there_to_be_made(language: str) -> None:
 def test_what_installing_names_exists(language: str) -> None:
     text = documents.read(READMES[language])
     project = tomllib.loads(documents.read("pyproject.toml"))["project"]
-    assert set(re.findall(r"\.\[(\w+)\]", text)) == set(project["optional-dependencies"]) - {"dev"}
+    assert set(",".join(re.findall(r"\.\[([\w,]+)\]", text)).split(",")) == set(project["optional-dependencies"]) - {
+        "dev"
+    }
     assert (ROOT / "constraints.txt").is_file()
     assert f"Python {project['requires-python'].removeprefix('>=')}" in text
 
