@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
@@ -135,17 +134,6 @@ def test_a_reader_that_leaves_early_is_no_fault(home: Home) -> None:
 
 
 # Speed and what is imported
-
-
-def test_inspect_help_answers_at_once(home: Home) -> None:
-    fastest = min(timed(home) for _ in range(4))
-    assert fastest < 0.3
-
-
-def timed(home: Home) -> float:
-    started = time.perf_counter()
-    assert home.run("inspect", "--help").returncode == 0
-    return time.perf_counter() - started
 
 
 def test_inspect_imports_neither_database_nor_configuration(home: Home) -> None:

@@ -5,13 +5,11 @@ more than 5 s of a processor, or 300 MB.
 """
 
 import base64
-import gc
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import pairwise
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,13 +18,13 @@ from pec_tracker.pec import fields, folding, headblock
 from pec_tracker.pec.daticert import examine
 from pec_tracker.render import verify_package
 from pec_tracker.service.study import Arrival, study
+from tests import growth
 from tests.factory import receipts
 
 MEGABYTE = 1024 * 1024
 SIZES = [MEGABYTE // 2, MEGABYTE, 2 * MEGABYTE, 4 * MEGABYTE]
 LARGE = 30 * MEGABYTE
-GROWTH = 2.5
-FLOOR = 0.15  # seconds below which the clock of a process says little
+FLOOR = 0.15  # seconds below which no ratio is asked
 
 Form = Callable[[int], bytes]
 
@@ -215,30 +213,9 @@ def alone(raw: bytes) -> None:
     list(verify_package.differing(verify_package.compared_fields(raw), [], every=True))
 
 
-def seconds(act: Callable[[bytes], object], content: bytes) -> float:
-    """Of a processor, the shorter of two tries."""
-    tries = []
-    gc.collect()
-    gc.disable()
-    try:
-        for _ in range(2):
-            began = time.process_time()
-            act(content)
-            tries.append(time.process_time() - began)
-            if tries[0] > 1.5:
-                break
-    finally:
-        gc.enable()
-    return min(tries)
-
-
 def grows(act: Callable[[bytes], object], form: Form, sizes: list[int] | None = None) -> None:
-    """Fails where one step takes more than two and a half times as long, also when it is measured once more."""
-    for last in (False, True):
-        times = [seconds(act, form(size)) for size in sizes or SIZES]
-        if all(after <= GROWTH * max(before, FLOOR) for before, after in pairwise(times)):
-            return
-        assert not last, [f"{one:.3f}" for one in times]
+    """Fails where one step takes more than two and a half times as long."""
+    growth.proportional(lambda size: partial(act, form(size)), sizes or SIZES, FLOOR)
 
 
 @pytest.mark.parametrize("name", MAILS)
@@ -251,7 +228,7 @@ def test_certification_data_twice_as_long_takes_twice_as_long(name: str) -> None
     sizes = [MEGABYTE // 4, MEGABYTE // 2, MEGABYTE, 2 * MEGABYTE - 2_000]
     grows(examine, DATA[name], sizes)
     whole = signed(DATA[name](MEGABYTE))
-    assert seconds(through, whole) < 5
+    growth.within(5, partial(through, whole))
 
 
 @pytest.mark.parametrize("name", MAILS)

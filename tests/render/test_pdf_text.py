@@ -1,12 +1,13 @@
 """A PDF made to keep its reader busy: the time grows with its size and no faster."""
 
 import contextlib
-import time
 import zlib
+from functools import partial
 
 import pytest
 
 from pec_tracker.render import pdf_text
+from tests import growth
 
 
 def document(program: bytes) -> bytes:
@@ -27,19 +28,16 @@ def document(program: bytes) -> bytes:
     return made + head + b"trailer\n<</Size 6/Root 5 0 R>>\nstartxref\n%d\n%%%%EOF" % len(made)
 
 
-def seconds(pdf: bytes) -> float:
-    begun = time.process_time()
+def read(pdf: bytes) -> None:
     with contextlib.suppress(pdf_text.NotReadError):
         pdf_text.pages(pdf)
-    return time.process_time() - begun
 
 
 @pytest.mark.parametrize(
     "form", [b"(", b"()", b"(\\(", b"<", b"<0", b"<<a ", b"<< ", b"[", b"/", b"+", b".", b"0.", b"1 ", b"q "]
 )
 def test_worst_programs_take_time_in_proportion(form: bytes) -> None:
-    half, whole = (min(seconds(document(form * (size // len(form)))) for _ in range(2)) for size in (400_000, 800_000))
-    assert whole < max(2.5 * half, 0.2)
+    growth.proportional(lambda size: partial(read, document(form * (size // len(form)))), [400_000, 800_000])
 
 
 def test_page_that_unpacks_without_end_is_refused() -> None:
