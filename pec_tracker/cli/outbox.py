@@ -1,5 +1,7 @@
 """`pec-tracker outbox`: what has not left, why, and what does a person decide about it?"""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,14 +17,15 @@ from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.rounds import chosen, each
 from pec_tracker.cli.stopping import until_told, waiting
-from pec_tracker.errors import Exit, PecTrackerError, StorageError, UsageError
-from pec_tracker.pec.sending import FOR_A_PERSON, WAITING, SendState
+from pec_tracker.errors import Exit, PecTrackerError, UsageError
+from pec_tracker.pec.sending import FOR_A_PERSON, SendState
 from pec_tracker.texts import N_, _, error_text
 
 if TYPE_CHECKING:
     from pec_tracker.service.attempt import Dispatched
     from pec_tracker.service.house import Account, House, Stop
     from pec_tracker.service.outbox import OutboxEntry
+    from pec_tracker.service.send_in_turn import Progress
 
 
 @click.group(
@@ -97,39 +100,30 @@ def send_waiting(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit
 
 
 def _send(house: "House", output: Output, stop: "Stop", account: "Account") -> Exit:
-    from pec_tracker.service.collect import collect
-    from pec_tracker.service.dispatch import dispatch
+    from pec_tracker.service.send_in_turn import Step, send_waiting
 
     if stop():
         return Exit.DONE
-    with output.progress(_("Collecting {mailbox}").format(mailbox=account.name)) as progress:
-        collected = collect(OPERATOR, house, account, progress=progress.reach, stop=stop)
-    with output.progress(_("Sending from {mailbox}").format(mailbox=account.name)) as progress:
-        sent = dispatch(OPERATOR, house, account, progress=progress.reach, stop=stop, waits=waiting(output))
-    if not stop():
-        _copy(house, output, account)
-    left = [entry for entry in _entries(house, [account]) if entry.send_state in WAITING]
-    if output.json:
-        output.record(answers.sent_facts(account.name, sent, waiting=left))
-    else:
-        for line in answers.sent_lines(account.name, sent, waiting=left):
-            output.say(clean(line))
-        if left and not collected.complete:
-            output.note(_("  The mailbox could not be collected whole, so nothing queued earlier may leave yet."))
-    return max((_status(one) for one in sent), default=Exit.DONE)
+    labels = {Step.COLLECT: _("Collecting {mailbox}"), Step.DISPATCH: _("Sending from {mailbox}")}
 
+    @contextmanager
+    def under(step: Step) -> "Iterator[Progress]":
+        with output.progress(labels[step].format(mailbox=account.name)) as progress:
+            yield progress.reach
 
-def _copy(house: "House", output: Output, account: "Account") -> None:
-    """The copies in the folder of sent mails: comfort, so what goes wrong is said and changes no status."""
-    from pec_tracker.service.sent_copy import copy_to_sent
-
-    try:
-        copy_to_sent(OPERATOR, house, account)
-    except StorageError:
-        raise
-    except PecTrackerError as error:
+    wait = waiting(output, house.clock, stop)
+    out = send_waiting(OPERATOR, house, account, wait=wait, stop=stop, under=under)
+    if out.not_copied is not None:
         text = _("  no copy could be put into the folder of sent mails: {problem}")
-        output.note(text.format(problem=clean(error_text(error))))
+        output.note(text.format(problem=clean(error_text(out.not_copied))))
+    if output.json:
+        output.record(answers.sent_facts(account.name, out.sent, waiting=out.left))
+    else:
+        for line in answers.sent_lines(account.name, out.sent, waiting=out.left):
+            output.say(clean(line))
+        if out.left and not out.complete:
+            output.note(_("  The mailbox could not be collected whole, so nothing queued earlier may leave yet."))
+    return max((_status(one) for one in out.sent), default=Exit.DONE)
 
 
 def _status(sent: "Dispatched") -> Exit:

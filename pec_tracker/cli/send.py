@@ -103,7 +103,9 @@ def command(
         standing = Standing(SendState.QUEUED, error=queued.unsealed)
     else:
         with until_told(output) as stop:
-            standing = send_now(OPERATOR, app.house, account, queued, stop=stop, waits=waiting(output))
+            standing = send_now(
+                OPERATOR, app.house, account, queued, stop=stop, wait=waiting(output, app.house.clock, stop)
+            )
             interrupted = stop() and standing.send_state == SendState.QUEUED
     if as_json:
         output.record(answers.standing_facts(account.name, queued, standing))

@@ -3,13 +3,22 @@
 Cut off after the final dot nobody knows whether a message left; so we wait a few seconds for the server's word.
 """
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 from pec_tracker.cli.output import Output
 from pec_tracker.osfiles import ToldToStop
 from pec_tracker.texts import _
+
+if TYPE_CHECKING:
+    from pec_tracker.clock import Clock
+
+LOOK_EVERY: Final = 0.25  # seconds between looks at whether to stop
 
 
 @contextmanager
@@ -27,11 +36,15 @@ def until_told(output: Output) -> Iterator[Callable[[], bool]]:
         yield stop
 
 
-def waiting(output: Output) -> Callable[[int], None]:
-    """Says how long the provider's pace makes a message wait."""
+def waiting(output: Output, clock: "Clock", stop: Callable[[], bool]) -> Callable[[datetime], bool]:
+    """Waits for a turn that the provider's pace gives, and says how long; False where somebody said stop."""
 
-    def tell(seconds: int) -> None:
+    def wait(at: datetime) -> bool:
+        seconds = clock.real_seconds(at - clock.now())
         text = _("Waiting {seconds} s: the provider takes only so many messages a minute.")
-        output.note(text.format(seconds=seconds))
+        output.note(text.format(seconds=max(1, math.ceil(seconds))))
+        while not stop() and (left := clock.real_seconds(at - clock.now())) > 0:
+            time.sleep(min(LOOK_EVERY, left))
+        return not stop()
 
-    return tell
+    return wait

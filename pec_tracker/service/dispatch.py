@@ -6,7 +6,6 @@ A lease that ran out without an attempt: queued again. With one: `uncertain` (se
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,14 +13,14 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, exists, or_, select
+from sqlalchemy import Row, select
 
 from pec_tracker import crash
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import Act, Asker
 from pec_tracker.db import leases
-from pec_tracker.db.engine import reading, writing
-from pec_tracker.db.tables import Mailbox, Message, Recipient
+from pec_tracker.db.engine import writing
+from pec_tracker.db.tables import Message, Recipient
 from pec_tracker.errors import (
     LoginRefusedError,
     ObjectDamagedError,
@@ -31,10 +30,9 @@ from pec_tracker.errors import (
     StorageError,
 )
 from pec_tracker.ledger import together
-from pec_tracker.pec.sending import Event, SendState
-from pec_tracker.service import fence
+from pec_tracker.pec.sending import Event
+from pec_tracker.service import fence, pace
 from pec_tracker.service.attempt import (
-    LONGEST_RETRY,
     Claim,
     Dispatched,
     LeaseLostError,
@@ -45,15 +43,17 @@ from pec_tracker.service.attempt import (
 from pec_tracker.service.house import Account, House, Stop
 from pec_tracker.service.outbox import recover
 from pec_tracker.service.outbox_rows import happened
-from pec_tracker.service.pace import LOOK_EVERY, PAUSE, pause, wait_for_turn
+from pec_tracker.service.pace import pause
 from pec_tracker.service.sealing import seal
 from pec_tracker.service.suspension import login_of, suspend
+from pec_tracker.service.turns import next_message
 from pec_tracker.service.verbs import verb
 from pec_tracker.wire.smtp import SendResult, Submitter
 
 log = structlog.get_logger()
 
 
+LOOK_EVERY = 0.25  # seconds of real time between looks at `stop`
 GRACE_SECONDS = 5.0  # for a dialogue to end once somebody said stop: shorter than what `serve` waits for all to end
 
 # Stages before any message: a fault there is the server's, and the next message would meet it too.
@@ -70,13 +70,15 @@ def dispatch(
     progress: Callable[[int], None] | None = None,
     stop: Stop | None = None,
     grace: float = GRACE_SECONDS,
-    waits: Callable[[int], None] | None = None,
+    began: datetime | None = None,
 ) -> list[Dispatched]:
-    """Send what waits in the mailbox's outbox (`only` these keys), one after the other, over one connection.
+    """Send what may leave the mailbox's outbox now (`only` these keys), one after the other, over one connection.
 
-    Messages queued before this process started stay until a full collect of the mailbox has ended since then.
+    Messages queued before this process started stay until a full collect of the mailbox has ended since then; what
+    was deferred since *began* (now) waits for another round, and what the provider's pace holds back stays too:
+    nothing sleeps here, `turns` says when the next may go.
     `stop` ends the round: after the message at hand where its server answers within *grace*, else by cutting the
-    connection, and the message is what its stage says. `waits` is told how long the provider's pace asks to wait.
+    connection, and the message is what its stage says.
     Raises ApartError, LoginRefusedError (the mailbox is suspended), TlsError, ServerError, UnnotedError.
     """
     together.require(house.engine, house.archive.root)
@@ -86,10 +88,8 @@ def dispatch(
     stopping = stop or _never
     try:
         with Submitter(account.smtp, login) as submitter, _cut_when_told(submitter, stopping, grace):
-            round_ = _Round(
-                house, account, submitter, only, house.clock.now(), progress or _silent, stopping, waits or _silent
-            )
-            return round_.send_all()
+            began = began or house.clock.now()
+            return _Round(house, account, submitter, only, began, progress or _silent, stopping).send_all()
     except LoginRefusedError as error:
         suspend(house, account, login, error)
         raise
@@ -108,7 +108,6 @@ class _Round:
     began: datetime
     progress: Callable[[int], None]
     stop: Stop
-    waits: Callable[[int], None]
 
     def send_all(self) -> list[Dispatched]:
         """Message after message, until none may go, the server is in trouble, or somebody says stop."""
@@ -129,44 +128,14 @@ class _Round:
         return sent
 
     def _may_go(self) -> Row[*tuple[Any, ...]] | None:
-        """What goes next, once the provider's pace allows it; None where nothing may go."""
-        row, asked_at = self._next(), time.monotonic()
-        if row is None or not wait_for_turn(self.house, self.account, stop=self.stop, waits=self.waits):
+        """What goes next, where the provider's pace allows it; None where nothing may go now."""
+        turn = pace.turn(self.house, self.account)
+        if turn is not None and self.house.clock.now() < turn:
             return None
-        return row if time.monotonic() - asked_at < LOOK_EVERY else self._next()  # what was true before a wait
+        return self._next()
 
     def _next(self) -> Row[*tuple[Any, ...]] | None:
-        """The oldest message that may go now; what was deferred in this round waits for another.
-
-        What is put off for longer than anything ever is was written by a clock that was ahead: it is due.
-        """
-        now = self.house.clock.now()
-        due_at = Message.next_attempt_at
-        paused = exists().where(
-            Mailbox.id == Message.mailbox_id, Mailbox.paused_until > now, Mailbox.paused_until <= now + PAUSE
-        )
-        due = {
-            SendState.QUEUED: or_(due_at <= now, due_at > now + PAUSE),
-            SendState.DEFERRED: or_(due_at <= self.began, due_at > now + LONGEST_RETRY),
-        }
-        columns = (
-            select(
-                Message.id, Message.key, Message.raw, Message.sender, Message.send_state, Message.attempts,
-                Message.created_at,
-            )
-            .where(Message.mailbox_id == self.account.id, ~paused)
-            .order_by(Message.created_at, Message.id)
-            .limit(1)
-        )  # fmt: skip
-        if not fence.looked_through(self.house, self.account):
-            columns = columns.where(Message.id > self.house.start.newest)
-        if self.only is not None:
-            columns = columns.where(Message.key.in_(self.only))
-        # A statement for each state: the index has the oldest of it, and nothing is sorted.
-        oldest = [columns.where(Message.send_state == state.value, condition) for state, condition in due.items()]
-        with reading(self.house.engine) as connection:
-            found = [row for one in oldest if (row := connection.execute(one).one_or_none()) is not None]
-        return min(found, key=lambda row: (row.created_at, row.id), default=None)
+        return next_message(self.house, self.account, began=self.began, only=self.only)
 
     def _claim(self, oldest: Row[*tuple[Any, ...]]) -> Claim | None:
         """Take *oldest*, or what comes next where somebody else was quicker, by compare-and-set."""

@@ -4,9 +4,6 @@ At most so many messages in any minute; and after "too much traffic" nothing at 
 the mailbox, also those queued meanwhile.
 """
 
-import math
-import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,7 +12,7 @@ from sqlalchemy import select, update
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Attempt, Mailbox, Message
 from pec_tracker.pec.sending import WAITING, tokens
-from pec_tracker.service.house import Account, House, Stop
+from pec_tracker.service.house import Account, House
 
 log = structlog.get_logger()
 
@@ -23,7 +20,6 @@ log = structlog.get_logger()
 PAUSE = timedelta(minutes=5)
 
 MINUTE = timedelta(minutes=1)
-LOOK_EVERY = 0.25  # seconds of real time between looks at `stop` while waiting
 
 
 def pause(house: House, account: Account, reply: str) -> None:
@@ -44,24 +40,8 @@ def pause(house: House, account: Account, reply: str) -> None:
     log.warning("mailbox.paused", mailbox=account.name, minutes=PAUSE / MINUTE)
 
 
-def wait_for_turn(house: House, account: Account, *, stop: Stop, waits: Callable[[int], None]) -> bool:
-    """Wait until one more message keeps the pace (on the house's clock); False when `stop` ended the waiting.
-
-    `waits` is told once how many seconds of real time that takes.
-    """
-    told = False
-    while (at := _turn(house, account)) is not None and house.clock.now() < at:
-        if stop():
-            return False
-        if not told:
-            waits(math.ceil(house.clock.real_seconds(at - house.clock.now())))
-            told = True
-        time.sleep(min(LOOK_EVERY, max(0.0, house.clock.real_seconds(at - house.clock.now()))))
-    return not stop()
-
-
-def _turn(house: House, account: Account) -> datetime | None:
-    """When the next message may go: so long after the one that begins the last full window. None: now."""
+def turn(house: House, account: Account) -> datetime | None:
+    """When the pace lets the next message go: so long after the one that begins the last full window. None: now."""
     if account.messages_per_minute is None:
         return None
     now = house.clock.now()

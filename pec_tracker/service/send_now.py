@@ -1,6 +1,6 @@
 """Where does a message stand after it was queued and tried alone? It is in the outbox by now, whatever happens next."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,10 +9,10 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.errors import PecTrackerError, StorageError
 from pec_tracker.pec.sending import SendState
 from pec_tracker.service.attempt import UnnotedError
-from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.house import Account, House, Stop
 from pec_tracker.service.outbox import waiting
 from pec_tracker.service.send import Queued
+from pec_tracker.service.send_in_turn import Wait, send_in_turn
 from pec_tracker.service.verbs import verb
 from pec_tracker.texts import error_facts
 
@@ -31,12 +31,10 @@ class Standing:
 
 
 @verb(Act.SEND)
-def send_now(
-    asker: Asker, house: House, account: Account, queued: Queued, *, stop: Stop, waits: Callable[[int], None]
-) -> Standing:
+def send_now(asker: Asker, house: House, account: Account, queued: Queued, *, stop: Stop, wait: Wait) -> Standing:
     """Send this message alone. No error is raised for what goes wrong: it is part of where the message stands."""
     try:
-        sent = dispatch(asker, house, account, only=[queued.key], stop=stop, waits=waits)
+        sent = send_in_turn(asker, house, account, only=[queued.key], stop=stop, wait=wait)
     except StorageError as error:
         return _as_it_waits(asker, house, account, queued, _not_again(queued, error))
     except PecTrackerError as error:

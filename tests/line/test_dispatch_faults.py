@@ -27,7 +27,9 @@ from pec_tracker.service.dispatch import _Round, dispatch
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.outbox import recover, waiting
 from pec_tracker.service.pace import PAUSE
+from pec_tracker.service.send_in_turn import send_in_turn
 from pec_tracker.service.suspension import resume
+from pec_tracker.service.turns import next_turns
 from pec_tracker.wire.endpoint import Login
 from tests.archive.killed import killed_at
 from tests.line.houses import Home, account_at, journeys, message_of, open_alerts, queued, standing_clock, states
@@ -341,7 +343,7 @@ def test_the_providers_pace_is_kept_from_round_to_round(home: Home, sandbox: San
     account = account_at(house, sandbox, messages_per_minute=2)
     for number in range(5):
         queued(house, account, subject=f"Numero {number}")
-        dispatch(OPERATOR, house, account)
+        send_in_turn(OPERATOR, house, account, wait=until(house), stop=lambda: False)
     with reading(house.engine) as connection:
         started = sorted(connection.scalars(select(Attempt.started_at)))
     assert len(started) == 5
@@ -349,20 +351,31 @@ def test_the_providers_pace_is_kept_from_round_to_round(home: Home, sandbox: San
     assert all(third - first >= timedelta(minutes=1) for first, third in zip(started, started[2:], strict=False))
 
 
-def test_a_wait_for_the_pace_ends_when_the_process_must(house: House, sandbox: Sandbox) -> None:
+def until(house: House) -> Callable[[datetime], bool]:
+    def wait(at: datetime) -> bool:
+        house.clock.sleep(at - house.clock.now())
+        return True
+
+    return wait
+
+
+def test_a_turn_that_is_not_waited_for_leaves_the_rest_queued(house: House, sandbox: Sandbox) -> None:
+    """Nothing sleeps while it sends: a mailbox of six messages a minute would hold everything else for hours."""
     real = replace(house, clock=Clock())
     account = account_at(real, sandbox, messages_per_minute=1)
     queued(real, account)
     queued(real, account, subject="La seconda")
-    sent: list[int] = []
-    asked: list[None] = []
+    told: list[datetime] = []
 
-    def stop() -> bool:
-        asked.append(None)
-        return len(asked) > 5
+    def stop_waiting(at: datetime) -> bool:
+        told.append(at)
+        return False
 
-    assert len(dispatch(OPERATOR, real, account, progress=sent.append, stop=stop)) == 1
+    assert len(send_in_turn(OPERATOR, real, account, wait=stop_waiting, stop=lambda: False)) == 1
     assert sorted(states(real).values()) == ["queued", "submitted"]
+    assert timedelta(seconds=50) < told[0] - real.clock.now() <= timedelta(minutes=1)
+    assert dispatch(OPERATOR, real, account) == []
+    assert next_turns(real, [account]) == {account.id: told[0]}
 
 
 def test_bytes_that_were_damaged_hold_up_no_other_message(house: House, account: Account, sandbox: Sandbox) -> None:
