@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from pec_tracker.db.tables import Base
+from pec_tracker.db.base import Base
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=False)

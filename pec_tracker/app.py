@@ -2,18 +2,20 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Engine, make_url
 
 import pec_tracker.anchors as anchors
 from pec_tracker.archive.local import LocalArchive
 from pec_tracker.askers import Asker
-from pec_tracker.config import Config, MailboxConfig, endpoints, login
+from pec_tracker.clock import Clock
+from pec_tracker.config import Config, MailboxConfig, endpoints, load, login
 from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.errors import ApartError, ConfigurationError
 from pec_tracker.ledger import together
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 _SQLITE_COMPANIONS: Final = ("-wal", "-shm")
 
+Seen = tuple[tuple[str, int, int], ...]
+"""Files with the time of their last change (ns) and their size (bytes)."""
+
 
 @dataclass(frozen=True, slots=True)
 class App:
@@ -40,6 +45,7 @@ class App:
     config: Config
     house: House
     apart: ApartError | None = None
+    seen: Seen = ()  # its files, as they were when they were read
     _accounts: dict[str, Account] = field(default_factory=dict)
 
     def account(self, name: str | None = None) -> Account:
@@ -64,13 +70,37 @@ class App:
         """Every configured account."""
         return [self.account(name) for name in self.config.mailboxes]
 
+    def current(self, *, anyway: bool = False) -> "App":
+        """This app, or a new one where a file of the configuration or an anchor changed since (*anyway*: as if so).
+
+        Archive, database and clock stay open: what changes of them is for the next start. Raises ConfigurationError
+        where what is written now cannot be used; then `unchanged` keeps this one until the next change.
+        """
+        seen = _seen(self.config)
+        if seen == self.seen and not anyway:
+            return self
+        config = load(self.config.file)
+        for name in ("data", "state", "database_url", "clock"):
+            if getattr(config, name) != getattr(self.config, name):
+                raise ConfigurationError("{key} has changed: restart `pec-tracker serve` to use it", key=name)
+        house = replace(self.house, **_settings(config, self.house.clock))
+        app = App(config, house, self.apart, seen=seen)
+        app.accounts()
+        return app
+
+    def unchanged(self) -> "App":
+        """This app as it is, whatever its files say now."""
+        return replace(self, seen=_seen(self.config))
+
 
 def build(config: Config) -> App:
     """Open archive and database. Raises ConfigurationError, StorageError."""
+    seen = _seen(config)
     engine = _open_database(config)
     meeting = together.meet(engine, config.archive)
     apart = None if meeting.disagreement is None else together.apart(meeting.disagreement, config.archive)
-    return _furnish(config, engine, LocalArchive(config.archive, identity=meeting.identity, refusal=apart), apart)
+    house = _furnish(config, engine, LocalArchive(config.archive, identity=meeting.identity, refusal=apart))
+    return App(config, house, apart, seen=seen)
 
 
 def _open_database(config: Config) -> Engine:
@@ -83,31 +113,47 @@ def _open_database(config: Config) -> Engine:
     return open_engine(config.database_url)
 
 
-def _furnish(config: Config, engine: Engine, archive: LocalArchive, apart: ApartError | None) -> App:
+def _furnish(config: Config, engine: Engine, archive: LocalArchive) -> House:
     clock = config.real_or_shared_clock()
-    now = clock.now()
-    folder_of_trust = config.data / trust_folder.FOLDER
-    trusted = anchors.combined(anchors.default(now.date()), anchors.from_paths(config.trust))
-    trusted = anchors.combined(trusted, trust_folder.kept(folder_of_trust))
-    uncertain_after = timedelta(minutes=config.outbox.uncertain_alert_minutes)
-    house = House(
+    return House(
         engine=engine,
         archive=archive,
-        trust=trusted,
         clock=clock,
         start=fence.at_start(engine),
         spool=config.data / "spool",
-        uncertain_after=uncertain_after,
-        authorities=tuple(
-            StampAuthority(one.name, one.url, anchors.stamp_roots(one.ca_file)) for one in config.stamps.authorities
-        ),
-        stamp_every=timedelta(minutes=config.stamps.every_minutes),
-        trust_folder=folder_of_trust,
-        fetch_revocation=config.revocation.fetch,
         presence=_presence(config),
         marks=config.state,
+        **_settings(config, clock),
     )
-    return App(config, house, apart)
+
+
+def _settings(config: Config, clock: Clock) -> dict[str, Any]:
+    """What the configuration and the folder of trust say of the house: it may change while the house stands."""
+    folder_of_trust = config.data / trust_folder.FOLDER
+    trusted = anchors.combined(anchors.default(clock.now().date()), anchors.from_paths(config.trust))
+    return {
+        "trust": anchors.combined(trusted, trust_folder.kept(folder_of_trust)),
+        "uncertain_after": timedelta(minutes=config.outbox.uncertain_alert_minutes),
+        "authorities": tuple(
+            StampAuthority(one.name, one.url, anchors.stamp_roots(one.ca_file)) for one in config.stamps.authorities
+        ),
+        "stamp_every": timedelta(minutes=config.stamps.every_minutes),
+        "trust_folder": folder_of_trust,
+        "fetch_revocation": config.revocation.fetch,
+    }
+
+
+def _seen(config: Config) -> Seen:
+    """The files that the configuration is made of, and those in the folders that it names."""
+    named = [config.file, *config.trust, config.data / trust_folder.FOLDER]
+    named += [one.ca_file for one in config.stamps.authorities]
+    seen = []
+    for path in filter(None, named):
+        for file in (path, *(sorted(path.iterdir()) if path.is_dir() else ())):
+            with suppress(OSError):
+                stat = file.stat()
+                seen.append((str(file), stat.st_mtime_ns, stat.st_size))
+    return tuple(seen)
 
 
 def _presence(config: Config) -> Presence:
@@ -171,7 +217,7 @@ def _rebuild_into(asker: Asker, config: Config, left: "Left", progress: Callable
 
     engine = _open_database(config)
     try:
-        house = _furnish(config, engine, LocalArchive(config.archive), None).house
+        house = _furnish(config, engine, LocalArchive(config.archive))
         return rebuild(asker, house, left, progress=progress)
     finally:
         engine.dispose()  # the last connection to close brings everything into the one file

@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -308,6 +309,12 @@ class Config(Section):
     stamps: StampsConfig = StampsConfig()
     revocation: RevocationConfig = RevocationConfig()
     mailboxes: dict[str, MailboxConfig] = Field(default={}, alias="mailbox")
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """Where it was read from; None where no file was."""
+        return self._file
 
     @field_validator("database")
     @classmethod
@@ -365,9 +372,11 @@ def load(file: Path | None = None) -> Config:
 def validate(source: Source) -> Config:
     """`source` as a Config. ConfigurationError for the first thing that is wrong in it."""
     try:
-        return Config.model_validate(source.tree, context={"folder": source.folder})
+        config = Config.model_validate(source.tree, context={"folder": source.folder})
     except ValidationError as error:
         raise configuration_error(error.errors()[0], source, Config) from None
+    config._file = source.file
+    return config
 
 
 def endpoints(mailbox: MailboxConfig) -> tuple[Endpoint, Endpoint]:

@@ -296,3 +296,24 @@ class ToldToStop:
 
     def _hear(self, _number: int, _frame: FrameType | None) -> None:
         self._stop = True
+
+
+class ToldToReload:
+    """Has this process been asked to read its configuration again (SIGHUP)? Made in the main thread, then called.
+
+    Each asking is heard once. Windows has no such signal: there a changed file is seen all the same, a moment later.
+    """
+
+    def __init__(self) -> None:
+        self._told = False
+        number = getattr(signal, "SIGHUP", None)
+        if number is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(number, self._hear)
+
+    def __call__(self) -> bool:
+        """Whether somebody asked since the last call."""
+        told, self._told = self._told, False
+        return told
+
+    def _hear(self, _number: int, _frame: FrameType | None) -> None:
+        self._told = True

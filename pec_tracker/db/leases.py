@@ -13,7 +13,7 @@ from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pec_tracker.db.engine import reading, storage_errors, writing
-from pec_tracker.db.tables import Lease
+from pec_tracker.db.passing import Lease
 from pec_tracker.presence import Presence
 
 LEASE = timedelta(minutes=5)

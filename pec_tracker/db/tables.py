@@ -1,61 +1,22 @@
 """Which facts does the index hold, and which constraints keep them true?
 
-Everything here can be made again from the archive and the sealed ledger (design: "Truth is two things"), except
-leases, quota samples and alerts, which start empty after a rebuild.
+Everything here can be made again from the archive and the sealed ledger (design: "Truth is two things"); what can
+not is in `passing`.
 """
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, MetaData, Table, UniqueConstraint, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
 
-from pec_tracker.db.types import Id, PlainText, Sha256, UtcTime
+from pec_tracker.db.base import Base, closed, partial_index
+from pec_tracker.db.types import Id, Sha256
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.journey import State
 from pec_tracker.pec.roles import MailOrigin, MailRole, MessageOrigin
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.standard import Kind
-
-
-class Base(DeclarativeBase):
-    """Base of the tables; constraint names are fixed so that migrations can name them."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON, list[Any]: JSON, str: PlainText}  # noqa: RUF012
-
-
-def _closed(column: str, tokens: type[StrEnum]) -> CheckConstraint:
-    """A column that holds one of these tokens, or nothing where it may."""
-    listed = ", ".join(f"'{token.value}'" for token in tokens)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-def _partial(name: str, *columns: str, where: str, postgresql: str | None = None, unique: bool = False) -> Index:
-    """An index of the rows for which *where* holds (written otherwise for *postgresql*).
-
-    What it is on PostgreSQL stands in `info`: told as an option, every command would import that dialect
-    too. The revisions make the tables, and a test compares.
-    """
-    return Index(
-        name, *columns, unique=unique, sqlite_where=text(where), info={"postgresql_where": postgresql or where}
-    )
-
-
-def table(of: type[Base]) -> Table:
-    """The plain table: statements on it cost a fraction of those on the class, where thousands of rows are written."""
-    found = of.__table__
-    assert isinstance(found, Table)
-    return found
 
 
 class Mailbox(Base):
@@ -106,12 +67,12 @@ class Mail(Base):
         UniqueConstraint("mailbox_id", "sha256"),
         Index("ix_mail_sha256", "sha256"),
         Index("ix_mail_message_id", "message_id"),
-        _partial("ix_mail_waiting_reference", "reference_key", where="message_id IS NULL"),
-        _partial("ix_mail_waiting_identifier", "identifier", where="message_id IS NULL"),
-        _partial("ix_mail_waiting", "mailbox_id", where="role = 'waiting'"),
-        _closed("origin", MailOrigin),
-        _closed("kind", Kind),
-        _closed("role", MailRole),
+        partial_index("ix_mail_waiting_reference", "reference_key", where="message_id IS NULL"),
+        partial_index("ix_mail_waiting_identifier", "identifier", where="message_id IS NULL"),
+        partial_index("ix_mail_waiting", "mailbox_id", where="role = 'waiting'"),
+        closed("origin", MailOrigin),
+        closed("kind", Kind),
+        closed("role", MailRole),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -168,7 +129,7 @@ class Sighting(Base):
     __table_args__ = (
         CheckConstraint("(mail_id IS NULL) <> (reason IS NULL)", name="mail_or_reason"),
         Index("ix_sighting_mail_id", "mail_id"),
-        _partial("ix_sighting_reason", "folder_id", "reason", where="reason IS NOT NULL"),
+        partial_index("ix_sighting_reason", "folder_id", "reason", where="reason IS NOT NULL"),
     )  # fmt: skip
 
     folder_id: Mapped[int] = mapped_column(ForeignKey("folder.id"), primary_key=True)
@@ -187,7 +148,7 @@ class Message(Base):
 
     __tablename__ = "message"
     __table_args__ = (
-        _partial("uq_message_mailbox_id_reference_key", "mailbox_id", "reference_key",
+        partial_index("uq_message_mailbox_id_reference_key", "mailbox_id", "reference_key",
                  where="reference_key IS NOT NULL", unique=True),
         Index("ix_message_mailbox_id_identifier", "mailbox_id", "identifier"),
         Index("ix_message_send_state", "send_state", "next_attempt_at"),
@@ -197,10 +158,10 @@ class Message(Base):
         Index("ix_message_turn", "mailbox_id", "send_state", "created_at", "id"),
         Index("ix_message_reference_key", "reference_key"),
         Index("ix_message_identifier", "identifier"),
-        _partial("ix_message_not_submitted", "created_at", "id", where="send_state != 'submitted'"),
-        _closed("origin", MessageOrigin),
-        _closed("state", State),
-        _closed("send_state", SendState),
+        partial_index("ix_message_not_submitted", "created_at", "id", where="send_state != 'submitted'"),
+        closed("origin", MessageOrigin),
+        closed("state", State),
+        closed("send_state", SendState),
         CheckConstraint("origin = 'found' OR (raw IS NOT NULL AND reference_key IS NOT NULL)", name="composed"),
     )  # fmt: skip
 
@@ -247,8 +208,8 @@ class Recipient(Base):
         Index("ix_recipient_address_key", "address_key", "message_id"),
         Index("ix_recipient_due_at", "due_at"),
         Index("ix_recipient_state", "state", "message_id"),
-        _partial("ix_recipient_not_overdue", "due_at", where="overdue IS 0", postgresql="overdue IS false"),
-        _closed("state", State),
+        partial_index("ix_recipient_not_overdue", "due_at", where="overdue IS 0", postgresql="overdue IS false"),
+        closed("state", State),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -301,10 +262,12 @@ class Evidence(Base):
     __table_args__ = (
         UniqueConstraint("mail_id", "ordinal"),
         Index("ix_evidence_message_id", "message_id"),
-        _partial("ix_evidence_not_counting", "verdict", "issued_at", where="counts IS 0", postgresql="counts IS false"),
-        _closed("kind", Kind),
-        _closed("verdict", Verdict),
-        _closed("verdict_at_arrival", Verdict),
+        partial_index(
+            "ix_evidence_not_counting", "verdict", "issued_at", where="counts IS 0", postgresql="counts IS false"
+        ),
+        closed("kind", Kind),
+        closed("verdict", Verdict),
+        closed("verdict_at_arrival", Verdict),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -356,7 +319,7 @@ class Ledger(Base):
     __tablename__ = "ledger"
     __table_args__ = (
         UniqueConstraint("seal_number", "position"),
-        _partial("ix_ledger_unsealed", "id", where="seal_number IS NULL"),
+        partial_index("ix_ledger_unsealed", "id", where="seal_number IS NULL"),
         Index("ix_ledger_act", "act"),
     )  # fmt: skip
 
@@ -404,43 +367,3 @@ class Stamp(Base):
     source: Mapped[str]  # the authority's name, or the mail that carries the acceptance
     sha256: Mapped[str] = mapped_column(Sha256)  # of the token, or of the acceptance
     stamped_at: Mapped[datetime]
-
-
-class Lease(Base):
-    """Who works on what until when. Saves double work; no promise rests on it."""
-
-    __tablename__ = "lease"
-
-    name: Mapped[str] = mapped_column(primary_key=True)
-    owner: Mapped[str]
-    until: Mapped[datetime]
-
-
-class QuotaSample(Base):
-    """What a mailbox's server said of its space, in bytes; `limit` None where it has none or does not say."""
-
-    __tablename__ = "quota_sample"
-    __table_args__ = (Index("ix_quota_sample_mailbox_id", "mailbox_id", "at"),)
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailbox.id"))
-    at: Mapped[datetime]
-    used: Mapped[int] = mapped_column(Id)
-    limit: Mapped[int | None] = mapped_column(Id)
-
-
-class Alert(Base):
-    """Something that a person should know, once: `topic` is what it is about, unique with its kind."""
-
-    __tablename__ = "alert"
-    __table_args__ = (UniqueConstraint("kind", "topic"),)
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    kind: Mapped[str]
-    topic: Mapped[str]
-    severity: Mapped[str]  # warning, alarm
-    at: Mapped[datetime]
-    mailbox_id: Mapped[int | None] = mapped_column(ForeignKey("mailbox.id"))
-    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
-    facts: Mapped[dict[str, Any]]
-    settled_at: Mapped[datetime | None]

@@ -21,12 +21,13 @@ NOTED_EVERY: Final = timedelta(minutes=1)
 
 
 def mark_collected(house: House, account: Account) -> None:
-    """Note that all of the mailbox was looked through; what was noted a moment ago stands, so that a look at which
-    nothing is found writes nothing."""
+    """Note that all of the mailbox was looked through, unless that was noted a moment ago, or the watch notes it for
+    all mailboxes at once (`job_rows.note`): a look at which nothing is found writes nothing."""
     now = house.clock.now()
     with reading(house.engine) as connection:
         noted = connection.scalar(select(Mailbox.collected_at).where(Mailbox.id == account.id))
-    if noted is not None and noted <= now < noted + NOTED_EVERY and looked_through(house, account):
+    recently = noted is not None and noted <= now < noted + NOTED_EVERY
+    if looked_through(house, account) and (house.served or recently):
         return
     with writing(house.engine) as connection:
         connection.execute(update(Mailbox).where(Mailbox.id == account.id).values(collected_at=now))

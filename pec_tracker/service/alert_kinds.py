@@ -43,6 +43,9 @@ class AlertKind(StrEnum):
     REVOCATION_FAILED = "revocation-failed"
     STAMP_FAILED = "stamp-failed"
 
+    # the watch: settled by the next configuration that can be used
+    CONFIGURATION_FAILED = "configuration-failed"
+
 
 # The kinds that say how much of a mailbox is used, by level.
 QUOTA: Final = {"warning": AlertKind.QUOTA_WARNING, "alarm": AlertKind.QUOTA_ALARM}

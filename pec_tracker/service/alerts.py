@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, insert, select, update
 
-from pec_tracker.db.tables import Alert
+from pec_tracker.db.passing import Alert
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.evidence_rows import chunks

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, select
 
+from pec_tracker.db.base import table
 from pec_tracker.db.engine import in_one_transaction, reading
-from pec_tracker.db.tables import Evidence, Mail, Mailbox, Message, Recipient, SentCopy, table
+from pec_tracker.db.tables import Evidence, Mail, Mailbox, Message, Recipient, SentCopy
 from pec_tracker.pec.clocks import DAY
 from pec_tracker.pec.copies import SentMail
 from pec_tracker.pec.evidence import Verdict

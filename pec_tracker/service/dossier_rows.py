@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, update
 
-from pec_tracker.db.tables import Evidence, Message, Recipient, table
+from pec_tracker.db.base import table
+from pec_tracker.db.tables import Evidence, Message, Recipient
 from pec_tracker.pec.agree import SOFT
 from pec_tracker.pec.evidence import Verdict, address_key
 from pec_tracker.pec.folding import fold

@@ -53,7 +53,7 @@ class House:
     trust_folder: Path | None = None  # the anchors that the user added, which `trust` holds too
     fetch_revocation: bool = False  # from where trusted certificates name it
     presence: Presence = field(default_factory=Presence)  # by which others see whether this process lives
-    sealed_by_job: bool = False  # one job seals for all within a minute: verbs only append lines
+    served: bool = False  # by the watch: its jobs seal, and note that mailboxes were looked through, for all verbs
     marks: Path | None = None  # outside of all that is backed up together, what was sent last is marked here
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from cryptography import x509
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from pec_tracker.db.tables import Answer, Certificate, Evidence, Mail, SentCopy, Sighting, table
+from pec_tracker.db.base import table
+from pec_tracker.db.tables import Answer, Certificate, Evidence, Mail, SentCopy, Sighting
 from pec_tracker.ledger import lines
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.roles import MailRole

@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from pec_tracker.db.tables import Message, table
+from pec_tracker.db.base import table
+from pec_tracker.db.tables import Message
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.folding import fold
 from pec_tracker.pec.journey import State

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
-from pec_tracker.db.tables import Alert, Message
+from pec_tracker.db.passing import Alert
+from pec_tracker.db.tables import Message
 from pec_tracker.ledger import lines
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.sending import REPLIED, Change, Event, SendState, change_of, possible, tokens

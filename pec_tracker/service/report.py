@@ -9,7 +9,7 @@ from sqlalchemy import insert
 
 from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import writing
-from pec_tracker.db.tables import QuotaSample
+from pec_tracker.db.passing import QuotaSample
 from pec_tracker.service.alert_kinds import QUOTA
 from pec_tracker.service.alerts import NewAlert, raise_alerts, settle_alerts
 from pec_tracker.service.house import Account, House

@@ -46,7 +46,8 @@ class Fetched:
 def refresh(house: House, *, due_only: bool = False) -> Fetched:
     """Fetch what speaks for today about every certificate that trusted evidence rests on, and keep it.
 
-    `due_only`: at most once in EVERY. Servers raise nothing. What is kept counts from the next start on.
+    `due_only`: at most once in EVERY. Servers raise nothing. What is kept counts for every
+    house made since then, in the watch a moment later.
     """
     if due_only and not _due(house):
         return Fetched()

@@ -11,7 +11,7 @@ from pec_tracker.service.house import House
 
 def seal(house: House) -> None:
     """Seal what waits, unless a job does that within a minute. Raises LedgerError, StorageError."""
-    if not house.sealed_by_job:
+    if not house.served:
         seal_now(house)
 
 

@@ -14,8 +14,9 @@ from pec_tracker import crash
 from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.askers import Act, Asker
 from pec_tracker.db import search
+from pec_tracker.db.base import table
 from pec_tracker.db.engine import in_one_transaction
-from pec_tracker.db.tables import Mail, Message, Recipient, table
+from pec_tracker.db.tables import Mail, Message, Recipient
 from pec_tracker.errors import PecTrackerError, RuleError
 from pec_tracker.ledger import lines, seals, together
 from pec_tracker.ledger.acts import LedgerAct

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, func, select, update
 
 from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading, writing
-from pec_tracker.db.tables import Alert, Folder, Mailbox, Message, QuotaSample, Recipient, Sighting
+from pec_tracker.db.passing import Alert, QuotaSample
+from pec_tracker.db.tables import Folder, Mailbox, Message, Recipient, Sighting
 from pec_tracker.errors import ConfigurationError, NotFoundError, PecTrackerError
 from pec_tracker.ledger import together
 from pec_tracker.pec.journey import State

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, exists, func, or_, select
 
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db import leases
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Mailbox, Message
@@ -17,6 +18,7 @@ from pec_tracker.service import fence, pace
 from pec_tracker.service.attempt import LONGEST_RETRY
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.pace import PAUSE
+from pec_tracker.service.verbs import verb
 
 # Beyond these nothing is ever put off.
 _LONGEST = {SendState.QUEUED.value: PAUSE, SendState.DEFERRED.value: LONGEST_RETRY}
@@ -65,13 +67,14 @@ def held_by_pace(
     return at
 
 
-def next_turns(house: House, accounts: Sequence[Account]) -> dict[int, datetime]:
+@verb(Act.READ)
+def next_turns(asker: Asker, house: House, accounts: Sequence[Account]) -> dict[int, datetime]:
     """By a mailbox's row, when there is next something to send, or a send to recover that its process left behind.
 
     A time that is past means at once. A mailbox with nothing to do, or held by the fence, is not in it.
     """
     now = house.clock.now()
-    mine = {account.id: account for account in accounts}
+    mine = {one.id: one for one in accounts if asker.mailboxes is None or one.id in asker.mailboxes}
     turns: dict[int, datetime] = {}
     with reading(house.engine) as connection:
         mailboxes = {

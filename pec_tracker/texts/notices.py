@@ -37,7 +37,7 @@ ALERTS: Final[Mapping[str, str]] = {
         "the server has numbered the mails of the folder {folder} anew: the provider restored a backup, it seems. "
         "Mails may be gone there; what was archived stays, and new mails are collected"
     ),
-    "round-hanging": N_("its round gives no sign of life since {minutes} minutes: its server hangs, or the disk"),
+    "round-hanging": N_("its work gives no sign of life since {minutes} minutes: its server hangs, or the disk"),
     "copy-failed": N_("no copy could be put into the folder of sent mails: {reason}"),
     "collect-failed": N_("collecting failed: {reason}"),
     "dispatch-failed": N_("sending failed: {reason}"),
@@ -47,12 +47,30 @@ ALERTS: Final[Mapping[str, str]] = {
     "notary-failed": N_("the PEC that dates the ledger could not be queued: {reason}"),
     "dating-failed": N_("the newest seal could not be time-stamped: {reason}"),
     "revocation-failed": N_("the lists of revoked certificates could not be kept: {reason}"),
+    "configuration-failed": N_("the configuration was changed and cannot be used; the one before stays: {reason}"),
     "stamp-failed": N_("no authority gave a time-stamp for seal {seal}; it is tried again: {reason}"),
 }
 
 SEVERITIES: Final[Mapping[str, str]] = {
     "alarm": N_("alarm"),
     "warning": N_("warning"),
+}
+
+JOBS: Final[Mapping[str, str]] = {
+    "collect": N_("collect"),
+    "dispatch": N_("send"),
+    "copy": N_("copies into Sent"),
+    "quota": N_("space"),
+    "notary": N_("PEC that dates"),
+    "refresh": N_("deadlines"),
+    "seal": N_("seal"),
+    "dating": N_("time-stamp"),
+    "revocation": N_("revocation lists"),
+}
+
+OUTCOMES: Final[Mapping[str, str]] = {
+    "done": N_("done"),
+    "failed": N_("failed"),
 }
 
 LEVELS: Final[Mapping[str, str]] = {

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert
 
 from pec_tracker.db.engine import open_engine, sqlite_url
-from pec_tracker.db.tables import Lease
+from pec_tracker.db.passing import Lease
 from tests.cli.desk import Desk
 from tests.factory import receipts
 

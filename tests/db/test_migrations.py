@@ -16,8 +16,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
 from pec_tracker import osfiles
+from pec_tracker.db.base import Base
 from pec_tracker.db.engine import migrate, open_engine, reading, sqlite_url
-from pec_tracker.db.tables import Base
 from pec_tracker.errors import ConfigurationError, StorageError
 from tests.archive.killed import at_once
 from tests.service.house import house_url

@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
+from pec_tracker.db.base import table
 from pec_tracker.db.engine import in_one_transaction, open_engine, reading, storage_errors
-from pec_tracker.db.tables import Alert, Folder, Ledger, Mail, Mailbox, Message, Recipient, Seal, Sighting, table
+from pec_tracker.db.passing import Alert
+from pec_tracker.db.tables import Folder, Ledger, Mail, Mailbox, Message, Recipient, Seal, Sighting
 from pec_tracker.errors import ConfigurationError, StorageError
 from tests.service.house import NOW, house_url
 

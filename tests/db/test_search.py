@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, insert
 
 from pec_tracker.db import search
+from pec_tracker.db.base import table
 from pec_tracker.db.engine import open_engine, reading
-from pec_tracker.db.tables import Mail, Mailbox, table
+from pec_tracker.db.tables import Mail, Mailbox
 from pec_tracker.pec import folding
 from tests.service.house import NOW, house_url
 

@@ -7,7 +7,8 @@ from sqlalchemy import select, update
 
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import writing
-from pec_tracker.db.tables import Alert, Mailbox
+from pec_tracker.db.passing import Alert
+from pec_tracker.db.tables import Mailbox
 from pec_tracker.service.find import Query, find
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.status import status

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select, text
 
 from pec_tracker.archive.scan import INCOMING
+from pec_tracker.db.base import Base
 from pec_tracker.db.engine import reading
-from pec_tracker.db.tables import Base
 
 # Starts empty after a rebuild, tells of this database's own life only, or is each archive's own chance.
-NOT_COMPARED = frozenset({"lease", "alert", "quota_sample", "archive"})
+NOT_COMPARED = frozenset({"lease", "alert", "quota_sample", "archive", "job"})
 OWN_LIFE = frozenset(
     {
         "mailbox.collected_at",

@@ -13,15 +13,18 @@ from sqlalchemy import Engine, select
 
 from pec_tracker import anchors
 from pec_tracker.archive.local import LocalArchive
-from pec_tracker.askers import OPERATOR
+from pec_tracker.askers import OPERATOR, Asker
 from pec_tracker.clock import Clock
 from pec_tracker.db.engine import open_engine, reading, sqlite_url
-from pec_tracker.db.tables import Alert, Message, Recipient
+from pec_tracker.db.passing import Alert
+from pec_tracker.db.tables import Message, Recipient
+from pec_tracker.job_names import JobName
 from pec_tracker.pec.compose import Draft
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service import fence
 from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.jobs import Thresholds, job_of_house, job_of_mailbox, jobs_of
 from pec_tracker.service.send import Queued, queue
 from pec_tracker.wire.endpoint import Endpoint, Login, Security
 from tests.sandbox.materials import SENDER
@@ -145,3 +148,18 @@ def standing_clock(clock: Clock) -> Clock:
 
 
 Opened = Callable[[], tuple[House, Account]]
+
+
+def one_round(house: House, account: Account, *, asker: Asker = OPERATOR) -> None:
+    """Every job of the mailbox once, as if each were due, and what the watch notes of them."""
+    for job in jobs_of(house, [account]):
+        if job.account is not None:
+            job_of_mailbox(asker, house, account, job.name, stop=lambda: False, thresholds=Thresholds(80, 90))
+    job_of_house(asker, house, JobName.REFRESH)
+
+
+def sealing_round(house: House) -> None:
+    """Every other job of the house once."""
+    for job in jobs_of(house, []):
+        if job.name is not JobName.REFRESH:
+            job_of_house(OPERATOR, house, job.name)

@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Engine, create_engine, insert, select, update
 from sqlalchemy.pool import StaticPool
 
-from pec_tracker.db.tables import Alert, Attempt, Base, Ledger, Mailbox, Message, table
+from pec_tracker.db.base import Base, table
+from pec_tracker.db.passing import Alert
+from pec_tracker.db.tables import Attempt, Ledger, Mailbox, Message
 from pec_tracker.ledger import lines
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.roles import MessageOrigin

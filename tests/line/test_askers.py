@@ -20,17 +20,18 @@ from pec_tracker.db.tables import Ledger
 from pec_tracker.errors import ForbiddenError, NotFoundError
 from pec_tracker.ledger import lines
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service import history, keys, lookup, outbox, quarantine, retention, rounds, status
+from pec_tracker.service import history, keys, lookup, outbox, quarantine, retention, status
 from pec_tracker.service.collect import collect
 from pec_tracker.service.contest import contest
 from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.find import Query, find
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.jobs import tell_of_hanging
 from pec_tracker.service.proof import proof
 from pec_tracker.service.send import queue
 from pec_tracker.service.show import show
 from pec_tracker.service.verbs import act_of
-from tests.line.houses import Home, account_at, draft, queued
+from tests.line.houses import Home, account_at, draft, one_round, queued
 
 ROOT = Path(pec_tracker.__file__).parent
 SECRET = "Segretissimo"
@@ -39,7 +40,7 @@ OTHER = "segreteria@studio.sandbox.test"
 # What the entrances call that asks nobody: it composes the house, or works on what it is given.
 NO_VERBS = {
     "accounts.known_mailbox", "carry.what_is_left", "fence.at_start", "trust_folder.kept",  # before there is a house
-    "stamps.known_anchors", "inspect.rem_facts", "inspect.report", "mailbox.from_csv",
+    "stamps.known_anchors", "jobs.jobs_of", "inspect.rem_facts", "inspect.report", "mailbox.from_csv",
     "mailbox.settings_of", "mailbox.with_mailboxes", "mailbox.write", "mailbox_trial.try_out",
     "proof_package.encoded", "proof_report.sha256_of", "verify.verify_package",
 }  # fmt: skip
@@ -230,7 +231,6 @@ def test_a_round_of_the_daemon_is_asked_for_by_the_daemon(home: Home, sandbox: S
     house = home.open()
     account = account_at(house, sandbox)
     queued(house, account)
-    thresholds = rounds.Thresholds(80, 90)
-    rounds.mailbox_round(DAEMON, house, account, thresholds, stop=lambda: False)
+    one_round(house, account, asker=DAEMON)
     assert acts_by(house)["message.submitted"] == {"daemon"}
-    rounds.tell_of_hanging(DAEMON, house, account, None, after=timedelta(minutes=5))
+    tell_of_hanging(DAEMON, house, account, None, after=timedelta(minutes=5))

@@ -375,7 +375,7 @@ def test_a_turn_that_is_not_waited_for_leaves_the_rest_queued(house: House, sand
     assert sorted(states(real).values()) == ["queued", "submitted"]
     assert timedelta(seconds=50) < told[0] - real.clock.now() <= timedelta(minutes=1)
     assert dispatch(OPERATOR, real, account) == []
-    assert next_turns(real, [account]) == {account.id: told[0]}
+    assert next_turns(OPERATOR, real, [account]) == {account.id: told[0]}
 
 
 def test_bytes_that_were_damaged_hold_up_no_other_message(house: House, account: Account, sandbox: Sandbox) -> None:

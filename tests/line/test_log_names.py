@@ -5,8 +5,7 @@ from pathlib import Path
 import structlog
 
 from pec_tracker import app, config
-from pec_tracker.askers import OPERATOR
-from pec_tracker.service.rounds import Thresholds, mailbox_round
+from tests.line.houses import one_round
 
 NOBODY_LISTENS = """
 data = "data"
@@ -24,9 +23,9 @@ def test_a_failed_round_names_the_mailbox_as_its_owner_does(tmp_path: Path) -> N
     (tmp_path / "config.toml").write_text(NOBODY_LISTENS, encoding="utf-8")
     built = app.build(config.load(tmp_path / "config.toml"))
     with structlog.testing.capture_logs() as said:
-        mailbox_round(OPERATOR, built.house, built.account(), Thresholds(80, 90), stop=lambda: False)
+        one_round(built.house, built.account())
     built.house.engine.dispose()
-    failed = [one for one in said if one["event"] == "round.failed"]
+    failed = [one for one in said if one["event"] == "job.failed"]
     assert failed
     assert {one["mailbox"] for one in failed} == {"studio"}
     assert "studio.rossi@" not in str(said)

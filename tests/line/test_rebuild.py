@@ -10,7 +10,8 @@ from sqlalchemy import select
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, reading
-from pec_tracker.db.tables import Alert, Mail, Message, Sighting
+from pec_tracker.db.passing import Alert
+from pec_tracker.db.tables import Mail, Message, Sighting
 from pec_tracker.errors import UsageError
 from pec_tracker.sandbox.bulk import Bulk, bulk_receipts
 from pec_tracker.sandbox.failures import Moment

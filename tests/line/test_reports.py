@@ -11,17 +11,18 @@ from sqlalchemy import select
 from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import ROME
 from pec_tracker.db.engine import reading
-from pec_tracker.db.tables import Alert, QuotaSample, Recipient
+from pec_tracker.db.passing import Alert, QuotaSample
+from pec_tracker.db.tables import Recipient
 from pec_tracker.sandbox.providers import DEFAULT_ACCOUNTS
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collect import collect
 from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.jobs import tell_of_hanging
 from pec_tracker.service.report import QuotaReport, quota, worst
 from pec_tracker.service.retention import add_months, dossier_terms, retention
-from pec_tracker.service.rounds import Thresholds, mailbox_round, tell_of_hanging
 from pec_tracker.service.space import Level, level_of
-from tests.line.houses import Home, account_at, message_of, open_alerts, queued
+from tests.line.houses import Home, account_at, message_of, one_round, open_alerts, queued
 from tests.sandbox.materials import SENDER, letter
 from tests.sandbox.running import imap, sandbox_in
 
@@ -87,7 +88,7 @@ class TestQuota:
         standing = replace(house, clock=clock)
         for minutes in (0, 30, 59, 60, 61):
             now = replace(clock, origin=clock.origin + timedelta(minutes=minutes))
-            mailbox_round(OPERATOR, replace(standing, clock=now), account, Thresholds(80, 90), stop=lambda: False)
+            one_round(replace(standing, clock=now), account)
         with reading(house.engine) as connection:
             assert len(connection.execute(select(QuotaSample.id)).all()) == 2
 
@@ -98,10 +99,10 @@ def test_a_round_tells_of_folders_that_it_could_not_read_until_it_can(
     sandbox.deliver(SENDER, letter())
     sandbox.imap_faults.answer("EXAMINE", "NO not now")
     for _ in range(2):
-        mailbox_round(OPERATOR, house, account, Thresholds(80, 90), stop=lambda: False)
+        one_round(house, account)
         assert open_alerts(house) == ["collect-failed"]
     sandbox.imap_faults.answers.clear()
-    mailbox_round(OPERATOR, house, account, Thresholds(80, 90), stop=lambda: False)
+    one_round(house, account)
     assert open_alerts(house) == []
 
 
@@ -109,7 +110,7 @@ def test_a_message_that_is_never_accepted_becomes_overdue(house: House, account:
     sandbox.failures.hide_receipts(timedelta(days=365))
     key = queued(house, account).key
     dispatch(OPERATOR, house, account)
-    mailbox_round(OPERATOR, house, account, Thresholds(80, 90), stop=lambda: False)
+    one_round(house, account)
     with reading(house.engine) as connection:
         overdue = connection.scalars(
             select(Recipient.overdue).where(Recipient.message_id == message_of(house, key).id)

@@ -18,8 +18,7 @@ from pec_tracker.service.collect import collect
 from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.proof import proof
-from pec_tracker.service.rounds import Thresholds, mailbox_round, seal_round
-from tests.line.houses import open_alerts, queued, states
+from tests.line.houses import one_round, open_alerts, queued, sealing_round, states
 from tests.plans import asked
 from tests.sandbox.materials import SENDER
 
@@ -38,7 +37,7 @@ def seals(house: House) -> int:
 @pytest.fixture
 def served(house: House) -> House:
     """The house as `serve` has it."""
-    return replace(house, sealed_by_job=True)
+    return replace(house, served=True)
 
 
 def test_many_collects_and_sendings_of_one_minute_become_one_seal(
@@ -53,7 +52,7 @@ def test_many_collects_and_sendings_of_one_minute_become_one_seal(
         sandbox.deliver(SENDER, f"From: x{os.urandom(4).hex()}\r\n\r\n".encode())
     assert (seals(served), unsealed(served) > 0) == (before, True)
     assert set(states(served).values()) == {"submitted"}
-    seal_round(OPERATOR, served)
+    sealing_round(served)
     assert (seals(served), unsealed(served)) == (before + 1, 0)
     assert list((served.archive.root / "underway").glob("*.attempt")) == []
     assert len(keys) == 3
@@ -105,7 +104,7 @@ def test_nobody_lists_the_ledgers_folder_to_collect_to_send_or_to_seal(
     collect(OPERATOR, house, account)
     queued(house, account, subject="La seconda")
     dispatch(OPERATOR, house, account)
-    seal_round(OPERATOR, house)
+    sealing_round(house)
     assert [path for path in listed if Path(path).name == "ledger"] == []
 
 
@@ -115,10 +114,10 @@ def test_a_round_of_serve_in_which_nothing_happens_writes_nothing(
     standing = replace(served, clock=replace(served.clock, factor=1e-9))  # within the minute, and the hour of the quota
 
     def once() -> None:
-        mailbox_round(OPERATOR, standing, account, Thresholds(80, 90), stop=lambda: False)
-        seal_round(OPERATOR, standing)
+        one_round(standing, account)
+        sealing_round(standing)
 
-    monkeypatch.setattr("pec_tracker.service.rounds.stamp_newest", lambda *_facts, **_named: None)  # asks an authority
+    monkeypatch.setattr("pec_tracker.service.jobs.stamp_newest", lambda *_facts, **_named: None)  # asks an authority
     for _ in range(3):  # the folder's copy of today's PEC to oneself, and what answers it
         once()
         sandbox.wait_until_quiet()
@@ -134,8 +133,8 @@ def test_an_alert_of_a_failed_step_is_closed_by_the_next_that_works(
         raise ServerError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr("pec_tracker.service.rounds.seal_now", fail)
-        seal_round(OPERATOR, served)
+        patch.setattr("pec_tracker.service.jobs.seal_now", fail)
+        sealing_round(served)
     assert "seal-failed" in open_alerts(served)
-    seal_round(OPERATOR, served)
+    sealing_round(served)
     assert "seal-failed" not in open_alerts(served)

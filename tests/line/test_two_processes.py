@@ -10,7 +10,8 @@ from sqlalchemy import select, update
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db import leases
 from pec_tracker.db.engine import reading, writing
-from pec_tracker.db.tables import Attempt, Lease, Ledger, Message
+from pec_tracker.db.passing import Lease
+from pec_tracker.db.tables import Attempt, Ledger, Message
 from pec_tracker.ledger import seals
 from pec_tracker.sandbox.failures import Verb
 from pec_tracker.sandbox.server import Sandbox

@@ -10,7 +10,8 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import Clock
 from pec_tracker.db import leases
 from pec_tracker.db.engine import writing
-from pec_tracker.db.tables import Lease, Message
+from pec_tracker.db.passing import Lease
+from pec_tracker.db.tables import Message
 from pec_tracker.sandbox.failures import Verb
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collect import collect, lease_name

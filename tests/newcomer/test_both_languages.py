@@ -66,7 +66,7 @@ def test_both_examples_load(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("PEC_TRACKER")]:
         monkeypatch.delenv(name)
     first, second = (config.load(ROOT / name) for name in EXAMPLES)
-    assert first == second
+    assert first.model_dump() == second.model_dump()
 
 
 @pytest.mark.parametrize("readme", READMES)

@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Engine, Row, insert, select, text
 from pec_tracker.archive.local import LocalArchive
 from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.clock import Clock
+from pec_tracker.db.base import table
 from pec_tracker.db.engine import in_one_transaction, open_engine, reading, sqlite_url
+from pec_tracker.db.passing import Alert
 from pec_tracker.db.tables import (
-    Alert,
     Answer,
     Certificate,
     Evidence,
@@ -30,7 +31,6 @@ from pec_tracker.db.tables import (
     Message,
     Recipient,
     SentCopy,
-    table,
 )
 from pec_tracker.pec.compose import Outgoing
 from pec_tracker.pec.sending import SendState

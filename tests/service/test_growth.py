@@ -12,8 +12,9 @@ from sqlalchemy import insert, select, update
 
 from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import Clock
+from pec_tracker.db.base import table
 from pec_tracker.db.engine import reading, sqlite_url
-from pec_tracker.db.tables import Mail, Message, Recipient, table
+from pec_tracker.db.tables import Mail, Message, Recipient
 from pec_tracker.errors import UsageError
 from pec_tracker.service import find as finding
 from pec_tracker.service.find import Query, find

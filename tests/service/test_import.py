@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import OPERATOR
-from pec_tracker.db.tables import Alert, Ledger, Mail
+from pec_tracker.db.passing import Alert
+from pec_tracker.db.tables import Ledger, Mail
 from pec_tracker.service import mail_files
 from pec_tracker.service.find import Query, find
 from pec_tracker.service.house import Account, House

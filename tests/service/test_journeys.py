@@ -12,7 +12,8 @@ from sqlalchemy import select, update
 
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import OPERATOR
-from pec_tracker.db.tables import Alert, Evidence, Mail, Message, Recipient
+from pec_tracker.db.passing import Alert
+from pec_tracker.db.tables import Evidence, Mail, Message, Recipient
 from pec_tracker.service.find import FoundMessage, Query, find
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.show import show

@@ -12,8 +12,9 @@ from sqlalchemy import delete, insert
 
 from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import ROME
+from pec_tracker.db.base import table
 from pec_tracker.db.engine import writing
-from pec_tracker.db.tables import Message, table
+from pec_tracker.db.tables import Message
 from pec_tracker.service import retention as module
 from pec_tracker.service.house import House
 from pec_tracker.service.keys import longer_keys, short_keys

@@ -17,8 +17,8 @@ from pec_tracker.sandbox.providers import PASSWORD
 from pec_tracker.sandbox.server import Sandbox, SandboxSettings
 from pec_tracker.sandbox.store import Account
 from pec_tracker.service.rebuild import rebuild
-from pec_tracker.service.rounds import Thresholds, mailbox_round, seal_round
 from tests.cli.desk import Desk
+from tests.line.houses import one_round, sealing_round
 from tests.servers.tsa import TimeStampAuthority
 from tests.stamps.notaries import queued
 
@@ -72,8 +72,8 @@ def test_a_day_of_rounds_dates_the_ledger_both_ways(
     built = app.build(config.load(desk.config))
     house, account = built.house, built.account()
     for _ in range(3):
-        mailbox_round(OPERATOR, house, account, Thresholds(80, 90), stop=lambda: False)
-        seal_round(OPERATOR, house)
+        one_round(house, account)
+        sealing_round(house)
         box.wait_until_quiet()
     assert len(queued(house, account)) == 1
     dated = stamps(house.engine)

@@ -10,7 +10,8 @@ from sqlalchemy import delete, select
 from pec_tracker import crash
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import reading, writing
-from pec_tracker.db.tables import Alert, Stamp
+from pec_tracker.db.passing import Alert
+from pec_tracker.db.tables import Stamp
 from pec_tracker.errors import LedgerError, ServerError
 from pec_tracker.ledger.seals import seal_pending
 from pec_tracker.ledger.segments import seal_path, stamp_path

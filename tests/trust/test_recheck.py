@@ -9,7 +9,7 @@ from pec_tracker import crash
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, reading, sqlite_url
-from pec_tracker.db.tables import Alert
+from pec_tracker.db.passing import Alert
 from pec_tracker.ledger.seals import seal_pending
 from pec_tracker.service import trust
 from pec_tracker.service.house import House
