@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pec_tracker.errors import PecTrackerError
     from pec_tracker.service.collect import Collected
     from pec_tracker.service.intake import Taken
-    from pec_tracker.service.status import OpenAlert
+    from pec_tracker.service.open_alerts import OpenAlert
 
 
 def collected_facts(collected: "Collected", alerts: "Sequence[OpenAlert]") -> dict[str, Any]:

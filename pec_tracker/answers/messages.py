@@ -12,8 +12,8 @@ from pec_tracker.texts import _, error_text, facts_text, findings, notices, word
 if TYPE_CHECKING:
     from pec_tracker.service.attempt import Dispatched
     from pec_tracker.service.find import FoundMessage, RecipientState
+    from pec_tracker.service.open_alerts import OpenAlert
     from pec_tracker.service.outbox import OutboxEntry
-    from pec_tracker.service.status import OpenAlert
 
 # What a filter takes: each token, and its word in the language spoken.
 STATE_WORDS: Final = words.STATES

@@ -18,7 +18,7 @@ from pec_tracker.texts import N_, _, error_text
 if TYPE_CHECKING:
     from pec_tracker.service.collect import Collected
     from pec_tracker.service.house import Account, House
-    from pec_tracker.service.status import OpenAlert
+    from pec_tracker.service.open_alerts import OpenAlert
 
 ALERTS_TOLD: Final = 20
 
@@ -49,7 +49,7 @@ def command(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit:
 
 def _collect(house: "House", output: Output, account: "Account") -> Exit:
     from pec_tracker.service.collect import collect
-    from pec_tracker.service.status import open_alerts
+    from pec_tracker.service.open_alerts import open_alerts
 
     since = house.clock.now()
     with output.progress(_("Collecting {mailbox}").format(mailbox=account.name)) as progress:

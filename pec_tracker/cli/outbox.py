@@ -100,7 +100,7 @@ def send_waiting(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit
 
 
 def _send(house: "House", output: Output, stop: "Stop", account: "Account") -> Exit:
-    from pec_tracker.service.send_in_turn import Step, send_waiting
+    from pec_tracker.service.send_waiting import Step, send_waiting
 
     if stop():
         return Exit.DONE

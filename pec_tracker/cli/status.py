@@ -39,6 +39,7 @@ ROWS: Final = 10  # of each table: one screen
 @pass_cli
 def command(cli: Cli, *, acknowledge: bool, as_json: bool) -> Exit:
     """The screen, then the alerts marked as read where asked."""
+    from pec_tracker.service import open_alerts
     from pec_tracker.service import status as service
     from pec_tracker.service.keys import short_keys
 
@@ -50,7 +51,7 @@ def command(cli: Cli, *, acknowledge: bool, as_json: bool) -> Exit:
     else:
         _tell(output, status, short_keys(OPERATOR, app.house, answers.keys_shown(status, ROWS)))
     if acknowledge:
-        service.acknowledge(OPERATOR, app.house, status.alerts)
+        open_alerts.acknowledge(OPERATOR, app.house, status.alerts)
         count = len(status.alerts)
         told = ngettext("{count} alert marked as read.", "{count} alerts marked as read.", count)
         output.note(told.format(count=count))

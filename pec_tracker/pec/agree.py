@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pec_tracker.pec.consensus import consensus
-from pec_tracker.pec.evidence import Evidence, Signer, Verdict
+from pec_tracker.pec.evidence import Evidence, Fingerprint, Signer, Verdict
 from pec_tracker.pec.original import SOFT
 from pec_tracker.pec.points import CERTIFYING, TOLERANCE, Agreement, Frame, Known, Leading, in_time
+from pec_tracker.pec.standard import Kind, ReceiptForm
 from pec_tracker.pec.subject import same_subject
 
 __all__ = [
@@ -88,3 +89,13 @@ def conflicts(judged: Iterable[Judged]) -> tuple[str, ...]:
         if is_ours and failed <= {"identifier", "issuer", "order_of_times"}:
             names |= {f"two-{name}s" for name in failed & {"identifier", "issuer"}}
     return tuple(sorted(names))
+
+
+def encloses(evidence: Evidence, message: Fingerprint | None, *, counts: bool) -> bool | None:
+    """Whether this complete receipt, being proof, encloses exactly the message: its body byte for byte; what the header
+    says is a matter of the agreement, without which no receipt counts. None for what is no complete delivery receipt,
+    or where the bytes of the message are not known."""
+    complete = evidence.kind is Kind.DELIVERY and evidence.receipt_form == ReceiptForm.COMPLETE
+    if not complete or message is None:
+        return None
+    return counts and evidence.enclosed is not None and evidence.enclosed.body == message.body

@@ -8,9 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from pec_tracker.pec.evidence import ascii_lower, bare_id
+from pec_tracker.pec.evidence import address_key, ascii_lower, bare_id
 from pec_tracker.pec.read import Headers, Mail, headers_of
 from pec_tracker.pec.standard import Kind
+
+# Ids and addresses longer than a line may be (RFC 5322 2.1.1) are no keys: an index of PostgreSQL takes 2,704 bytes.
+MAX_KEY: Final = 998
 
 # Only these answer somebody. A receipt encloses our own original, whose In-Reply-To names a message of someone else.
 _ANSWERS: Final = frozenset({Kind.TRANSPORT_ENVELOPE, Kind.ANOMALY_ENVELOPE, Kind.ORDINARY})
@@ -70,3 +73,18 @@ def _replies_to(*headers: Headers | None) -> tuple[str, ...]:
 def _distinct(ids: Iterable[str | None]) -> tuple[str, ...]:
     """`ids` without `<>`, in order, each once."""
     return tuple(dict.fromkeys(bare for bare in map(bare_id, ids) if bare is not None))
+
+
+def reference_key(reference: str) -> str:
+    """The form in which references are compared: providers echo them in other cases."""
+    return ascii_lower(reference)
+
+
+def same_address(one: str | None, other: str | None) -> bool:
+    """Whether both are there and mean one mailbox."""
+    return one is not None and other is not None and address_key(one) == address_key(other)
+
+
+def is_key(text: str) -> bool:
+    """Whether an id or an address can be looked for: not longer than a line."""
+    return len(text.encode("utf-8", "replace")) <= MAX_KEY

@@ -33,6 +33,7 @@ from pec_tracker.pec.standard import (
 )
 
 # Encoded, the largest daticert that is read (2 MB) takes less than this; more is not even decoded.
+READER_VERSION: Final = 2  # of this and of `fingerprint`: mails read by an older one can be read again
 MAX_ENCODED_XML: Final = 4 * certification.MAX_SIZE
 # A mail with more addresses is not read further: no provider takes more than 500 recipients, and each costs rows.
 MAX_ADDRESSES: Final = 2_000

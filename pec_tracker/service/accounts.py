@@ -7,9 +7,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from pec_tracker.db.engine import in_one_transaction, reading, storage_errors
 from pec_tracker.db.tables import Mailbox
-from pec_tracker.ledger import lines
+from pec_tracker.ledger import lines, records
 from pec_tracker.ledger.acts import LedgerAct
-from pec_tracker.service import records
 from pec_tracker.service.house import House
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, insert, select, update
 
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.passing import Alert
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.service.alert_kinds import AlertKind
-from pec_tracker.service.evidence_rows import chunks
 
 log = structlog.get_logger()
 

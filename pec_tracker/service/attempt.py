@@ -11,10 +11,10 @@ from pec_tracker.db import leases
 from pec_tracker.db.engine import in_one_transaction, writing
 from pec_tracker.db.tables import Attempt, Message
 from pec_tracker.errors import PecTrackerError, StorageError
-from pec_tracker.ledger import lines
+from pec_tracker.ledger import lines, records
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.sending import REPLIED, Event, SendState
-from pec_tracker.service import fence, records
+from pec_tracker.service import fence
 from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.alerts import NewAlert, raise_alerts
 from pec_tracker.service.dossier import reconsider

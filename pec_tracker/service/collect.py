@@ -19,9 +19,9 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.db import leases
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.errors import PecTrackerError, ServerError
-from pec_tracker.ledger import together
+from pec_tracker.ledger import records, together
 from pec_tracker.pec.roles import MailOrigin
-from pec_tracker.service import records, uids
+from pec_tracker.service import uids
 from pec_tracker.service.after_collect import mark_collected, tell_of_owed
 from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.alerts import NewAlert, raise_alerts

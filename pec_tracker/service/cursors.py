@@ -11,9 +11,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import Folder
-from pec_tracker.ledger import lines
+from pec_tracker.ledger import lines, records
 from pec_tracker.ledger.acts import LedgerAct
-from pec_tracker.service import records
 from pec_tracker.service.house import Account, House
 from pec_tracker.wire.imap import FolderName, FolderStatus
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, select
 
 from pec_tracker.db.base import table
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Evidence, Mail, Mailbox, Message, Recipient, SentCopy
 from pec_tracker.pec.clocks import DAY
@@ -17,7 +18,7 @@ from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.roles import MailRole, MessageOrigin
 from pec_tracker.service.consider import Page, consider
 from pec_tracker.service.dossier_rows import write
-from pec_tracker.service.evidence_rows import chunks, evidence_value, fingerprint_value
+from pec_tracker.service.evidence_rows import evidence_value, fingerprint_value
 
 # Not what was verified of each signature: it is long, and its verdict says what matters here.
 _EVIDENCE_COLUMNS = [column for column in table(Evidence).columns if column.name != "verification"]

@@ -14,6 +14,7 @@ from pec_tracker.pec.agree import SOFT
 from pec_tracker.pec.evidence import Verdict, address_key
 from pec_tracker.pec.folding import fold
 from pec_tracker.pec.journey import Journey, State, summary
+from pec_tracker.pec.link import reference_key
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import Event
 from pec_tracker.pec.standard import Kind
@@ -23,7 +24,6 @@ from pec_tracker.service.consider import Page
 from pec_tracker.service.evidence_rows import fingerprint_json, offset_minutes
 from pec_tracker.service.issuer_rows import note_issuers
 from pec_tracker.service.outbox_rows import happened
-from pec_tracker.service.study import reference_key
 
 _UNDELIVERED = (State.FAILED, State.NOT_ACCEPTED)
 # What no provider signs as a receipt, and claims to be one all the same.

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,18 +13,11 @@ from pec_tracker.pec.standard import Kind
 if TYPE_CHECKING:  # it brings all that verifies a signature, and whoever only reads rows waits for it
     from pec_tracker.pec.signature import Verification
 
-CHUNK = 500  # values of one IN list: planners like short ones, SQLite takes 32,766 parameters
 
 _PART_FIELDS = tuple(field.name for field in dataclasses.fields(Part))
 _FINGERPRINT_FIELDS = tuple(field.name for field in dataclasses.fields(Fingerprint))
 
 T = TypeVar("T")
-
-
-def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """*values* in runs of at most CHUNK."""
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]
 
 
 def evidence_columns(evidence: Evidence, verification: "Verification") -> dict[str, Any]:

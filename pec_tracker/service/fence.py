@@ -21,7 +21,6 @@ from pec_tracker.archive import attempts
 from pec_tracker.archive.local import read_identity
 from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import ArchiveRow, Attempt, Evidence, Ledger, Mail, Mailbox, Message, Sighting
-from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.roles import MailRole, MessageOrigin
 from pec_tracker.pec.sending import HELD_BACK, WAITING, tokens
 from pec_tracker.service.doubt import COLUMNS, Doubt, make_uncertain
@@ -129,27 +128,6 @@ def markable(house: House) -> bool:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK)
-
-
-def forget_sealed(house: House) -> None:
-    """Drop the archive's notes of attempts that stand in the sealed ledger, which tells of them from now on."""
-    noted = attempts.noted(house.archive.root)
-    if not noted:
-        return
-    with reading(house.engine) as connection:
-        waiting = select(Ledger.id).where(Ledger.seal_number.is_(None), Ledger.act == LedgerAct.MESSAGE_ATTEMPTED.value)
-        if connection.scalar(waiting.limit(1)) is not None:
-            return
-        known = {
-            (row.key, row.number)
-            for row in connection.execute(
-                select(Message.key, Attempt.number)
-                .join(Attempt, Attempt.message_id == Message.id)
-                .where(Message.key.in_(sorted({key for key, _ in noted})[:500]))
-            )
-        }
-    for key, number in noted & known:
-        attempts.forget(house.archive.root, key, number)
 
 
 def _doubt_noted(house: House) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, or_
 from pec_tracker.askers import Act, Asker
 from pec_tracker.clock import ROME
 from pec_tracker.db import search
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Mail, Mailbox, Message, Recipient
 from pec_tracker.db.types import EARLIEST, LATEST
@@ -26,7 +27,7 @@ from pec_tracker.pec.journey import SECOND_NOTICE, NextStep, State, due
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import SendState
 from pec_tracker.service.alerts import HISTORY_AFTER
-from pec_tracker.service.evidence_rows import chunks, with_offset
+from pec_tracker.service.evidence_rows import with_offset
 from pec_tracker.service.house import House
 from pec_tracker.service.verbs import among, verb
 

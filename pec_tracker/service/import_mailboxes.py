@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Mail, Mailbox
 from pec_tracker.pec.evidence import Verdict, address_key
+from pec_tracker.pec.link import same_address
 from pec_tracker.pec.roles import MailOrigin
 from pec_tracker.pec.standard import Kind
-from pec_tracker.service.evidence_rows import chunks
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.linking import ABOUT_SENT_MAIL, ENVELOPES, Place
-from pec_tracker.service.study import Arrival, Studied, same_address, study
+from pec_tracker.service.study import Arrival, Studied, study
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,17 @@ from cryptography import x509
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from pec_tracker.db.base import table
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.tables import Answer, Certificate, Evidence, Mail, SentCopy, Sighting
 from pec_tracker.ledger import lines
 from pec_tracker.ledger.acts import LedgerAct
+from pec_tracker.pec.link import reference_key
+from pec_tracker.pec.read import READER_VERSION
 from pec_tracker.pec.roles import MailRole
-from pec_tracker.service.evidence_rows import chunks, evidence_columns, fingerprint_json
+from pec_tracker.service.evidence_rows import evidence_columns, fingerprint_json
 from pec_tracker.service.linking import Place, Role
-from pec_tracker.service.study import Arrival, Studied, reference_key
+from pec_tracker.service.study import Arrival, Studied
 from pec_tracker.service.uids import OWED
-
-READER_VERSION = 2  # of pec.read and pec.fingerprint: mails read by an older one can be read again (`recheck`)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,20 +15,21 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select
 
 from pec_tracker.db.base import table
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.tables import Message
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.folding import fold
 from pec_tracker.pec.journey import State
+from pec_tracker.pec.link import reference_key, same_address
+from pec_tracker.pec.points import CERTIFYING
 from pec_tracker.pec.roles import MailRole, MessageOrigin
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.standard import Kind
-from pec_tracker.service.consider import RECEIPTS
-from pec_tracker.service.evidence_rows import chunks
-from pec_tracker.service.study import Studied, reference_key, same_address
+from pec_tracker.service.study import Studied
 
 # Their provider is the sender's own: where they name no reference, no mail about the same message will.
 _FROM_THE_SENDERS_PROVIDER = frozenset({Kind.ACCEPTANCE, Kind.NON_ACCEPTANCE})
-ABOUT_SENT_MAIL = RECEIPTS | {Kind.TAKEN_IN_CHARGE, Kind.VIRUS_NOTICE, Kind.REM_EVIDENCE}
+ABOUT_SENT_MAIL = CERTIFYING | {Kind.TAKEN_IN_CHARGE, Kind.VIRUS_NOTICE, Kind.REM_EVIDENCE}
 ENVELOPES = frozenset({Kind.TRANSPORT_ENVELOPE, Kind.ANOMALY_ENVELOPE})
 
 
@@ -136,7 +137,7 @@ class Links:
         evidence = item.evidence
         return (
             evidence is not None
-            and item.mail.kind in RECEIPTS
+            and item.mail.kind in CERTIFYING
             and evidence.verdict is Verdict.TRUSTED
             and bool(item.references or (item.identifier and item.mail.kind in _FROM_THE_SENDERS_PROVIDER))
             and (self._place.owner is None or same_address(evidence.sender, self._place.owner))

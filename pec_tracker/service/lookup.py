@@ -8,9 +8,9 @@ from hashlib import sha256
 from sqlalchemy import select
 
 from pec_tracker.askers import Act, Asker
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Message
-from pec_tracker.service.evidence_rows import chunks
 from pec_tracker.service.find import FoundMessage, Query, find
 from pec_tracker.service.house import House
 from pec_tracker.service.verbs import verb

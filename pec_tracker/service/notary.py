@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, insert, select
 from pec_tracker import crash
 from pec_tracker.askers import Act, Asker
 from pec_tracker.clock import ROME
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Evidence, Mail, Message, Seal, Stamp
 from pec_tracker.errors import StorageError
@@ -22,7 +23,6 @@ from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.ledger.quotes import Quote, quoted
 from pec_tracker.pec.compose import Draft, new_tracker_id
 from pec_tracker.pec.standard import Kind
-from pec_tracker.service.evidence_rows import chunks
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.send import queue
 from pec_tracker.service.verbs import verb

@@ -17,7 +17,7 @@ from pec_tracker.db import leases
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Attempt, Evidence, Mailbox, Message
 from pec_tracker.errors import NotFoundError, ServerError, UsageError
-from pec_tracker.ledger import seals, together
+from pec_tracker.ledger import records, seals, together
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import (
     FOR_A_PERSON,
@@ -31,7 +31,6 @@ from pec_tracker.pec.sending import (
     possible,
     tokens,
 )  # fmt: skip
-from pec_tracker.service import records
 from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.alerts import NewAlert, raise_alerts
 from pec_tracker.service.dossier import reconsider

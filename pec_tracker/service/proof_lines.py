@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from pec_tracker import osfiles
 from pec_tracker.archive.local import ledger_folder
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.tables import Ledger, Seal
 from pec_tracker.errors import LedgerError, NotFoundError
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.ledger.lines import Line, decode
 from pec_tracker.ledger.segments import parse_seal, seal_path
-from pec_tracker.service.evidence_rows import chunks
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -15,6 +15,7 @@ from sqlalchemy import Row
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.ledger.lines import Line
 from pec_tracker.ledger.segments import SealFile
+from pec_tracker.pec.agree import encloses
 from pec_tracker.pec.contents import contents
 from pec_tracker.pec.copies import SentMail
 from pec_tracker.pec.evidence import Evidence, Fingerprint, address_key
@@ -24,7 +25,7 @@ from pec_tracker.pec.read import Mail, evidence_of, headers_of
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.signature import Verification, verify
-from pec_tracker.pec.standard import Kind, ReceiptForm
+from pec_tracker.pec.standard import ReceiptForm
 from pec_tracker.pec.trust import Trust
 from pec_tracker.service.consider import Considered, consider
 from pec_tracker.service.evidence_rows import fingerprint_json
@@ -365,16 +366,6 @@ def _ledger_entry(lines: Mapping[str, Line], seals: Mapping[str, SealFile]) -> d
             for seal in sorted(seals.values(), key=lambda seal: seal.number)
         ],
     }
-
-
-def encloses(evidence: Evidence, message: Fingerprint | None, *, counts: bool) -> bool | None:
-    """Whether this complete receipt, being proof, encloses exactly the message: its body byte for byte; what the header
-    says is a matter of the agreement, without which no receipt counts. None for what is no complete delivery receipt,
-    or where the bytes of the message are not known."""
-    complete = evidence.kind is Kind.DELIVERY and evidence.receipt_form == ReceiptForm.COMPLETE
-    if not complete or message is None:
-        return None
-    return counts and evidence.enclosed is not None and evidence.enclosed.body == message.body
 
 
 def _concerns(address: str, wanted: str | None) -> bool:

@@ -16,10 +16,11 @@ from sqlalchemy.exc import IntegrityError
 
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import Act, Asker
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import Attempt, Evidence, Folder, Ledger, Mail, Mailbox, Message, Seal
 from pec_tracker.errors import LedgerError, ObjectMissingError, UsageError
-from pec_tracker.ledger import lines, seals, segments
+from pec_tracker.ledger import lines, records, seals, segments
 from pec_tracker.ledger.acts import MAILS, LedgerAct
 from pec_tracker.ledger.leftovers import bring_back
 from pec_tracker.osfiles import disk_errors
@@ -27,10 +28,9 @@ from pec_tracker.pec.compose import Outgoing
 from pec_tracker.pec.read import read
 from pec_tracker.pec.roles import MailOrigin, MessageOrigin
 from pec_tracker.pec.sending import HELD_BACK, Event, SendState, change_of, tokens
-from pec_tracker.service import doubt, notary, recheck, records
+from pec_tracker.service import doubt, notary, recheck
 from pec_tracker.service.carry import Left
 from pec_tracker.service.dossier import reconsider
-from pec_tracker.service.evidence_rows import chunks
 from pec_tracker.service.house import House
 from pec_tracker.service.intake import take_in
 from pec_tracker.service.linking import Place

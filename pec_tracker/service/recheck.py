@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Select, select, update
 from pec_tracker import crash
 from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.askers import Act, Asker
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Evidence, Mail, Mailbox
 from pec_tracker.errors import ObjectDamagedError, ObjectMissingError
@@ -26,7 +27,7 @@ from pec_tracker.pec.standard import Kind
 from pec_tracker.pec.trust import Trust
 from pec_tracker.service.alert_kinds import AlertKind
 from pec_tracker.service.alerts import NewAlert, mail_topic, raise_alerts, settle_alerts
-from pec_tracker.service.evidence_rows import chunks, evidence_columns
+from pec_tracker.service.evidence_rows import evidence_columns
 from pec_tracker.service.house import House
 from pec_tracker.service.intake_rows import assign_roles, certificates_of, insert_certificates
 from pec_tracker.service.linking import Links, Place, Role

@@ -15,7 +15,7 @@ from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import ArchiveRow, Folder, Ledger, Mailbox, Message, Recipient
-from pec_tracker.ledger import lines, mend, seals, together
+from pec_tracker.ledger import lines, mend, records, seals, together
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.ledger.leftovers import set_aside
 from pec_tracker.ledger.lines import decode, named_objects
@@ -23,7 +23,6 @@ from pec_tracker.ledger.mend import Mended
 from pec_tracker.ledger.together import Disagreement
 from pec_tracker.osfiles import disk_errors
 from pec_tracker.pec.roles import MessageOrigin
-from pec_tracker.service import records
 from pec_tracker.service.house import House
 from pec_tracker.service.verbs import verb
 

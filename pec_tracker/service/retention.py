@@ -18,9 +18,9 @@ from sqlalchemy import ColumnElement, Connection, String, and_, case, func, or_,
 
 from pec_tracker.askers import Act, Asker
 from pec_tracker.clock import ROME
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Mailbox, Message
-from pec_tracker.service.evidence_rows import chunks
 from pec_tracker.service.house import House
 from pec_tracker.service.verbs import among, verb
 

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.db import leases
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Evidence
 from pec_tracker.errors import PecTrackerError, StorageError
@@ -23,7 +24,6 @@ from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.trust import Trust
 from pec_tracker.presence import Presence
 from pec_tracker.service import trust
-from pec_tracker.service.evidence_rows import chunks
 from pec_tracker.service.house import House
 from pec_tracker.service.trust_folder import kept as kept_in
 from pec_tracker.wire import revocation as wire

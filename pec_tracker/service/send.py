@@ -18,7 +18,7 @@ from pec_tracker.db.base import table
 from pec_tracker.db.engine import in_one_transaction
 from pec_tracker.db.tables import Mail, Message, Recipient
 from pec_tracker.errors import PecTrackerError, RuleError
-from pec_tracker.ledger import lines, seals, together
+from pec_tracker.ledger import lines, records, seals, together
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.compose import Draft, Outgoing, compose, new_tracker_id
 from pec_tracker.pec.evidence import address_key
@@ -26,15 +26,14 @@ from pec_tracker.pec.fields import storable
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.folding import cut, fold
 from pec_tracker.pec.journey import NextStep, State
-from pec_tracker.pec.read import read
+from pec_tracker.pec.read import READER_VERSION, read
 from pec_tracker.pec.roles import MailOrigin, MailRole, MessageOrigin
 from pec_tracker.pec.rules import Finding, Severity, check, check_draft
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.wording import wording
-from pec_tracker.service import fence, records
+from pec_tracker.service import fence
 from pec_tracker.service.evidence_rows import fingerprint_json
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.intake_rows import READER_VERSION
 from pec_tracker.service.verbs import verb
 
 log = structlog.get_logger()

@@ -12,7 +12,7 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Attempt, Evidence, Mail, Message
 from pec_tracker.errors import NotFoundError, StorageError, UsageError
-from pec_tracker.pec.agree import SOFT
+from pec_tracker.pec.agree import SOFT, encloses
 from pec_tracker.pec.contents import Contents, contents
 from pec_tracker.pec.evidence import Fingerprint, bare_id, time_key
 from pec_tracker.pec.read import read
@@ -21,7 +21,6 @@ from pec_tracker.pec.standard import ReceiptForm
 from pec_tracker.service.evidence_rows import evidence_value, fingerprint_value, with_offset
 from pec_tracker.service.find import FoundMessage, messages, named
 from pec_tracker.service.house import House
-from pec_tracker.service.proof_report import encloses
 from pec_tracker.service.verbs import among, verb
 
 _KEY_LENGTH: Final = 26

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pec_tracker.pec import link
-from pec_tracker.pec.evidence import Evidence, Fingerprint, address_key, ascii_lower
+from pec_tracker.pec.evidence import Evidence, Fingerprint, address_key
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.folding import cut
 from pec_tracker.pec.read import Mail, evidence_of, headers_of, read
@@ -14,8 +14,6 @@ from pec_tracker.pec.standard import Kind
 from pec_tracker.pec.trust import Trust
 from pec_tracker.pec.wording import wording
 
-# Ids and addresses longer than a line may be (RFC 5322 2.1.1) are no keys: an index of PostgreSQL takes 2,704 bytes.
-MAX_KEY = 998
 MAX_ANSWERED = 20  # ids that one mail may answer: threads are longer, what they answer is the nearest
 
 
@@ -108,23 +106,8 @@ def study(arrival: Arrival, raw: bytes, *, owner: str | None, trust: Trust, now:
     )
 
 
-def reference_key(reference: str) -> str:
-    """The form in which references are compared: providers echo them in other cases."""
-    return ascii_lower(reference)
-
-
-def same_address(one: str | None, other: str | None) -> bool:
-    """Whether both are there and mean one mailbox."""
-    return one is not None and other is not None and address_key(one) == address_key(other)
-
-
-def is_key(text: str) -> bool:
-    """Whether an id or an address can be looked for: not longer than a line."""
-    return len(text.encode("utf-8", "replace")) <= MAX_KEY
-
-
 def _usable(keys: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(filter(is_key, keys))
+    return tuple(filter(link.is_key, keys))
 
 
 def _references(mail: Mail, keys: link.LinkKeys) -> tuple[str, ...]:
@@ -146,8 +129,8 @@ def _is_copy(arrival: Arrival, mail: Mail, owner: str | None) -> bool:
     if "rebuilt-from-msg" in mail.warnings:
         return False  # put together anew: it would not agree with what the receipts enclose
     if owner is None:
-        return arrival.folder_id is None and headers.message_id is not None and is_key(headers.message_id)
-    written = any(same_address(address, owner) for address in headers.from_addresses)
+        return arrival.folder_id is None and headers.message_id is not None and link.is_key(headers.message_id)
+    written = any(link.same_address(address, owner) for address in headers.from_addresses)
     return written and (arrival.sent or arrival.folder_id is None)
 
 
@@ -156,11 +139,11 @@ def _copy(arrival: Arrival, raw: bytes, mail: Mail) -> Copy:
     assert headers is not None
     recipients: dict[str, tuple[str, str]] = {}
     for role, addresses in (("to", headers.to_addresses), ("cc", headers.cc_addresses)):
-        for address in filter(is_key, addresses):
+        for address in filter(link.is_key, addresses):
             recipients.setdefault(address_key(address), (address, role))
     reference = headers.message_id
     return Copy(
-        reference=reference if reference is not None and is_key(reference) else None,
+        reference=reference if reference is not None and link.is_key(reference) else None,
         fingerprint=fingerprint(raw),
         recipients=tuple(recipients.values()),
         at=arrival.internal_at or headers.date,

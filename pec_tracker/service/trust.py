@@ -16,12 +16,11 @@ from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import in_one_transaction
 from pec_tracker.errors import NotFoundError, UsageError
-from pec_tracker.ledger import lines, seals
+from pec_tracker.ledger import lines, records, seals
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.certificate import Certificate, certificate
 from pec_tracker.pec.standard import SANDBOX_ORGANIZATION
 from pec_tracker.pec.trust import PEC_AUTHORITIES, Anchor, Trust
-from pec_tracker.service import records
 from pec_tracker.service.house import House
 from pec_tracker.service.trust_folder import (
     ANSWERS,

@@ -3,10 +3,9 @@
 from pec_tracker import osfiles
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.errors import ObjectMissingError
-from pec_tracker.ledger import lines
+from pec_tracker.ledger import lines, records
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.trust import Trust
-from pec_tracker.service import records
 from pec_tracker.service.house import House
 from pec_tracker.service.trust_folder import ANSWERS, Kept, as_anchor, create, kept, write
 

@@ -12,8 +12,8 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.tables import Folder, Mail, Sighting
-from pec_tracker.service.evidence_rows import chunks
 from pec_tracker.wire.imap import Identity
 
 # Why a UID gave no mail: it is no longer there; the server lists it and gives nothing; it refuses to give it.

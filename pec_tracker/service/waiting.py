@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, func, literal, or_, select, update
 
 from pec_tracker.db.base import table
+from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Answer, Evidence, Mail, Mailbox, Message, SentCopy
 from pec_tracker.pec.roles import MailRole
 from pec_tracker.service.dossier import reconsider
-from pec_tracker.service.evidence_rows import chunks
 
 _BY_REFERENCE = (Message.mailbox_id == Mail.mailbox_id) & (Message.reference_key == Mail.reference_key)
 _BY_IDENTIFIER = (

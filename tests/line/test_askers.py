@@ -20,7 +20,7 @@ from pec_tracker.db.tables import Ledger
 from pec_tracker.errors import ForbiddenError, NotFoundError
 from pec_tracker.ledger import lines
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service import history, keys, lookup, outbox, quarantine, retention, status
+from pec_tracker.service import history, keys, lookup, open_alerts, outbox, quarantine, retention, status
 from pec_tracker.service.collect import collect
 from pec_tracker.service.contest import contest
 from pec_tracker.service.dispatch import dispatch
@@ -116,7 +116,7 @@ def answers(house: House, asker: Asker, accounts: list[Account]) -> dict[str, An
         "quarantine": quarantine.quarantined(asker, house),
         "retention": retention.retention(asker, house, months_of={}, default_months=30),
         "terms": list(retention.dossier_terms(asker, house, months_of={}, default_months=30)),
-        "alerts": status.open_alerts(asker, house),
+        "alerts": open_alerts.open_alerts(asker, house),
         "status": status.status(asker, house, accounts),
         "history": history.history(asker, house, [one.id for one in accounts]),
     }
@@ -169,10 +169,10 @@ def test_what_is_done_to_it_is_not_found_like_what_was_never_there(
 def test_alerts_of_another_mailbox_are_not_acknowledged(shared: tuple[House, Account, Account, str]) -> None:
     house, account, _, _ = shared
     anybody = Asker("a1", "Uno", frozenset(Act), frozenset({account.id}))
-    alerts = status.open_alerts(OPERATOR, house)
+    alerts = open_alerts.open_alerts(OPERATOR, house)
     with pytest.raises(NotFoundError):
-        status.acknowledge(anybody, house, alerts)
-    assert status.open_alerts(OPERATOR, house) == alerts
+        open_alerts.acknowledge(anybody, house, alerts)
+    assert open_alerts.open_alerts(OPERATOR, house) == alerts
 
 
 def test_a_short_key_is_as_long_as_he_needs_it(shared: tuple[House, Account, Account, str]) -> None:

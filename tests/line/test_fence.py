@@ -9,7 +9,7 @@ from pec_tracker.archive import attempts
 from pec_tracker.askers import OPERATOR
 from pec_tracker.sandbox.failures import Verb
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service import fence
+from pec_tracker.service import fence, sealing
 from pec_tracker.service.dispatch import dispatch
 from pec_tracker.service.house import Account, House
 from tests.line.houses import message_of, queued, states
@@ -77,10 +77,10 @@ def test_a_note_of_an_attempt_that_nobody_knows_stays(house: House, account: Acc
     note(house, first, 9)
     queued(house, account, subject="La seconda")
     dispatch(OPERATOR, house, account)
-    fence.forget_sealed(house)
+    sealing.forget_sealed(house)
     assert (first, 9) not in noted(house), "it was written down as uncertain"
     note(house, "0" * 26, 1)
-    fence.forget_sealed(house)
+    sealing.forget_sealed(house)
     assert noted(house) == {("0" * 26, 1)}, "of a message that the database lacks only the archive knows"
 
 

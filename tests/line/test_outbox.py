@@ -13,11 +13,10 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Ledger, Message
 from pec_tracker.errors import ApartError, DiskFullError, NotFoundError, UsageError
-from pec_tracker.ledger import lines
+from pec_tracker.ledger import lines, records
 from pec_tracker.pec.trust import Trust
 from pec_tracker.sandbox.failures import Moment, Verb
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service import records
 from pec_tracker.service.check import check
 from pec_tracker.service.collect import collect
 from pec_tracker.service.dispatch import dispatch

@@ -15,8 +15,7 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import sqlite_url, writing
 from pec_tracker.db.tables import Folder, Ledger, Mail, Message, Sighting
 from pec_tracker.errors import StorageError
-from pec_tracker.ledger import lines, seals
-from pec_tracker.service import records
+from pec_tracker.ledger import lines, records, seals
 from pec_tracker.service.check import check
 from pec_tracker.service.find import Query, find
 from pec_tracker.service.house import House
