@@ -14,12 +14,12 @@ from pec_tracker.clock import Clock
 from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.ledger import seals
 from pec_tracker.sandbox.bulk import bulk_receipts
-from pec_tracker.service.accounts import known_mailbox
-from pec_tracker.service.check import check
 from pec_tracker.service.house import House, Start
-from pec_tracker.service.intake import take_in
-from pec_tracker.service.linking import Place
-from pec_tracker.service.study import Arrival
+from pec_tracker.service.intake.link import Place
+from pec_tracker.service.intake.study import Arrival
+from pec_tracker.service.intake.take_in import take_in
+from pec_tracker.service.mailboxes.known import known_mailbox
+from pec_tracker.service.upkeep.check import check
 
 BATCH = 500
 

@@ -21,13 +21,14 @@ from pec_tracker.errors import ApartError, ConfigurationError
 from pec_tracker.ledger import together
 from pec_tracker.osfiles import disk_errors, make_private_folder
 from pec_tracker.presence import Presence
-from pec_tracker.service import fence, trust_folder
-from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.house import Account, House, StampAuthority
+from pec_tracker.service.mailboxes.known import known_mailbox
+from pec_tracker.service.sending import fence
+from pec_tracker.service.trust import folder as trust_folder
 
 if TYPE_CHECKING:
-    from pec_tracker.service.carry import Left
-    from pec_tracker.service.rebuild import Rebuilt
+    from pec_tracker.service.upkeep.carry import Left
+    from pec_tracker.service.upkeep.rebuild import Rebuilt
 
 _SQLITE_COMPANIONS: Final = ("-wal", "-shm")
 
@@ -196,7 +197,7 @@ def rebuild_database(
     Raises UsageError while another process works on it, ApartError where the archive is not the old database's,
     LedgerError where the sealed ledger does not hold.
     """
-    from pec_tracker.service import carry  # every command imports this module; only one rebuilds
+    from pec_tracker.service.upkeep import carry  # every command imports this module; only one rebuilds
 
     file = _database_file(config)
     old = old_database or (sqlite_url(file) if file is not None and file.exists() else None)
@@ -213,7 +214,7 @@ def rebuild_database(
 
 def _rebuild_into(asker: Asker, config: Config, left: "Left", progress: Callable[[int], None] | None) -> "Rebuilt":
     """Fill the empty database that *config* names. It knows nothing yet, so it is not held against the archive."""
-    from pec_tracker.service.rebuild import rebuild
+    from pec_tracker.service.upkeep.rebuild import rebuild
 
     engine = _open_database(config)
     try:

@@ -19,7 +19,7 @@ from pec_tracker.errors import ConfigurationError, ServerError
 from pec_tracker.pec import evidence, rules
 from pec_tracker.pec.journey import NextStep, State
 from pec_tracker.pec.standard import Errore, Kind, ReceiptForm, RecipientType
-from pec_tracker.service import foreign_files, mail_files
+from pec_tracker.service.importing import foreign_files, mail_files
 from pec_tracker.texts import findings, notices, words
 from tools import texts as tool
 
@@ -105,7 +105,7 @@ def test_every_token_has_a_word(table: dict[str, str], tokens: list[str]) -> Non
 
 
 def service_sources() -> str:
-    return "\n".join(path.read_text("utf-8") for path in sorted((tool.ROOT / "pec_tracker/service").glob("*.py")))
+    return "\n".join(path.read_text("utf-8") for path in sorted((tool.ROOT / "pec_tracker/service").rglob("*.py")))
 
 
 def test_every_reason_for_a_file_left_unread_has_words() -> None:

@@ -9,7 +9,7 @@ from pec_tracker.texts import N_, _
 from pec_tracker.texts.times import rome_time
 
 if TYPE_CHECKING:
-    from pec_tracker.service.contest import Outcome
+    from pec_tracker.service.queries.case import Outcome
 
 COLUMNS: Final = (
     N_("Case"), N_("Subject"), N_("Recipient"), N_("Received"), N_("Certified time"), N_("State"), N_("Why"),

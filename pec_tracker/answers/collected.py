@@ -9,9 +9,9 @@ from pec_tracker.texts import _, error_text, words
 
 if TYPE_CHECKING:
     from pec_tracker.errors import PecTrackerError
-    from pec_tracker.service.collect import Collected
-    from pec_tracker.service.intake import Taken
-    from pec_tracker.service.open_alerts import OpenAlert
+    from pec_tracker.service.alerts.open_alerts import OpenAlert
+    from pec_tracker.service.collecting.collect import Collected
+    from pec_tracker.service.intake.take_in import Taken
 
 
 def collected_facts(collected: "Collected", alerts: "Sequence[OpenAlert]") -> dict[str, Any]:

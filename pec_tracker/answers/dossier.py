@@ -25,8 +25,8 @@ from pec_tracker.texts.times import rome_time
 
 if TYPE_CHECKING:
     from pec_tracker.pec.contents import PartSent
-    from pec_tracker.service.find import FoundMessage
-    from pec_tracker.service.show import AttemptShown, Dossier, EvidenceShown, MailShown
+    from pec_tracker.service.queries.find import FoundMessage
+    from pec_tracker.service.queries.show import AttemptShown, Dossier, EvidenceShown, MailShown
 
 _ORIGINS: Final = {"composed": N_("sent with pec-tracker"), "found": N_("sent by other means, found by its receipts")}
 _ROLES: Final = {"to": N_("To"), "cc": N_("Cc")}

@@ -8,7 +8,7 @@ from pec_tracker.texts import _, facts_text, notices, words
 from pec_tracker.texts.times import rome_time
 
 if TYPE_CHECKING:
-    from pec_tracker.service.job_rows import JobRow
+    from pec_tracker.service.rounds.job_rows import JobRow
 
 
 def job_facts(row: "JobRow") -> dict[str, Any]:

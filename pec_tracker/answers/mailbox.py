@@ -9,8 +9,8 @@ from pec_tracker.texts import _, error_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pec_tracker.service.attempt import Dispatched
-    from pec_tracker.service.mailbox_trial import Probe, Trial
+    from pec_tracker.service.mailboxes.trial import Probe, Trial
+    from pec_tracker.service.sending.attempt import Dispatched
 
 # What a server tells as a number (wire.probe keeps every fact as text).
 _NUMBERS: Final = ("size_limit", "folders", "quota_used", "quota_limit")

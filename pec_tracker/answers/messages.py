@@ -10,10 +10,10 @@ from pec_tracker.pec.sending import SendState
 from pec_tracker.texts import _, error_text, facts_text, findings, notices, words
 
 if TYPE_CHECKING:
-    from pec_tracker.service.attempt import Dispatched
-    from pec_tracker.service.find import FoundMessage, RecipientState
-    from pec_tracker.service.open_alerts import OpenAlert
-    from pec_tracker.service.outbox import OutboxEntry
+    from pec_tracker.service.alerts.open_alerts import OpenAlert
+    from pec_tracker.service.queries.find import FoundMessage, RecipientState
+    from pec_tracker.service.sending.attempt import Dispatched
+    from pec_tracker.service.sending.outbox import OutboxEntry
 
 # What a filter takes: each token, and its word in the language spoken.
 STATE_WORDS: Final = words.STATES

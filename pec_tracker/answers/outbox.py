@@ -11,10 +11,10 @@ from pec_tracker.texts.times import rome_time
 if TYPE_CHECKING:
     from pec_tracker.errors import PecTrackerError
     from pec_tracker.pec.rules import Finding
-    from pec_tracker.service.attempt import Dispatched
-    from pec_tracker.service.outbox import OutboxEntry
-    from pec_tracker.service.send import Queued, RefusedByRulesError
-    from pec_tracker.service.send_now import Standing
+    from pec_tracker.service.sending.attempt import Dispatched
+    from pec_tracker.service.sending.outbox import OutboxEntry
+    from pec_tracker.service.sending.send import Queued, RefusedByRulesError
+    from pec_tracker.service.sending.send_now import Standing
 
 KEY_SHOWN: Final = 8  # letters of a key that was just made
 

@@ -1,14 +1,14 @@
-"""What is answered about space? One percentage, rounded once (service.space), in every object and table."""
+"""What is answered about space? One percentage, rounded once (service.quota.space), in every object and table."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pec_tracker.service.space import percent_used
+from pec_tracker.service.quota.space import percent_used
 from pec_tracker.texts import _, error_text, notices, words
 
 if TYPE_CHECKING:
     from pec_tracker.errors import PecTrackerError
-    from pec_tracker.service.report import QuotaReport
+    from pec_tracker.service.quota.ask import QuotaReport
 
 MEBIBYTE: Final = 1024 * 1024
 

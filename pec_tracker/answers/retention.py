@@ -8,7 +8,7 @@ from pec_tracker.texts.times import rome_date, rome_day
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pec_tracker.service.retention import DossierTerm, RetentionReport
+    from pec_tracker.service.retention.terms import DossierTerm, RetentionReport
 
 
 def term_facts(term: "DossierTerm") -> dict[str, Any]:
@@ -30,7 +30,9 @@ def table(
 ) -> tuple[list[str], "Iterator[tuple[object, ...]]"]:
     """Columns and rows, one a dossier, made as they are asked for; *longer* are keys that the usual length does not
     tell apart."""
-    from pec_tracker.service.keys import SHORTEST  # and with it a database, which most that is answered here needs not
+    from pec_tracker.service.queries.short_keys import (
+        SHORTEST,  # and with it a database, which most that is answered here needs not
+    )
 
     columns = [_("Key"), _("Mailbox"), _("Last date"), _("Kept until"), _("Subject"), _("Case")]
     return columns, (

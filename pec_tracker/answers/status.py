@@ -15,12 +15,12 @@ from pec_tracker.answers.messages import (
     state_text,
 )
 from pec_tracker.answers.quota import space_text
-from pec_tracker.service.space import percent_used
+from pec_tracker.service.quota.space import percent_used
 from pec_tracker.texts import _, error_text, facts_text, notices, words
 from pec_tracker.texts.times import rome_time
 
 if TYPE_CHECKING:
-    from pec_tracker.service.status import MailboxStatus, Status
+    from pec_tracker.service.queries.status import MailboxStatus, Status
 
 Table = tuple[list[str], list[tuple[object, ...]]]
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pec_tracker.archive.finding import Finding
     from pec_tracker.ledger.mend import Mended
     from pec_tracker.ledger.witnesses import Witness
-    from pec_tracker.service.check import CheckReport
-    from pec_tracker.service.refetch import Refetched
+    from pec_tracker.service.collecting.refetch import Refetched
+    from pec_tracker.service.upkeep.check import CheckReport
 
 
 @click.command(
@@ -63,10 +63,10 @@ def command(
     """Mend what was asked for, then look at everything, once."""
     from pec_tracker.db.engine import read_only
     from pec_tracker.ledger import leftovers
-    from pec_tracker.service.check import Anchorage, check
-    from pec_tracker.service.refetch import refetch as refetch_of
-    from pec_tracker.service.repair import put_aside
-    from pec_tracker.service.stamps import known_anchors
+    from pec_tracker.service.collecting.refetch import refetch as refetch_of
+    from pec_tracker.service.dating.stamps import known_anchors
+    from pec_tracker.service.upkeep.check import Anchorage, check
+    from pec_tracker.service.upkeep.repair import put_aside
 
     output = cli.output(as_json=as_json)
     mended = _repair(cli, into_empty=into_empty) if repair else None
@@ -105,7 +105,7 @@ def command(
 def _repair(cli: Cli, *, into_empty: bool) -> "Mended":
     """Before the house is opened: opened, it would refuse to write."""
     from pec_tracker.db.engine import open_engine
-    from pec_tracker.service.repair import repair
+    from pec_tracker.service.upkeep.repair import repair
 
     config = cli.config()
     engine = open_engine(config.database_url)

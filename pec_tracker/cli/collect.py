@@ -16,9 +16,9 @@ from pec_tracker.errors import Exit, PecTrackerError
 from pec_tracker.texts import N_, _, error_text
 
 if TYPE_CHECKING:
-    from pec_tracker.service.collect import Collected
+    from pec_tracker.service.alerts.open_alerts import OpenAlert
+    from pec_tracker.service.collecting.collect import Collected
     from pec_tracker.service.house import Account, House
-    from pec_tracker.service.open_alerts import OpenAlert
 
 ALERTS_TOLD: Final = 20
 
@@ -48,8 +48,8 @@ def command(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit:
 
 
 def _collect(house: "House", output: Output, account: "Account") -> Exit:
-    from pec_tracker.service.collect import collect
-    from pec_tracker.service.open_alerts import open_alerts
+    from pec_tracker.service.alerts.open_alerts import open_alerts
+    from pec_tracker.service.collecting.collect import collect
 
     since = house.clock.now()
     with output.progress(_("Collecting {mailbox}").format(mailbox=account.name)) as progress:
@@ -65,7 +65,7 @@ def _collect(house: "House", output: Output, account: "Account") -> Exit:
 
 
 def _tell_failed(output: Output, account: "Account", error: PecTrackerError) -> None:
-    from pec_tracker.service.collect import Collected
+    from pec_tracker.service.collecting.collect import Collected
 
     if output.json:
         output.record(answers.uncollected_facts(Collected(account.name), error))

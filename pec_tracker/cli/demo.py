@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from pec_tracker.app import App
     from pec_tracker.pec.compose import Draft
     from pec_tracker.sandbox.server import Sandbox
-    from pec_tracker.service.find import FoundMessage
     from pec_tracker.service.house import Account
+    from pec_tracker.service.queries.find import FoundMessage
 
 FACTOR: Final = 3600.0  # an hour lasts a second: the 24 hour notice comes in half a minute
 BEGINS_BEFORE: Final = timedelta(hours=48)  # so that no certified time of the demo lies in the future
@@ -111,8 +111,8 @@ LETTERS: Final = (
 def command(cli: Cli, *, folder: Path | None, as_json: bool) -> Exit:
     """Run the sandbox and the tracker side by side, in one process, over real SMTP and IMAP."""
     from pec_tracker.sandbox.server import Sandbox, SandboxSettings
-    from pec_tracker.service.check import check
-    from pec_tracker.service.collect import collect
+    from pec_tracker.service.collecting.collect import collect
+    from pec_tracker.service.upkeep.check import check
 
     cli.start_logs()
     output = cli.output(as_json=as_json)
@@ -202,8 +202,8 @@ def _drafts(account: "Account") -> "Sequence[Draft]":
 
 
 def _send(app: "App", account: "Account", output: Output) -> None:
-    from pec_tracker.service.dispatch import dispatch
-    from pec_tracker.service.send import queue
+    from pec_tracker.service.sending.dispatch import dispatch
+    from pec_tracker.service.sending.send import queue
 
     drafts = _drafts(account)
     with output.progress(_("Sending"), total=len(drafts)) as progress:
@@ -233,8 +233,8 @@ def _collect(once: Callable[[], int], sandbox: "Sandbox", output: Output) -> boo
 
 def _show(app: "App", output: Output) -> None:
     """The eight in the order in which they were sent: a table, or the JSON objects of `find`."""
-    from pec_tracker.service.find import Query, find
-    from pec_tracker.service.keys import short_keys
+    from pec_tracker.service.queries.find import Query, find
+    from pec_tracker.service.queries.short_keys import short_keys
 
     messages = find(OPERATOR, app.house, Query()).messages[::-1]
     if output.json:
@@ -261,8 +261,8 @@ def _rows(message: "FoundMessage", key: str) -> "Iterator[tuple[str, str, str]]"
 def _prove(app: "App", key: str, file: Path, authority: Path, output: Output) -> bool:
     """Write the proof package of the message and verify it, as `proof` and `verify` do; whether all of it holds."""
     from pec_tracker import anchors
-    from pec_tracker.service.proof import proof
-    from pec_tracker.service.verify import verify_package
+    from pec_tracker.service.proof.make import proof
+    from pec_tracker.service.proof.verify import verify_package
 
     package = proof(OPERATOR, app.house, key, language=texts.current())
     with osfiles.disk_errors(file):
@@ -288,8 +288,8 @@ def _further(place: Path, authority: Path, *, delivered: str, failed: str) -> "I
 
 def _key_of(app: "App", subject: str) -> str:
     """What `show` takes for the message with this subject."""
-    from pec_tracker.service.find import Query, find
-    from pec_tracker.service.keys import short_keys
+    from pec_tracker.service.queries.find import Query, find
+    from pec_tracker.service.queries.short_keys import short_keys
 
     key = find(OPERATOR, app.house, Query(subject=subject)).messages[0].key
     return short(short_keys(OPERATOR, app.house, [key]), key)

@@ -21,7 +21,7 @@ from pec_tracker.texts import N_, _
 from pec_tracker.texts.times import rome_minute
 
 if TYPE_CHECKING:
-    from pec_tracker.service.find import Found
+    from pec_tracker.service.queries.find import Found
 
 
 class Day(click.ParamType[date]):
@@ -78,8 +78,8 @@ class Day(click.ParamType[date]):
 @pass_cli
 def command(cli: Cli, /, *, text: tuple[str, ...], as_json: bool, **conditions: Any) -> None:
     """One row a recipient, or one JSON object a message."""
-    from pec_tracker.service.find import Query, find
-    from pec_tracker.service.keys import short_keys
+    from pec_tracker.service.queries.find import Query, find
+    from pec_tracker.service.queries.short_keys import short_keys
 
     house = cli.app().house
     output = cli.output(as_json=as_json)

@@ -7,7 +7,7 @@ from pec_tracker.cli.output import Output
 from pec_tracker.texts import _, words
 
 if TYPE_CHECKING:
-    from pec_tracker.service.history import Gaps, History
+    from pec_tracker.service.importing.history import Gaps, History
 
 GAPS_TOLD: Final = 10
 

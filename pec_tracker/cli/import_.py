@@ -21,7 +21,7 @@ from pec_tracker.texts import N_, _, ngettext, notices, words
 if TYPE_CHECKING:
     from pec_tracker.app import App
     from pec_tracker.service.house import Account
-    from pec_tracker.service.import_ import Imported
+    from pec_tracker.service.importing.import_ import Imported
 
 # How many mails that belong to no mailbox are named; all are counted, and --json names them all.
 NAMED: Final = 5
@@ -51,7 +51,7 @@ NAMED: Final = 5
 @pass_cli
 def command(cli: Cli, *, mailbox: str | None, as_json: bool, paths: tuple[Path, ...]) -> Exit:
     """Import everything, and count."""
-    from pec_tracker.service.history import history
+    from pec_tracker.service.importing.history import history
 
     app = cli.app()
     account = app.account(mailbox) if mailbox is not None else None
@@ -70,7 +70,7 @@ def command(cli: Cli, *, mailbox: str | None, as_json: bool, paths: tuple[Path, 
 
 def _bring_in(app: "App", output: Output, paths: Sequence[Path], account: "Account | None") -> "Imported":
     """Import; what belongs to no mailbox is asked about on a terminal, once for all of it."""
-    from pec_tracker.service.import_ import bring_in
+    from pec_tracker.service.importing.import_ import bring_in
 
     accounts = app.accounts()
     with output.progress(_("Importing")) as progress:

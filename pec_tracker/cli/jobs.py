@@ -26,7 +26,7 @@ from pec_tracker.texts import N_
 def command(cli: Cli, *, as_json: bool) -> Exit:
     """One row a job."""
     from pec_tracker.job_names import Outcome
-    from pec_tracker.service.job_rows import jobs
+    from pec_tracker.service.rounds.job_rows import jobs
 
     rows = jobs(OPERATOR, cli.app().house)
     output = cli.output(as_json=as_json)

@@ -22,9 +22,9 @@ from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
     from pec_tracker.config import Config, MailboxConfig
-    from pec_tracker.service.attempt import Dispatched
-    from pec_tracker.service.mailbox import NewMailbox
-    from pec_tracker.service.mailbox_trial import Trial
+    from pec_tracker.service.mailboxes.add import NewMailbox
+    from pec_tracker.service.mailboxes.trial import Trial
+    from pec_tracker.service.sending.attempt import Dispatched
     from pec_tracker.wire.endpoint import Endpoint
 
 
@@ -122,7 +122,7 @@ def _where(endpoint: "Endpoint") -> str:
 @pass_cli
 def add(cli: Cli, /, *, name: str | None, csv_file: Path | None, as_json: bool, **given: Any) -> None:
     """Check everything first, then write the file once."""
-    from pec_tracker.service.mailbox import from_csv
+    from pec_tracker.service.mailboxes.add import from_csv
 
     if csv_file is None:
         added = [_asked(name, given)]
@@ -137,7 +137,7 @@ def add(cli: Cli, /, *, name: str | None, csv_file: Path | None, as_json: bool, 
 
 def _asked(name: str | None, given: Mapping[str, Any]) -> "NewMailbox":
     """One mailbox from the options; on a terminal, what is missing is asked for."""
-    from pec_tracker.service.mailbox import NewMailbox, settings_of
+    from pec_tracker.service.mailboxes.add import NewMailbox, settings_of
 
     cells = {column: None if value is None else str(value) for column, value in given.items()}
     cells["name"] = cells.pop("display_name", None)
@@ -180,7 +180,7 @@ def _check(row: "NewMailbox", file: Path) -> None:
 def _add_to(file: Path, added: list["NewMailbox"]) -> None:
     """Write `added` into `file`, unless the whole would not be a valid configuration."""
     from pec_tracker.config import validate
-    from pec_tracker.service.mailbox import with_mailboxes, write
+    from pec_tracker.service.mailboxes.add import with_mailboxes, write
 
     config_source.read(file if file.exists() else None)  # what is there must be readable before we add to it
     before = file.read_bytes().decode("utf-8-sig") if file.exists() else ""
@@ -217,7 +217,7 @@ def _tell_added(output: Output, file: Path, added: list["NewMailbox"]) -> None:
 def try_mailboxes(cli: Cli, *, names: tuple[str, ...], sending: bool, as_json: bool) -> Exit:
     """Try each mailbox in turn; the status is the worst of what was found."""
     from pec_tracker.config import endpoints, login
-    from pec_tracker.service.mailbox_trial import try_out
+    from pec_tracker.service.mailboxes.trial import try_out
 
     config = cli.config()
     output = cli.output(as_json=as_json)
@@ -237,7 +237,7 @@ def try_mailboxes(cli: Cli, *, names: tuple[str, ...], sending: bool, as_json: b
 
 
 def _send_trial(cli: Cli, name: str) -> "Dispatched | None":
-    from pec_tracker.service.trial_message import send_trial
+    from pec_tracker.service.sending.trial_message import send_trial
 
     app = cli.app()
     return send_trial(OPERATOR, app.house, app.account(name))
@@ -267,7 +267,7 @@ def _tell_sent(output: Output, sent: "Dispatched | None") -> None:
 @pass_cli
 def resume_mailbox(cli: Cli, *, name: str, as_json: bool) -> None:
     """Forget the refusal: a person knows better."""
-    from pec_tracker.service.suspension import resume
+    from pec_tracker.service.mailboxes.login import resume
 
     app = cli.app()
     resume(OPERATOR, app.house, app.account(name))

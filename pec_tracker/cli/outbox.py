@@ -22,10 +22,10 @@ from pec_tracker.pec.sending import FOR_A_PERSON, SendState
 from pec_tracker.texts import N_, _, error_text
 
 if TYPE_CHECKING:
-    from pec_tracker.service.attempt import Dispatched
     from pec_tracker.service.house import Account, House, Stop
-    from pec_tracker.service.outbox import OutboxEntry
-    from pec_tracker.service.send_in_turn import Progress
+    from pec_tracker.service.sending.attempt import Dispatched
+    from pec_tracker.service.sending.in_turn import Progress
+    from pec_tracker.service.sending.outbox import OutboxEntry
 
 
 @click.group(
@@ -52,7 +52,7 @@ def command() -> None:
 @pass_cli
 def list_waiting(cli: Cli, *, also_given_up: bool, mailboxes: tuple[str, ...], as_json: bool) -> Exit:
     """One row a message, the oldest first."""
-    from pec_tracker.service.keys import short_keys
+    from pec_tracker.service.queries.short_keys import short_keys
 
     app = cli.app()
     output = cli.output(as_json=as_json)
@@ -69,7 +69,7 @@ def list_waiting(cli: Cli, *, also_given_up: bool, mailboxes: tuple[str, ...], a
 
 
 def _entries(house: "House", accounts: "list[Account]") -> "list[OutboxEntry]":
-    from pec_tracker.service.outbox import waiting
+    from pec_tracker.service.sending.outbox import waiting
 
     if not accounts:
         return waiting(OPERATOR, house)
@@ -100,7 +100,7 @@ def send_waiting(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit
 
 
 def _send(house: "House", output: Output, stop: "Stop", account: "Account") -> Exit:
-    from pec_tracker.service.send_waiting import Step, send_waiting
+    from pec_tracker.service.rounds.send_waiting import Step, send_waiting
 
     if stop():
         return Exit.DONE
@@ -156,7 +156,7 @@ def _tell_failed(output: Output, account: "Account", error: PecTrackerError) -> 
 @pass_cli
 def resend(cli: Cli, *, key: str, reason: str, again: bool, as_json: bool) -> None:
     """A person's decision, in writing."""
-    from pec_tracker.service.outbox import resend
+    from pec_tracker.service.sending.outbox import resend
 
     house = cli.app().house
     whole = _whole_key(house, key)
@@ -182,7 +182,7 @@ def resend(cli: Cli, *, key: str, reason: str, again: bool, as_json: bool) -> No
 @pass_cli
 def settle(cli: Cli, *, key: str, sent: bool, abandon: bool, reason: str, as_json: bool) -> None:
     """A person's decision, in writing."""
-    from pec_tracker.service.outbox import settle
+    from pec_tracker.service.sending.outbox import settle
 
     if sent == abandon:
         raise UsageError("say what became of it: either --sent or --abandon")
@@ -193,7 +193,7 @@ def settle(cli: Cli, *, key: str, sent: bool, abandon: bool, reason: str, as_jso
 
 
 def _whole_key(house: "House", name: str) -> str:
-    from pec_tracker.service.show import show
+    from pec_tracker.service.queries.show import show
 
     return show(OPERATOR, house, name).message.key
 

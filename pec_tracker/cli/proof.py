@@ -21,11 +21,11 @@ from pec_tracker.pec.evidence import address_key
 from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
-    from pec_tracker.service.filing import Filing
-    from pec_tracker.service.find import FoundMessage
     from pec_tracker.service.house import House
-    from pec_tracker.service.lookup import Wanted
-    from pec_tracker.service.proof import Package
+    from pec_tracker.service.proof.court_folder import Filing
+    from pec_tracker.service.proof.make import Package
+    from pec_tracker.service.queries.find import FoundMessage
+    from pec_tracker.service.queries.lookup import Wanted
 
 COURTS: Final = ("pct", "ptt")
 
@@ -90,7 +90,7 @@ def command(
     as_json: bool,
 ) -> Exit:
     """Find the one message, then write its package or its folder."""
-    from pec_tracker.service.lookup import Wanted
+    from pec_tracker.service.queries.lookup import Wanted
 
     if court is not None and target is None:
         raise UsageError("name the folder to write with --output")
@@ -123,7 +123,7 @@ def command(
 
 def _one(house: "House", output: Output, wanted: "Wanted") -> "FoundMessage | None":
     """The only message that answers; several are listed, and None is returned."""
-    from pec_tracker.service.lookup import Wanted, look_up
+    from pec_tracker.service.queries.lookup import Wanted, look_up
 
     if wanted == Wanted():
         raise UsageError("name a MESSAGE, or say what to look for: --recipient, --subject, --attachment, --case")
@@ -160,14 +160,14 @@ def _recipient(found: "FoundMessage", asked: str | None) -> str | None:
 def _package(
     house: "House", message: str, *, recipient: str | None, as_of: int | datetime | None, language: str
 ) -> "Package":
-    from pec_tracker.service.proof import proof
+    from pec_tracker.service.proof.make import proof
 
     return proof(OPERATOR, house, message, recipient=recipient, as_of=as_of, language=language)
 
 
 def _package_facts(target: Path, package: "Package") -> Mapping[str, Any]:
-    from pec_tracker.service.proof_package import encoded
-    from pec_tracker.service.proof_report import sha256_of
+    from pec_tracker.service.proof.members import encoded
+    from pec_tracker.service.proof.report import sha256_of
 
     report = package.report
     return {
@@ -188,8 +188,8 @@ def _package_facts(target: Path, package: "Package") -> Mapping[str, Any]:
 
 def _tell_package(output: Output, target: Path, package: "Package") -> None:
     from pec_tracker.render.wording import section
-    from pec_tracker.service.proof_package import encoded
-    from pec_tracker.service.proof_report import sha256_of
+    from pec_tracker.service.proof.members import encoded
+    from pec_tracker.service.proof.report import sha256_of
 
     report = package.report
     output.say(_("{file}: {size} bytes, as of seal {seal}").format(
@@ -219,7 +219,7 @@ def _file(
     recipient: str | None,
     as_of: int | datetime | None,
 ) -> Exit:
-    from pec_tracker.service.filing import filing
+    from pec_tracker.service.proof.court_folder import filing
 
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError("{folder} is not an empty folder; name a new one", folder=target)
@@ -237,7 +237,7 @@ def _write_folder(target: Path, made: "Filing") -> None:
 
 
 def _tell_filing(output: Output, target: Path, made: "Filing") -> None:
-    from pec_tracker.service.filing import PROBLEMS
+    from pec_tracker.service.proof.court_folder import PROBLEMS
 
     if output.json:
         problems = [{"recipient": one.recipient, "kind": one.kind} for one in made.problems]

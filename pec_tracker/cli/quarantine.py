@@ -37,7 +37,7 @@ def command() -> None:
 @pass_cli
 def list_quarantined(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> None:
     """The oldest first."""
-    from pec_tracker.service.quarantine import quarantined
+    from pec_tracker.service.collecting.quarantine import quarantined
 
     app = cli.app()
     output = cli.output(as_json=as_json)
@@ -85,7 +85,7 @@ def retry(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit:
 
 
 def _retry(house: "House", output: Output, account: "Account") -> Exit:
-    from pec_tracker.service.collect import retry_quarantined
+    from pec_tracker.service.collecting.collect import retry_quarantined
 
     taken = retry_quarantined(OPERATOR, house, account)
     if output.json:
@@ -101,7 +101,7 @@ def _retry(house: "House", output: Output, account: "Account") -> Exit:
 
 
 def _tell_failed(output: Output, account: "Account", error: PecTrackerError) -> None:
-    from pec_tracker.service.intake import Taken
+    from pec_tracker.service.intake.take_in import Taken
 
     if output.json:
         output.record({"mailbox": account.name, **taken_facts(Taken()), "error": error_text(error)})

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from pec_tracker.app import App
     from pec_tracker.service.house import Account
-    from pec_tracker.service.report import QuotaReport
-    from pec_tracker.service.retention import DossierTerm
+    from pec_tracker.service.quota.ask import QuotaReport
+    from pec_tracker.service.retention.terms import DossierTerm
 
 
 @click.group(
@@ -64,8 +64,8 @@ def quota(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit:
 
 
 def _ask(app: "App", output: Output, reports: "list[QuotaReport]", account: "Account") -> Exit:
-    from pec_tracker.service.report import quota
-    from pec_tracker.service.space import Level
+    from pec_tracker.service.quota.ask import quota
+    from pec_tracker.service.quota.space import Level
 
     limits = app.config.quota
     report = quota(OPERATOR, app.house, account, warn_percent=limits.warn_percent, alarm_percent=limits.alarm_percent)
@@ -106,8 +106,8 @@ def _tell_failed(output: Output, account: "Account", error: PecTrackerError) -> 
 @pass_cli
 def retention(cli: Cli, *, by_month: bool, as_json: bool) -> None:
     """One row a dossier, or a month."""
-    from pec_tracker.service.keys import longer_keys
-    from pec_tracker.service.retention import dossier_terms, retention
+    from pec_tracker.service.queries.short_keys import longer_keys
+    from pec_tracker.service.retention.terms import dossier_terms, retention
 
     app = cli.app()
     output = cli.output(as_json=as_json)

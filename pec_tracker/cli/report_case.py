@@ -15,7 +15,7 @@ from pec_tracker.errors import Exit, NotFoundError
 from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
-    from pec_tracker.service.contest import Outcome
+    from pec_tracker.service.queries.case import Outcome
 
 # What a table on a screen has room for, in its order: columns of answers.case by their English name.
 SHOWN: Final = ("Recipient", "Received", "Certified time", "State", "Why", "Subject")
@@ -53,7 +53,7 @@ SHOWN: Final = ("Recipient", "Received", "Certified time", "State", "Why", "Subj
 @pass_cli
 def case(cli: Cli, *, case: str, csv_file: Path | None, xlsx_file: Path | None, force: bool, as_json: bool) -> Exit:
     """One row a message and recipient."""
-    from pec_tracker.service.contest import contest
+    from pec_tracker.service.queries.case import contest
 
     app = cli.app()
     output = cli.output(as_json=as_json)

@@ -17,7 +17,7 @@ from pec_tracker.texts import N_, _, error_text, notices
 
 if TYPE_CHECKING:
     from pec_tracker.app import App
-    from pec_tracker.service.completeness import Completeness, FolderReport
+    from pec_tracker.service.collecting.completeness import Completeness, FolderReport
     from pec_tracker.service.house import Account
 
 QUARANTINED_TOLD: Final = 20
@@ -52,7 +52,7 @@ def completeness(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit
 
 
 def _compare(app: "App", output: Output, reports: "list[Completeness]", account: "Account") -> Exit:
-    from pec_tracker.service.completeness import completeness
+    from pec_tracker.service.collecting.completeness import completeness
 
     report = completeness(OPERATOR, app.house, account)
     reports.append(report)

@@ -13,7 +13,7 @@ from pec_tracker.errors import Exit
 from pec_tracker.texts import N_, _, error_text, ngettext
 
 if TYPE_CHECKING:
-    from pec_tracker.service.stamps import Stamping
+    from pec_tracker.service.dating.stamps import Stamping
 
 
 @click.command(
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def command(cli: Cli, *, stamp: bool, as_json: bool) -> Exit:
     """Seal, stamp, show."""
     from pec_tracker.ledger.seals import seal_pending
-    from pec_tracker.service import notary, stamps
+    from pec_tracker.service.dating import notary, stamps
 
     app = cli.app()
     house = app.house

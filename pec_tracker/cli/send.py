@@ -20,8 +20,8 @@ from pec_tracker.texts import N_, _
 if TYPE_CHECKING:
     from pec_tracker.pec.compose import Attachment, Draft
     from pec_tracker.service.house import Account
-    from pec_tracker.service.send import Queued, RefusedByRulesError
-    from pec_tracker.service.send_now import Standing
+    from pec_tracker.service.sending.send import Queued, RefusedByRulesError
+    from pec_tracker.service.sending.send_now import Standing
 
 STDIN: Final = "-"
 
@@ -85,8 +85,8 @@ def command(
     cli: Cli, /, *, mailbox: str | None, queue_only: bool, case: str | None, as_json: bool, **given: Any
 ) -> Exit:
     """Queue, then dispatch only this message, and say what the server said."""
-    from pec_tracker.service.send import RefusedByRulesError, queue
-    from pec_tracker.service.send_now import Standing, send_now
+    from pec_tracker.service.sending.send import RefusedByRulesError, queue
+    from pec_tracker.service.sending.send_now import Standing, send_now
 
     text = _text(given["text"], given["text_file"])
     output = cli.output(as_json=as_json)

@@ -13,7 +13,7 @@ from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
-    from pec_tracker.service.show import Dossier
+    from pec_tracker.service.queries.show import Dossier
 
 _MAX_LINES: Final = 20  # of the message's text
 
@@ -36,7 +36,7 @@ _MAX_LINES: Final = 20  # of the message's text
 @pass_cli
 def command(cli: Cli, *, message: str, as_json: bool) -> None:
     """Everything that belongs to one message."""
-    from pec_tracker.service.show import show
+    from pec_tracker.service.queries.show import show
 
     output = cli.output(as_json=as_json)
     dossier = show(OPERATOR, cli.app().house, message)

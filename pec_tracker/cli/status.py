@@ -17,7 +17,7 @@ from pec_tracker.texts.times import rome_time
 if TYPE_CHECKING:
     from pec_tracker.app import App
     from pec_tracker.service.house import Account
-    from pec_tracker.service.status import Status
+    from pec_tracker.service.queries.status import Status
 
 ROWS: Final = 10  # of each table: one screen
 
@@ -39,9 +39,9 @@ ROWS: Final = 10  # of each table: one screen
 @pass_cli
 def command(cli: Cli, *, acknowledge: bool, as_json: bool) -> Exit:
     """The screen, then the alerts marked as read where asked."""
-    from pec_tracker.service import open_alerts
-    from pec_tracker.service import status as service
-    from pec_tracker.service.keys import short_keys
+    from pec_tracker.service.alerts import open_alerts
+    from pec_tracker.service.queries import status as service
+    from pec_tracker.service.queries.short_keys import short_keys
 
     app = cli.app()
     output = cli.output(as_json=as_json)

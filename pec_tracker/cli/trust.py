@@ -16,8 +16,8 @@ from pec_tracker.texts import N_, _, ngettext, words
 
 if TYPE_CHECKING:
     from pec_tracker.pec.trust import Trust
-    from pec_tracker.service.recheck import Rechecked
-    from pec_tracker.service.trust import AnchorShown, Changed
+    from pec_tracker.service.intake.recheck import Rechecked
+    from pec_tracker.service.trust.anchors import AnchorShown, Changed
 
 _USES: Final = {
     "pec-authorities": N_("public root, only through the authorities of PEC: {authorities}"),
@@ -50,7 +50,7 @@ def command() -> None:
 @pass_cli
 def list_anchors(cli: Cli, *, as_json: bool) -> None:
     """One row an anchor."""
-    from pec_tracker.service import trust
+    from pec_tracker.service.trust import anchors as trust
 
     house = cli.app().house
     output = cli.output(as_json=as_json)
@@ -78,7 +78,7 @@ def list_anchors(cli: Cli, *, as_json: bool) -> None:
 @pass_cli
 def show(cli: Cli, *, name: str, as_json: bool) -> None:
     """Every fact of the anchors that the name fits."""
-    from pec_tracker.service import trust
+    from pec_tracker.service.trust import anchors as trust
 
     house = cli.app().house
     output = cli.output(as_json=as_json)
@@ -140,7 +140,7 @@ def _refuse_public(path: Path, given: "Trust") -> None:
 def add(cli: Cli, *, path: Path, reason: str, public_root: bool, as_json: bool) -> None:
     """Add, and say what is new."""
     from pec_tracker import anchors
-    from pec_tracker.service import trust
+    from pec_tracker.service.trust import anchors as trust
 
     given = anchors.from_paths([path])
     if not public_root:
@@ -168,7 +168,7 @@ def add(cli: Cli, *, path: Path, reason: str, public_root: bool, as_json: bool) 
 def update(cli: Cli, *, path: Path, reason: str, replacing: bool, public_root: bool, as_json: bool) -> None:
     """Extend or replace, and say what changed."""
     from pec_tracker import anchors
-    from pec_tracker.service import trust
+    from pec_tracker.service.trust import anchors as trust
 
     given = anchors.from_paths([path])
     if not public_root:
@@ -193,7 +193,7 @@ def update(cli: Cli, *, path: Path, reason: str, replacing: bool, public_root: b
 @pass_cli
 def recheck(cli: Cli, *, every: bool, as_json: bool) -> Exit:
     """Judge again, and count."""
-    from pec_tracker.service import recheck as service
+    from pec_tracker.service.intake import recheck as service
 
     output = cli.output(as_json=as_json)
     with output.progress(_("Verifying")) as progress:

@@ -18,7 +18,7 @@ from pec_tracker.texts import N_, _
 from pec_tracker.texts.times import rome_second
 
 if TYPE_CHECKING:
-    from pec_tracker.service.verify import PackageCheck, PackageFinding
+    from pec_tracker.service.proof.verify import PackageCheck, PackageFinding
 
 # What follows from an authority that is not known here, and needs no line of its own.
 _CONSEQUENCES: Final = frozenset({"report-differs", "folder-differs"})
@@ -51,7 +51,7 @@ def command(
     """Everything about one package."""
     from pec_tracker import anchors  # slow to import, and not needed for --help
     from pec_tracker.clock import Clock
-    from pec_tracker.service.verify import Outcome, verify_package
+    from pec_tracker.service.proof.verify import Outcome, verify_package
 
     cli.start_logs()
     output = cli.output(as_json=as_json)
@@ -89,13 +89,13 @@ def _facts(file: Path, check: "PackageCheck") -> Mapping[str, Any]:
 
 
 def _text(one: "PackageFinding") -> str:
-    from pec_tracker.service.verify import FINDINGS
+    from pec_tracker.service.proof.verify import FINDINGS
 
     return _(FINDINGS[one.kind]).format(detail=one.detail)
 
 
 def _tell(output: Output, file: Path, check: "PackageCheck", *, details: bool) -> None:
-    from pec_tracker.service.verify import Outcome
+    from pec_tracker.service.proof.verify import Outcome
 
     match check.outcome:
         case Outcome.HOLDS:
@@ -117,7 +117,7 @@ def _tell(output: Output, file: Path, check: "PackageCheck", *, details: bool) -
 
 
 def _not_compared(check: "PackageCheck") -> Iterator[str]:
-    from pec_tracker.service.verify import NOTES
+    from pec_tracker.service.proof.verify import NOTES
 
     if check.notes:
         yield _("Not compared:")

@@ -20,10 +20,10 @@ from pec_tracker.askers import DAEMON
 from pec_tracker.daemon.threads import FewThreads
 from pec_tracker.errors import ConfigurationError, PecTrackerError
 from pec_tracker.job_names import JobName
-from pec_tracker.service import job_rows
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.job_rows import JobState
-from pec_tracker.service.jobs import (
+from pec_tracker.service.rounds import job_rows
+from pec_tracker.service.rounds.job_rows import JobState
+from pec_tracker.service.rounds.jobs import (
     Decision,
     Ended,
     Job,
@@ -34,7 +34,7 @@ from pec_tracker.service.jobs import (
     tell_of_configuration,
     tell_of_hanging,
 )
-from pec_tracker.service.turns import next_turns
+from pec_tracker.service.sending.turns import next_turns
 
 log = structlog.get_logger()
 

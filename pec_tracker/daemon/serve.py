@@ -21,7 +21,7 @@ from pec_tracker.daemon.keeper import Keeper
 from pec_tracker.errors import Exit
 from pec_tracker.ledger import together
 from pec_tracker.osfiles import ToldToReload, ToldToStop
-from pec_tracker.service.job_rows import NOTED_EVERY
+from pec_tracker.service.rounds.job_rows import NOTED_EVERY
 
 log = structlog.get_logger()
 

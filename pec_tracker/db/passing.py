@@ -54,8 +54,8 @@ class Alert(Base):
 class Job(Base):
     """What the watch does again and again: when next, since when it runs, how it last ended.
 
-    Its keeper notes it now and then (`service.job_rows`); no promise rests on it. `topic` is the mailbox's key, or
-    empty for a job of the house.
+    Its keeper notes it now and then (`service.rounds.job_rows`); no promise rests on it. `topic` is the mailbox's
+    key, or empty for a job of the house.
     """
 
     __tablename__ = "job"

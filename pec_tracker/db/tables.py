@@ -352,7 +352,7 @@ class ArchiveRow(Base):
 
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     identity: Mapped[str]
-    marked: Mapped[bool] = mapped_column(default=False)  # a mark outside tells of its attempts (`service.fence`)
+    marked: Mapped[bool] = mapped_column(default=False)  # a mark outside tells of its attempts (`fence`)
 
 
 class Stamp(Base):

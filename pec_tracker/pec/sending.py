@@ -1,7 +1,7 @@
 """What becomes of a message on its way out? Each state, what may happen in it, and everything that follows from that.
 
-One table. Whoever writes a state (`service/outbox_rows.py`, nobody else) carries out what stands here; whoever rebuilds
-the index from the ledger replays it by the same table.
+One table. Whoever writes a state (`service/journeys/send_state_rows.py`, nobody else) carries out what stands here;
+whoever rebuilds the index from the ledger replays it by the same table.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,7 +32,7 @@ class Event(StrEnum):
     SERVER_DEFERRED = "server-deferred"  # for now
     SERVER_REFUSED = "server-refused"  # for good
     REPLY_LOST = "reply-lost"  # the whole message went out, no answer came
-    DOUBTED = "doubted"  # it may have left, though no reply says so: `service/doubt.py`
+    DOUBTED = "doubted"  # it may have left, though no reply says so: `service/sending/doubt.py`
     PROVEN = "proven"  # a receipt that counts says that it left
     RESENT = "resent"  # a person has it sent (once more)
     SETTLED_SENT = "settled-sent"  # a person says that it left

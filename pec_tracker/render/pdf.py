@@ -47,7 +47,7 @@ def is_possible() -> bool:
 
 
 def summary(facts: Mapping[str, Any], mails: Mapping[str, bytes]) -> bytes:
-    """The summary of *facts* (see `service/proof_summary.py`) as PDF/A-3b, with *mails* and the facts attached."""
+    """The summary of *facts* (see `service/proof/summary.py`) as PDF/A-3b, with *mails* and the facts attached."""
     import typst  # an extra; `is_possible` says whether it is there
 
     told = encoded(facts)

@@ -1,6 +1,6 @@
 """What must a person be told? Sentences for alerts, and words for what could not be collected or imported.
 
-Tokens: `service` (alerts, import), `wire.imap` and `service.collect` (quarantine), `service.report` (levels of space).
+Tokens: `service` (alerts, import, space), `wire.imap` and `service.collecting` (quarantine).
 """
 
 from collections import defaultdict
@@ -114,7 +114,7 @@ UNREAD: Final[Mapping[str, str]] = {
     "not-a-mail": N_("it does not begin as a mail does; if it is one, call it .eml"),
     "unnamed-mail": N_("it begins as a mail does, but is not called one; call it .eml, or import it by its own name"),
     "unnamed-zip": N_("a zip file that is not called .zip; import it by its own name"),
-    # other programs' files (service.foreign_files)
+    # other programs' files (service.importing.foreign_files)
     "outlook-store": N_(
         "a whole mailbox of Outlook, PST or OST, which is not read: in Outlook open it (File > Open & Export > Open "
         "Outlook Data File) and drag its mails into a folder, or convert it with readpst -e; then import that folder"

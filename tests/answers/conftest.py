@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pec_tracker import texts
-from pec_tracker.service.find import FoundMessage, RecipientState
-from pec_tracker.service.show import Dossier, EvidenceShown
+from pec_tracker.service.queries.find import FoundMessage, RecipientState
+from pec_tracker.service.queries.show import Dossier, EvidenceShown
 
 SECOND = datetime(2026, 3, 2, 10, 15, 30, tzinfo=UTC)
 

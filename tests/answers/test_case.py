@@ -2,7 +2,7 @@
 
 from pec_tracker import texts
 from pec_tracker.answers import case
-from pec_tracker.service.contest import Outcome
+from pec_tracker.service.queries.case import Outcome
 from tests.answers.conftest import SECOND
 
 FAILED = Outcome(

@@ -7,12 +7,12 @@ import pytest
 from pec_tracker import texts
 from pec_tracker.answers import collected, quota, retention, status
 from pec_tracker.errors import ServerError
-from pec_tracker.service.find import Found
-from pec_tracker.service.open_alerts import OpenAlert
-from pec_tracker.service.report import QuotaReport
-from pec_tracker.service.retention import DossierTerm, RetentionReport
-from pec_tracker.service.space import Level, level_of, percent_used
-from pec_tracker.service.status import MailboxStatus, Status
+from pec_tracker.service.alerts.open_alerts import OpenAlert
+from pec_tracker.service.queries.find import Found
+from pec_tracker.service.queries.status import MailboxStatus, Status
+from pec_tracker.service.quota.ask import QuotaReport
+from pec_tracker.service.quota.space import Level, level_of, percent_used
+from pec_tracker.service.retention.terms import DossierTerm, RetentionReport
 from tests.answers.conftest import SECOND, message, recipient
 
 GIB = 1024**3

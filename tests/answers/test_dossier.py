@@ -8,7 +8,7 @@ import pytest
 from pec_tracker import texts
 from pec_tracker.answers import dossier as answers
 from pec_tracker.answers.plain import to_json
-from pec_tracker.service.show import AttemptShown, MailShown
+from pec_tracker.service.queries.show import AttemptShown, MailShown
 from tests.answers.conftest import SECOND, dossier, evidence, message, recipient
 
 

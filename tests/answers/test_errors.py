@@ -12,8 +12,8 @@ from pec_tracker.answers import errors, mailbox
 from pec_tracker.answers.plain import certified_text, to_json
 from pec_tracker.cli.main import run
 from pec_tracker.errors import LoginRefusedError, NotFoundError, PecTrackerError, ServerError, StorageError
-from pec_tracker.service.attempt import Dispatched
-from pec_tracker.service.mailbox_trial import Probe, Trial
+from pec_tracker.service.mailboxes.trial import Probe, Trial
+from pec_tracker.service.sending.attempt import Dispatched
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from pec_tracker.answers import outbox
 from pec_tracker.errors import ServerError, StorageError
 from pec_tracker.pec.rules import Finding, Severity
 from pec_tracker.pec.sending import SendState
-from pec_tracker.service.attempt import Dispatched
-from pec_tracker.service.outbox import OutboxEntry
-from pec_tracker.service.send import Queued, RefusedByRulesError
-from pec_tracker.service.send_now import Standing
+from pec_tracker.service.sending.attempt import Dispatched
+from pec_tracker.service.sending.outbox import OutboxEntry
+from pec_tracker.service.sending.send import Queued, RefusedByRulesError
+from pec_tracker.service.sending.send_now import Standing
 from pec_tracker.texts import error_facts
 from tests.answers.conftest import SECOND
 

@@ -15,7 +15,7 @@ from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.ledger.leftovers import take_up
 from pec_tracker.ledger.lines import append, new_line
 from pec_tracker.ledger.seals import seal_pending
-from pec_tracker.service.check import check
+from pec_tracker.service.upkeep.check import check
 from tests.archive.killed import killed_at
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -200,7 +200,7 @@ def test_a_message_that_only_an_outdated_database_knows_is_carried_over(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Queued by an earlier release, that did not seal at once."""
-    monkeypatch.setattr("pec_tracker.service.send._seal", lambda _house: None)
+    monkeypatch.setattr("pec_tracker.service.sending.send._seal", lambda _house: None)
     yesterday = desk.folder / "yesterday.db"
     assert desk.run(*send(desk)).status == 0
     shutil.copy(database(desk), yesterday)

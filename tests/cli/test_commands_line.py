@@ -301,7 +301,7 @@ def test_after_a_full_disk_in_the_dialogue_nobody_is_told_to_send_again(
         raise DiskFullError("no space is left under {folder}; free some space and run the same command again: "
                             "nothing was left half written", folder="/x")  # fmt: skip
 
-    monkeypatch.setattr("pec_tracker.service.attempt._note_outcome", full)
+    monkeypatch.setattr("pec_tracker.service.sending.attempt._note_outcome", full)
     ran = desk.run(*letter())
     assert ran.status == 4
     assert len([one for one in box.sent if one.submission.mail_from == desk.address]) == 1

@@ -15,7 +15,7 @@ from pec_tracker.cli import demo
 from pec_tracker.cli.main import run
 from pec_tracker.errors import Exit
 from pec_tracker.sandbox.behaviours import BEHAVIOURS
-from pec_tracker.service.find import FoundMessage, RecipientState
+from pec_tracker.service.queries.find import FoundMessage, RecipientState
 from pec_tracker.texts import words
 
 COLUMNS = 100

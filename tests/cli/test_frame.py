@@ -167,7 +167,7 @@ def test_a_look_imports_nothing_that_draws_verifies_or_sends(home: Home, argumen
 
 def test_find_imports_nothing_that_reads_a_mail(home: Home) -> None:
     code = (
-        "import sys, pec_tracker.service.find\n"
+        "import sys, pec_tracker.service.queries.find\n"
         "unwanted = {'lxml', 'sqlalchemy.dialects.postgresql', 'pec_tracker.pec.signature', 'pec_tracker.pec.read'}\n"
         "print(*sorted(unwanted & set(sys.modules)))"
     )

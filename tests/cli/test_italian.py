@@ -6,7 +6,7 @@ import pytest
 
 from pec_tracker.cli.options import VALUES as ENGLISH_VALUES
 from pec_tracker.sandbox.behaviours import BEHAVIOURS
-from pec_tracker.service import filing
+from pec_tracker.service.proof import court_folder as filing
 from pec_tracker.texts import _, activate
 from tests.cli.running import Home
 

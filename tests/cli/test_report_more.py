@@ -16,7 +16,7 @@ from pec_tracker.db.tables import Message
 from pec_tracker.errors import ServerError
 from pec_tracker.pec.folding import fold
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.collect import Collected
+from pec_tracker.service.collecting.collect import Collected
 from pec_tracker.texts import activate, error_facts, error_text, facts_text, notices
 from pec_tracker.wire.imap import FolderError
 from tests.cli.desk import Desk

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from pec_tracker.answers import dossier
-from pec_tracker.service import proof_summary
+from pec_tracker.service.proof import summary as proof_summary
 
 SECOND = datetime(2026, 3, 2, 10, 15, 30, tzinfo=UTC)
 

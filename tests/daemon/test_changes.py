@@ -22,8 +22,8 @@ from pec_tracker.db.tables import Attempt, Mailbox
 from pec_tracker.errors import ConfigurationError
 from pec_tracker.job_names import JobName
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service import trust
-from pec_tracker.service.job_rows import jobs
+from pec_tracker.service.rounds.job_rows import jobs
+from pec_tracker.service.trust import anchors as trust
 from tests.daemon.conftest import MAILBOX
 from tests.factory import ca
 from tests.line.houses import journeys, open_alerts, queued, states

@@ -13,8 +13,8 @@ import pytest
 
 from pec_tracker.askers import OPERATOR
 from pec_tracker.render import canonical_zip, verify_package
-from pec_tracker.service.proof import proof
-from pec_tracker.service.verify import verify_package as verify
+from pec_tracker.service.proof.make import proof
+from pec_tracker.service.proof.verify import verify_package as verify
 from tests.differential import forms
 from tests.differential.forms import EDITS, Form
 from tests.factory import ca, receipts

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from pec_tracker.askers import OPERATOR
 from pec_tracker.errors import ServerError
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.collect import collect
-from pec_tracker.service.completeness import FolderReport, Seen, compare, completeness
+from pec_tracker.service.collecting.collect import collect
+from pec_tracker.service.collecting.completeness import FolderReport, Seen, compare, completeness
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.uids import Sighted
+from pec_tracker.service.intake.uids import Sighted
 from pec_tracker.wire.endpoint import Login
 from pec_tracker.wire.imap import FolderStatus, Identity
 from tests.factory import receipts

@@ -1,8 +1,8 @@
 """What a user would lose: the knowledge of which of the messages of years ago can be proved, and what is lacking."""
 
 from pec_tracker.askers import OPERATOR
-from pec_tracker.service.history import Gap, History, history
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.importing.history import Gap, History, history
 from tests.factory import receipts
 from tests.service.house import bring, place_of
 

@@ -9,9 +9,9 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import writing
 from pec_tracker.db.passing import Alert
 from pec_tracker.db.tables import Mailbox
-from pec_tracker.service.find import Query, find
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.status import status
+from pec_tracker.service.queries.find import Query, find
+from pec_tracker.service.queries.status import status
 from tests.factory import receipts
 from tests.service.house import NOW, bring, compose_as, place_of, rows
 

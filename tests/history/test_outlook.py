@@ -20,14 +20,14 @@ from pec_tracker.pec import mime
 from pec_tracker.pec.fingerprint import leaves
 from pec_tracker.pec.read import read
 from pec_tracker.pec.standard import Kind
-from pec_tracker.service import outlook
-from pec_tracker.service.check import check
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.import_ import Imported, bring_in
-from pec_tracker.service.outlook import Letter, letters
-from pec_tracker.service.outlook_file import OutlookError
-from pec_tracker.service.rebuild import rebuild
-from pec_tracker.service.show import show
+from pec_tracker.service.importing import outlook
+from pec_tracker.service.importing.import_ import Imported, bring_in
+from pec_tracker.service.importing.outlook import Letter, letters
+from pec_tracker.service.importing.outlook_file import OutlookError
+from pec_tracker.service.queries.show import show
+from pec_tracker.service.upkeep.check import check
+from pec_tracker.service.upkeep.rebuild import rebuild
 from tests.factory import receipts
 from tests.history.compound import compound
 from tests.history.msg import by_value, embedded, item, msg, signed

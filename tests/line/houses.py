@@ -21,11 +21,11 @@ from pec_tracker.db.tables import Message, Recipient
 from pec_tracker.job_names import JobName
 from pec_tracker.pec.compose import Draft
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service import fence
-from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.jobs import Thresholds, job_of_house, job_of_mailbox, jobs_of
-from pec_tracker.service.send import Queued, queue
+from pec_tracker.service.mailboxes.known import known_mailbox
+from pec_tracker.service.rounds.jobs import Thresholds, job_of_house, job_of_mailbox, jobs_of
+from pec_tracker.service.sending import fence
+from pec_tracker.service.sending.send import Queued, queue
 from pec_tracker.wire.endpoint import Endpoint, Login, Security
 from tests.sandbox.materials import SENDER
 from tests.sandbox.running import PASSWORD

@@ -28,9 +28,9 @@ from pec_tracker.pec.sending import (
     possible,
     tokens,
 )
-from pec_tracker.service.doubt import COLUMNS, Doubt, make_uncertain
-from pec_tracker.service.outbox import _recover_one
-from pec_tracker.service.outbox_rows import columns_of, happened, replayed
+from pec_tracker.service.journeys.send_state_rows import columns_of, happened, replayed
+from pec_tracker.service.sending.doubt import COLUMNS, Doubt, make_uncertain
+from pec_tracker.service.sending.outbox import _recover_one
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=5)

@@ -7,12 +7,12 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.sandbox.failures import Moment, Verb
 from pec_tracker.sandbox.inject import Injection
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import dispatch
+from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.import_ import bring_in
-from pec_tracker.service.outbox import resend, settle
-from pec_tracker.service.sent_copy import copy_to_sent
+from pec_tracker.service.importing.import_ import bring_in
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.sending.outbox import resend, settle
+from pec_tracker.service.sending.sent_copy import copy_to_sent
 from tests.factory import receipts as factory
 from tests.line.houses import account_at, queued
 from tests.sandbox.materials import SENDER, letter

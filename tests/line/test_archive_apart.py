@@ -7,9 +7,9 @@ import pytest
 from pec_tracker.askers import OPERATOR
 from pec_tracker.errors import ApartError
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import dispatch
-from pec_tracker.service.repair import repair
+from pec_tracker.service.collecting.collect import collect
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.upkeep.repair import repair
 from tests.line.houses import Home, account_at, queued
 
 

@@ -20,29 +20,37 @@ from pec_tracker.db.tables import Ledger
 from pec_tracker.errors import ForbiddenError, NotFoundError
 from pec_tracker.ledger import lines
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service import history, keys, lookup, open_alerts, outbox, quarantine, retention, status
-from pec_tracker.service.collect import collect
-from pec_tracker.service.contest import contest
-from pec_tracker.service.dispatch import dispatch
-from pec_tracker.service.find import Query, find
+from pec_tracker.service.alerts import open_alerts
+from pec_tracker.service.collecting import quarantine
+from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.jobs import tell_of_hanging
-from pec_tracker.service.proof import proof
-from pec_tracker.service.send import queue
-from pec_tracker.service.show import show
+from pec_tracker.service.importing import history
+from pec_tracker.service.proof.make import proof
+from pec_tracker.service.queries import lookup, status
+from pec_tracker.service.queries import short_keys as keys
+from pec_tracker.service.queries.case import contest
+from pec_tracker.service.queries.find import Query, find
+from pec_tracker.service.queries.show import show
+from pec_tracker.service.retention import terms as retention
+from pec_tracker.service.rounds.jobs import tell_of_hanging
+from pec_tracker.service.sending import outbox
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.sending.send import queue
 from pec_tracker.service.verbs import act_of
 from tests.line.houses import Home, account_at, draft, one_round, queued
 
 ROOT = Path(pec_tracker.__file__).parent
+SERVICE = "pec_tracker.service."
 SECRET = "Segretissimo"
 OTHER = "segreteria@studio.sandbox.test"
 
 # What the entrances call that asks nobody: it composes the house, or works on what it is given.
 NO_VERBS = {
-    "accounts.known_mailbox", "carry.what_is_left", "fence.at_start", "trust_folder.kept",  # before there is a house
-    "stamps.known_anchors", "jobs.jobs_of", "inspect.rem_facts", "inspect.report", "mailbox.from_csv",
-    "mailbox.settings_of", "mailbox.with_mailboxes", "mailbox.write", "mailbox_trial.try_out",
-    "proof_package.encoded", "proof_report.sha256_of", "verify.verify_package",
+    "mailboxes.known.known_mailbox", "upkeep.carry.what_is_left", "sending.fence.at_start",
+    "trust.folder.kept",  # before there is a house
+    "dating.stamps.known_anchors", "rounds.jobs.jobs_of", "inspect.rem_facts", "inspect.report",
+    "mailboxes.add.from_csv", "mailboxes.add.settings_of", "mailboxes.add.with_mailboxes", "mailboxes.add.write",
+    "mailboxes.trial.try_out", "proof.members.encoded", "proof.report.sha256_of", "proof.verify.verify_package",
 }  # fmt: skip
 
 
@@ -59,11 +67,11 @@ def called_by_entrances() -> Iterator[tuple[str, Callable[..., object]]]:
                         modules[alias.asname or alias.name] = importlib.import_module(name)
                     except ModuleNotFoundError:
                         found = getattr(importlib.import_module(str(node.module)), alias.name)
-                        yield f"{str(node.module).rpartition('.')[2]}.{alias.name}", found
+                        yield f"{str(node.module).removeprefix(SERVICE)}.{alias.name}", found
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
                 module = modules[node.value.id]
-                yield f"{module.__name__.rpartition('.')[2]}.{node.attr}", getattr(module, node.attr)
+                yield f"{module.__name__.removeprefix(SERVICE)}.{node.attr}", getattr(module, node.attr)
 
 
 def verbs() -> dict[str, Callable[..., object]]:

@@ -15,13 +15,13 @@ from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Folder, Mail, Message, Sighting
 from pec_tracker.errors import DiskFullError, ServerError
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service import collect as collecting
-from pec_tracker.service.collect import collect, retry_quarantined
-from pec_tracker.service.completeness import completeness
-from pec_tracker.service.dispatch import dispatch
+from pec_tracker.service.collecting import collect as collecting
+from pec_tracker.service.collecting.collect import collect, retry_quarantined
+from pec_tracker.service.collecting.completeness import completeness
+from pec_tracker.service.collecting.quarantine import quarantined
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.quarantine import quarantined
-from pec_tracker.service.rebuild import rebuild
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.upkeep.rebuild import rebuild
 from pec_tracker.wire.endpoint import Endpoint, Security
 from tests.line.dump import differing, dump, files
 from tests.line.houses import Home, account_at, journeys, new_sqlite, open_alerts, queued, standing_clock

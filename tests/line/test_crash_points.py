@@ -6,10 +6,10 @@ import pytest
 
 from pec_tracker.askers import OPERATOR
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import dispatch
-from pec_tracker.service.outbox import waiting
-from pec_tracker.service.sent_copy import copy_to_sent
+from pec_tracker.service.collecting.collect import collect
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.sending.outbox import waiting
+from pec_tracker.service.sending.sent_copy import copy_to_sent
 from tests.archive.killed import killed_at
 from tests.line.crashes import first_and_last, killed_at_pass, points_passed
 from tests.line.dump import differing, dump, files

@@ -21,15 +21,15 @@ from pec_tracker.errors import DiskFullError, LoginRefusedError, ServerError, St
 from pec_tracker.presence import Presence
 from pec_tracker.sandbox.failures import Moment, Verb
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.attempt import LONGEST_RETRY, UnnotedError
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import _Round, dispatch
+from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.outbox import recover, waiting
-from pec_tracker.service.pace import PAUSE
-from pec_tracker.service.send_in_turn import send_in_turn
-from pec_tracker.service.suspension import resume
-from pec_tracker.service.turns import next_turns
+from pec_tracker.service.mailboxes.login import resume
+from pec_tracker.service.sending.attempt import LONGEST_RETRY, UnnotedError
+from pec_tracker.service.sending.dispatch import _Round, dispatch
+from pec_tracker.service.sending.in_turn import send_in_turn
+from pec_tracker.service.sending.outbox import recover, waiting
+from pec_tracker.service.sending.pace import PAUSE
+from pec_tracker.service.sending.turns import next_turns
 from pec_tracker.wire.endpoint import Login
 from tests.archive.killed import killed_at
 from tests.line.houses import Home, account_at, journeys, message_of, open_alerts, queued, standing_clock, states
@@ -595,7 +595,7 @@ def test_an_attempt_that_the_archive_cannot_note_ends_before_the_dot_and_touches
     def full(*_arguments: object) -> None:
         raise DiskFullError("the disk is full")
 
-    monkeypatch.setattr("pec_tracker.service.fence.note_attempt", full)
+    monkeypatch.setattr("pec_tracker.service.sending.fence.note_attempt", full)
     with pytest.raises(DiskFullError):
         dispatch(OPERATOR, house, account)
     assert states(house) == {first: "submitted", second: "deferred"}

@@ -9,9 +9,10 @@ from pec_tracker.archive import attempts
 from pec_tracker.askers import OPERATOR
 from pec_tracker.sandbox.failures import Verb
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service import fence, sealing
-from pec_tracker.service.dispatch import dispatch
+from pec_tracker.service import sealing
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.sending import fence
+from pec_tracker.service.sending.dispatch import dispatch
 from tests.line.houses import message_of, queued, states
 
 

@@ -8,9 +8,9 @@ from sqlalchemy import update
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.tables import Mailbox
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import dispatch
+from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.sending.dispatch import dispatch
 from tests.line.houses import queued
 from tests.plans import asked, walks
 from tests.service.house import rows
@@ -31,7 +31,7 @@ def looked_through(house: House, account: Account, sandbox: Sandbox) -> None:
 def test_a_collect_that_finds_nothing_takes_no_write_lock(
     house: House, account: Account, looked_through: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pec_tracker.service.after_collect.NOTED_EVERY", timedelta(days=365))
+    monkeypatch.setattr("pec_tracker.service.collecting.after_collect.NOTED_EVERY", timedelta(days=365))
     with asked(house.engine) as noted:
         assert collect(OPERATOR, house, account).complete
     assert noted.writes == []
@@ -48,7 +48,7 @@ def test_a_collect_that_finds_nothing_walks_through_nothing_that_is_kept(
 def test_when_it_was_looked_through_is_noted_all_the_same(
     house: House, account: Account, looked_through: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pec_tracker.service.after_collect.NOTED_EVERY", timedelta(0))
+    monkeypatch.setattr("pec_tracker.service.collecting.after_collect.NOTED_EVERY", timedelta(0))
     before = house.clock.now()
     collect(OPERATOR, house, account)
     assert rows(house.engine, Mailbox.__table__.select())[0].collected_at >= before

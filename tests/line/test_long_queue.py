@@ -2,9 +2,9 @@
 
 from pec_tracker.askers import OPERATOR
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import dispatch
+from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.sending.dispatch import dispatch
 from tests.line.houses import queued
 from tests.plans import asked, plans
 

@@ -17,13 +17,13 @@ from pec_tracker.ledger import lines, records
 from pec_tracker.pec.trust import Trust
 from pec_tracker.sandbox.failures import Moment, Verb
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.check import check
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import dispatch
+from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.outbox import follow_up, recover, resend, settle, waiting
-from pec_tracker.service.pace import PAUSE
-from pec_tracker.service.rebuild import rebuild
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.sending.outbox import follow_up, recover, resend, settle, waiting
+from pec_tracker.service.sending.pace import PAUSE
+from pec_tracker.service.upkeep.check import check
+from pec_tracker.service.upkeep.rebuild import rebuild
 from tests.line.houses import Home, account_at, journeys, message_of, new_sqlite, open_alerts, queued, states
 from tests.sandbox.materials import SENDER
 

@@ -15,13 +15,13 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import Clock
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Mail, Message
-from pec_tracker.service.accounts import known_mailbox
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import dispatch
+from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.report import quota
-from pec_tracker.service.sent_copy import copy_to_sent
-from pec_tracker.service.space import Level
+from pec_tracker.service.mailboxes.known import known_mailbox
+from pec_tracker.service.quota.ask import quota
+from pec_tracker.service.quota.space import Level
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.sending.sent_copy import copy_to_sent
 from pec_tracker.wire.endpoint import Login
 from tests.factory import receipts
 from tests.line.conftest import ENGINES

@@ -16,14 +16,14 @@ from pec_tracker.errors import UsageError
 from pec_tracker.sandbox.bulk import Bulk, bulk_receipts
 from pec_tracker.sandbox.failures import Moment
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.check import check
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import dispatch
-from pec_tracker.service.dossier import refresh
+from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import House
-from pec_tracker.service.import_ import bring_in
-from pec_tracker.service.outbox import resend
-from pec_tracker.service.rebuild import rebuild
+from pec_tracker.service.importing.import_ import bring_in
+from pec_tracker.service.journeys.reconsider import refresh
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.sending.outbox import resend
+from pec_tracker.service.upkeep.check import check
+from pec_tracker.service.upkeep.rebuild import rebuild
 from tests.line.dump import differing, dump
 from tests.line.houses import Home, account_at, journeys, new_sqlite, queued, states
 from tests.line.story import tell

@@ -3,10 +3,10 @@
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import OPERATOR
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.check import check
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import dispatch
-from pec_tracker.service.refetch import refetch
+from pec_tracker.service.collecting.collect import collect
+from pec_tracker.service.collecting.refetch import refetch
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.upkeep.check import check
 from tests.line.houses import Home, account_at, queued
 
 

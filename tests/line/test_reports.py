@@ -15,13 +15,13 @@ from pec_tracker.db.passing import Alert, QuotaSample
 from pec_tracker.db.tables import Recipient
 from pec_tracker.sandbox.providers import DEFAULT_ACCOUNTS
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import dispatch
+from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.jobs import tell_of_hanging
-from pec_tracker.service.report import QuotaReport, quota, worst
-from pec_tracker.service.retention import add_months, dossier_terms, retention
-from pec_tracker.service.space import Level, level_of
+from pec_tracker.service.quota.ask import QuotaReport, quota, worst
+from pec_tracker.service.quota.space import Level, level_of
+from pec_tracker.service.retention.terms import add_months, dossier_terms, retention
+from pec_tracker.service.rounds.jobs import tell_of_hanging
+from pec_tracker.service.sending.dispatch import dispatch
 from tests.line.houses import Home, account_at, message_of, one_round, open_alerts, queued
 from tests.sandbox.materials import SENDER, letter
 from tests.sandbox.running import imap, sandbox_in

@@ -16,11 +16,11 @@ from pec_tracker.db.tables import Ledger
 from pec_tracker.errors import ApartError
 from pec_tracker.sandbox.failures import Moment
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import dispatch
+from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import House
-from pec_tracker.service.outbox import resend, waiting
-from pec_tracker.service.rebuild import rebuild
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.sending.outbox import resend, waiting
+from pec_tracker.service.upkeep.rebuild import rebuild
 from tests.archive.killed import killed_at
 from tests.line.houses import Home, account_at, journeys, message_of, new_sqlite, open_alerts, queued, states
 from tests.sandbox.materials import SENDER

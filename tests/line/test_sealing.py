@@ -14,10 +14,10 @@ from pec_tracker.db.tables import Ledger
 from pec_tracker.errors import ServerError
 from pec_tracker.ledger.segments import list_files
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import dispatch
+from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.proof import proof
+from pec_tracker.service.proof.make import proof
+from pec_tracker.service.sending.dispatch import dispatch
 from tests.line.houses import one_round, open_alerts, queued, sealing_round, states
 from tests.plans import asked
 from tests.sandbox.materials import SENDER
@@ -117,7 +117,9 @@ def test_a_round_of_serve_in_which_nothing_happens_writes_nothing(
         one_round(standing, account)
         sealing_round(standing)
 
-    monkeypatch.setattr("pec_tracker.service.jobs.stamp_newest", lambda *_facts, **_named: None)  # asks an authority
+    monkeypatch.setattr(
+        "pec_tracker.service.rounds.jobs.stamp_newest", lambda *_facts, **_named: None
+    )  # asks an authority
     for _ in range(3):  # the folder's copy of today's PEC to oneself, and what answers it
         once()
         sandbox.wait_until_quiet()
@@ -133,7 +135,7 @@ def test_an_alert_of_a_failed_step_is_closed_by_the_next_that_works(
         raise ServerError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr("pec_tracker.service.jobs.seal_now", fail)
+        patch.setattr("pec_tracker.service.rounds.jobs.seal_now", fail)
         sealing_round(served)
     assert "seal-failed" in open_alerts(served)
     sealing_round(served)

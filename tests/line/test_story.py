@@ -11,10 +11,10 @@ from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Evidence, Mail, Message, Sighting
 from pec_tracker.sandbox.inject import Injection
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import dispatch
+from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.sent_copy import copy_to_sent
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.sending.sent_copy import copy_to_sent
 from tests.line.houses import Home, account_at, journeys, message_of, open_alerts, queued, states
 from tests.line.story import BEHAVIOURS, FORGERIES, SECOND_MAILBOX, send_to_all, sent_elsewhere
 from tests.sandbox.materials import SENDER, letter

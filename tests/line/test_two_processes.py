@@ -15,12 +15,12 @@ from pec_tracker.db.tables import Attempt, Ledger, Message
 from pec_tracker.ledger import seals
 from pec_tracker.sandbox.failures import Verb
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service import attempt
-from pec_tracker.service import dispatch as dispatching
-from pec_tracker.service.accounts import known_mailbox
-from pec_tracker.service.collect import collect, lease_name
-from pec_tracker.service.dispatch import dispatch
-from pec_tracker.service.outbox import recover, waiting
+from pec_tracker.service.collecting.collect import collect, lease_name
+from pec_tracker.service.mailboxes.known import known_mailbox
+from pec_tracker.service.sending import attempt
+from pec_tracker.service.sending import dispatch as dispatching
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.sending.outbox import recover, waiting
 from tests.archive.killed import at_once, killed_at
 from tests.line.dump import differing, dump, files
 from tests.line.houses import Home, account_at, journeys, queued, standing_clock, states

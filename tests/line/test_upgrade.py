@@ -10,11 +10,11 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import _migrations, reading
 from pec_tracker.db.tables import Evidence
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.check import check
-from pec_tracker.service.collect import collect
-from pec_tracker.service.dispatch import dispatch
-from pec_tracker.service.find import Query, find
-from pec_tracker.service.recheck import recheck
+from pec_tracker.service.collecting.collect import collect
+from pec_tracker.service.intake.recheck import recheck
+from pec_tracker.service.queries.find import Query, find
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.upkeep.check import check
 from tests.line.dump import differing, dump
 from tests.line.houses import Home, account_at, journeys, queued
 from tests.line.story import tell

@@ -14,13 +14,13 @@ from pec_tracker.db.passing import Lease
 from pec_tracker.db.tables import Message
 from pec_tracker.sandbox.failures import Verb
 from pec_tracker.sandbox.server import Sandbox
-from pec_tracker.service.collect import collect, lease_name
-from pec_tracker.service.dispatch import dispatch
+from pec_tracker.service.collecting.collect import collect, lease_name
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.outbox import follow_up, waiting
-from pec_tracker.service.pace import PAUSE
-from pec_tracker.service.status import status
-from pec_tracker.service.turns import held_by_pace
+from pec_tracker.service.queries.status import status
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.sending.outbox import follow_up, waiting
+from pec_tracker.service.sending.pace import PAUSE
+from pec_tracker.service.sending.turns import held_by_pace
 from tests.line.houses import Home, account_at, message_of, open_alerts, queued, standing_clock, states
 from tests.sandbox.materials import SENDER
 

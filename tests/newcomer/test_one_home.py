@@ -9,7 +9,7 @@ import pytest
 import pec_tracker
 from pec_tracker.ledger.acts import REPLAYED_BY, LedgerAct
 from pec_tracker.pec.sending import Event, SendState, change_of
-from pec_tracker.service.alert_kinds import AlertKind
+from pec_tracker.service.alerts.kinds import AlertKind
 from pec_tracker.texts import notices, words
 
 ROOT = Path(pec_tracker.__file__).parent
@@ -52,7 +52,7 @@ def test_only_one_module_writes_a_send_state() -> None:
             if writes and isinstance(node, ast.Call) and any(one.arg == "send_state" for one in node.keywords):
                 writers.add(str(file))
     # A message begins as queued; a rebuild repeats that an attempt was begun.
-    assert writers <= {"service/outbox_rows.py", "service/send.py", "service/rebuild.py"}
+    assert writers <= {"service/journeys/send_state_rows.py", "service/sending/send.py", "service/upkeep/rebuild.py"}
 
 
 def test_every_line_names_its_act_from_the_one_list_and_every_act_is_written() -> None:
@@ -73,8 +73,8 @@ def test_every_act_has_its_replay_or_says_why_it_needs_none() -> None:
         if by.startswith("no rows: "):
             continue
         source = (ROOT / f"service/{by}.py").read_text("utf-8")
-        spelled = f"LedgerAct.{act.name}" in source or (by == "rebuild" and "MAILS" in source)
-        assert spelled or (by == "outbox_rows" and "REPLIED" in source), act
+        spelled = f"LedgerAct.{act.name}" in source or (by == "upkeep/rebuild" and "MAILS" in source)
+        assert spelled or (by == "journeys/send_state_rows" and "REPLIED" in source), act
 
 
 @pytest.mark.parametrize("kind", list(AlertKind))
@@ -84,7 +84,7 @@ def test_every_alert_has_its_sentence(kind: AlertKind) -> None:
 
 def test_no_sentence_is_for_an_alert_that_is_never_raised() -> None:
     assert set(notices.ALERTS) == {kind.value for kind in AlertKind}
-    raised = "\n".join(file.read_text("utf-8") for file in (ROOT / "service").glob("*.py"))
+    raised = "\n".join(file.read_text("utf-8") for file in (ROOT / "service").rglob("*.py"))
     steps = {kind for kind in AlertKind if kind.value.endswith("-failed") and kind is not AlertKind.STAMP_FAILED}
     for kind in set(AlertKind) - steps:
         assert f"AlertKind.{kind.name}" in raised or kind.value in {"send-refused", "send-uncertain"}, kind

@@ -53,7 +53,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("archive/scan.py", "f'{folder.parent.name}/{folder.name}'"): _LABEL,
     ("archive/scan.py", "f'{place}/{entry.name}'"): _LABEL,
     ("sandbox/imap_folders.py", "session.open(folder, read_only=read_only)"): "opens no file: an IMAP folder",
-    ("service/mail_files.py", "archive.open(member)"): "a member of a zip: bytes",
+    ("service/importing/mail_files.py", "archive.open(member)"): "a member of a zip: bytes",
 }
 
 

@@ -17,7 +17,7 @@ import pytest
 from pec_tracker.pec import fields, folding, headblock
 from pec_tracker.pec.daticert import examine
 from pec_tracker.render import verify_package
-from pec_tracker.service.study import Arrival, study
+from pec_tracker.service.intake.study import Arrival, study
 from tests import growth
 from tests.factory import receipts
 

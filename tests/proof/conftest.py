@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pec_tracker.askers import OPERATOR
-from pec_tracker.service.proof import Package, proof
-from pec_tracker.service.send import Queued
+from pec_tracker.service.proof.make import Package, proof
+from pec_tracker.service.sending.send import Queued
 from tests.factory import receipts
 from tests.proof.house import Desk, story
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from pec_tracker.render import canonical_zip, sincro, verify_package
-from pec_tracker.service import proof_package
-from pec_tracker.service.proof import Package
-from pec_tracker.service.proof_report import frame_of
-from pec_tracker.service.proof_sources import Sources, is_source
+from pec_tracker.service.proof import members as proof_package
+from pec_tracker.service.proof.make import Package
+from pec_tracker.service.proof.report import frame_of
+from pec_tracker.service.proof.sources import Sources, is_source
 
 Report = dict[str, Any]
 

@@ -12,10 +12,10 @@ from pec_tracker.clock import Clock
 from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.pec.compose import Attachment, Draft
 from pec_tracker.pec.trust import Trust
-from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.house import Account, House, Start
-from pec_tracker.service.import_ import bring_in
-from pec_tracker.service.send import Queued, queue
+from pec_tracker.service.importing.import_ import bring_in
+from pec_tracker.service.mailboxes.known import known_mailbox
+from pec_tracker.service.sending.send import Queued, queue
 from pec_tracker.wire.endpoint import Endpoint, Login, Security
 from tests.factory import ca, cms, receipts
 

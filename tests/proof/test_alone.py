@@ -19,9 +19,9 @@ from pec_tracker.pec.read import headers_of
 from pec_tracker.pec.trust import PEC_AUTHORITIES, Anchor, Trust
 from pec_tracker.render import canonical_zip, verify_package
 from pec_tracker.render.readme import ROOT_NAMES
-from pec_tracker.service import proof_package
-from pec_tracker.service.proof import Package, proof
-from pec_tracker.service.verify import verify_package as verify
+from pec_tracker.service.proof import members as proof_package
+from pec_tracker.service.proof.make import Package, proof
+from pec_tracker.service.proof.verify import verify_package as verify
 from tests import growth
 from tests.factory import ca, cms, receipts
 from tests.factory.mime import joined

@@ -13,10 +13,10 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.ledger.stamps import request
 from pec_tracker.render import verify_package
 from pec_tracker.service.house import StampAuthority
-from pec_tracker.service.proof import Package, proof
-from pec_tracker.service.send import Queued
-from pec_tracker.service.verify import Outcome
-from pec_tracker.service.verify import verify_package as verify
+from pec_tracker.service.proof.make import Package, proof
+from pec_tracker.service.proof.verify import Outcome
+from pec_tracker.service.proof.verify import verify_package as verify
+from pec_tracker.service.sending.send import Queued
 from tests.factory import receipts
 from tests.proof.house import ANNA, Desk, desk, receipt
 from tests.servers.tsa import TimeStampAuthority

@@ -10,10 +10,10 @@ import pytest
 
 from pec_tracker.askers import OPERATOR
 from pec_tracker.errors import RuleError, UsageError
-from pec_tracker.service import filing as filing_module
-from pec_tracker.service.filing import Problem, courts, filing
-from pec_tracker.service.import_ import bring_in
-from pec_tracker.service.send import Queued
+from pec_tracker.service.importing.import_ import bring_in
+from pec_tracker.service.proof import court_folder as filing_module
+from pec_tracker.service.proof.court_folder import Problem, courts, filing
+from pec_tracker.service.sending.send import Queued
 from tests.history.msg import by_value, embedded, item, msg, signed
 from tests.proof.house import ANNA, BRUNO, Desk, desk, receipt
 

@@ -12,8 +12,8 @@ import pytest
 from pec_tracker.answers import case
 from pec_tracker.askers import OPERATOR
 from pec_tracker.render import tables
-from pec_tracker.service import contest
-from pec_tracker.service.lookup import Wanted, look_up
+from pec_tracker.service.queries import case as contest
+from pec_tracker.service.queries.lookup import Wanted, look_up
 from tests.proof.house import ANNA, BRUNO, CARLA, CONTRACT, SUBJECT, Desk, desk, receipt
 
 

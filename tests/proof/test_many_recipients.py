@@ -9,10 +9,10 @@ from unittest.mock import patch
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import sqlite_url
 from pec_tracker.pec import journey
-from pec_tracker.service import proof_sources
 from pec_tracker.service.house import House
-from pec_tracker.service.proof import proof
-from pec_tracker.service.verify import verify_package
+from pec_tracker.service.proof import sources as proof_sources
+from pec_tracker.service.proof.make import proof
+from pec_tracker.service.proof.verify import verify_package
 from tests.factory import receipts
 from tests.service.house import account_of, bring, compose_as, open_house, place_of
 

@@ -12,13 +12,14 @@ from pec_tracker import texts
 from pec_tracker.askers import OPERATOR
 from pec_tracker.osfiles import WINDOWS
 from pec_tracker.render import canonical_zip, pdf
-from pec_tracker.service import proof_package, verify_summary
-from pec_tracker.service.proof import Package, proof
-from pec_tracker.service.proof_report import frame_of
-from pec_tracker.service.proof_sources import Sources, is_source
-from pec_tracker.service.send import Queued
-from pec_tracker.service.verify import Outcome, verify_package
-from pec_tracker.service.verify_summary import Comparison
+from pec_tracker.service.proof import members as proof_package
+from pec_tracker.service.proof import verify_summary
+from pec_tracker.service.proof.make import Package, proof
+from pec_tracker.service.proof.report import frame_of
+from pec_tracker.service.proof.sources import Sources, is_source
+from pec_tracker.service.proof.verify import Outcome, verify_package
+from pec_tracker.service.proof.verify_summary import Comparison
+from pec_tracker.service.sending.send import Queued
 from tests.cli.desk import Desk as CommandDesk
 from tests.factory import receipts
 from tests.proof.forging import members_of, with_members, with_report

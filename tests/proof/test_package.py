@@ -18,13 +18,13 @@ from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.errors import NotFoundError
 from pec_tracker.pec.trust import Trust
 from pec_tracker.render import canonical_zip
-from pec_tracker.service import trust_folder
-from pec_tracker.service.proof import Package, proof
-from pec_tracker.service.rebuild import rebuild
-from pec_tracker.service.send import Queued
-from pec_tracker.service.show import show
-from pec_tracker.service.trust import keep_answers
-from pec_tracker.service.verify import verify_package
+from pec_tracker.service.proof.make import Package, proof
+from pec_tracker.service.proof.verify import verify_package
+from pec_tracker.service.queries.show import show
+from pec_tracker.service.sending.send import Queued
+from pec_tracker.service.trust import folder as trust_folder
+from pec_tracker.service.trust.anchors import keep_answers
+from pec_tracker.service.upkeep.rebuild import rebuild
 from tests.factory import ca, receipts
 from tests.proof.house import ANNA, BRUNO, CARLA, SUBJECT, Desk, desk, receipt
 

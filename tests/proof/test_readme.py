@@ -15,9 +15,9 @@ import pytest
 from pec_tracker.askers import OPERATOR
 from pec_tracker.pec import clocks, original, points
 from pec_tracker.render.wording import section
-from pec_tracker.service import proof_limits
-from pec_tracker.service.proof import Package, proof
-from pec_tracker.service.send import Queued
+from pec_tracker.service.proof import limits as proof_limits
+from pec_tracker.service.proof.make import Package, proof
+from pec_tracker.service.sending.send import Queued
 from tests.factory import ca, cms, receipts
 from tests.proof.house import ANNA, Desk, desk, receipt
 

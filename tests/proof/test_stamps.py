@@ -12,11 +12,11 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import in_one_transaction
 from pec_tracker.db.tables import Stamp
 from pec_tracker.render import canonical_zip
-from pec_tracker.service import proof_package
-from pec_tracker.service.proof import Package, proof
-from pec_tracker.service.proof_stamps import read_token
-from pec_tracker.service.send import Queued
-from pec_tracker.service.verify import PackageFinding, verify_package
+from pec_tracker.service.proof import members as proof_package
+from pec_tracker.service.proof.make import Package, proof
+from pec_tracker.service.proof.stamps import read_token
+from pec_tracker.service.proof.verify import PackageFinding, verify_package
+from pec_tracker.service.sending.send import Queued
 from tests.factory import receipts
 from tests.proof.house import ANNA, SENDER, Desk, desk, receipt
 

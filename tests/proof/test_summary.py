@@ -19,14 +19,14 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.pec.contents import MAX_TEXT, contents
 from pec_tracker.render import canonical_zip, pdf, pdf_text
 from pec_tracker.render.wording import section, template
-from pec_tracker.service import proof_package
-from pec_tracker.service.proof import Package, proof
-from pec_tracker.service.proof_report import frame_of
-from pec_tracker.service.proof_sentences import moment
-from pec_tracker.service.proof_sources import Sources, is_source
-from pec_tracker.service.send import Queued
-from pec_tracker.service.show import show
-from pec_tracker.service.verify_summary import compare
+from pec_tracker.service.proof import members as proof_package
+from pec_tracker.service.proof.make import Package, proof
+from pec_tracker.service.proof.report import frame_of
+from pec_tracker.service.proof.sentences import moment
+from pec_tracker.service.proof.sources import Sources, is_source
+from pec_tracker.service.proof.verify_summary import compare
+from pec_tracker.service.queries.show import show
+from pec_tracker.service.sending.send import Queued
 from tests.proof.house import ANNA, BRUNO, CARLA, CONTRACT, Desk, desk, receipt
 
 

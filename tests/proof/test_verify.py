@@ -16,13 +16,13 @@ import pytest
 from pec_tracker.askers import OPERATOR
 from pec_tracker.pec.trust import Anchor, Trust
 from pec_tracker.render import canonical_zip, pdf, verify_package
-from pec_tracker.service import proof_package
-from pec_tracker.service.proof import Package, proof
-from pec_tracker.service.proof_report import examine, frame_of
-from pec_tracker.service.proof_sources import Sources, is_source
-from pec_tracker.service.send import Queued
-from pec_tracker.service.verify import FINDINGS, Outcome, PackageFinding
-from pec_tracker.service.verify import verify_package as verify
+from pec_tracker.service.proof import members as proof_package
+from pec_tracker.service.proof.make import Package, proof
+from pec_tracker.service.proof.report import examine, frame_of
+from pec_tracker.service.proof.sources import Sources, is_source
+from pec_tracker.service.proof.verify import FINDINGS, Outcome, PackageFinding
+from pec_tracker.service.proof.verify import verify_package as verify
+from pec_tracker.service.sending.send import Queued
 from tests.factory import receipts
 from tests.proof.house import ANNA, Desk, desk, receipt
 

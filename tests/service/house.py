@@ -35,12 +35,12 @@ from pec_tracker.db.tables import (
 from pec_tracker.pec.compose import Outgoing
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.trust import Trust
-from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.house import Account, House, Start
-from pec_tracker.service.intake import Taken, take_in
-from pec_tracker.service.linking import Place
-from pec_tracker.service.send import QueuedFacts, write_queued
-from pec_tracker.service.study import Arrival
+from pec_tracker.service.intake.link import Place
+from pec_tracker.service.intake.study import Arrival
+from pec_tracker.service.intake.take_in import Taken, take_in
+from pec_tracker.service.mailboxes.known import known_mailbox
+from pec_tracker.service.sending.send import QueuedFacts, write_queued
 from pec_tracker.wire.endpoint import Endpoint, Login
 from tests.factory import receipts
 

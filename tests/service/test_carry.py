@@ -13,11 +13,11 @@ from pec_tracker.errors import ApartError, UsageError
 from pec_tracker.ledger.seals import seal_pending
 from pec_tracker.pec.compose import Draft
 from pec_tracker.presence import Presence
-from pec_tracker.service.carry import what_is_left
-from pec_tracker.service.check import check
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.rebuild import rebuild
-from pec_tracker.service.send import queue
+from pec_tracker.service.sending.send import queue
+from pec_tracker.service.upkeep.carry import what_is_left
+from pec_tracker.service.upkeep.check import check
+from pec_tracker.service.upkeep.rebuild import rebuild
 from tests.factory import receipts
 from tests.service.house import NOW, open_house, rows
 
@@ -32,7 +32,7 @@ def url(house: House) -> str:
 @pytest.fixture
 def waiting(house: House, account: Account, monkeypatch: pytest.MonkeyPatch) -> House:
     """A house with one act sealed, and a message that waits and is not: killed in between, or of an earlier release."""
-    monkeypatch.setattr("pec_tracker.service.send._seal", lambda _house: None)
+    monkeypatch.setattr("pec_tracker.service.sending.send._seal", lambda _house: None)
     seal_pending(house.engine, house.archive.root, now=NOW)
     queue(
         OPERATOR, house, account, Draft(account.address, (receipts.RECIPIENT,), "Prova", "Buongiorno."), tracker_id=KEY

@@ -19,8 +19,8 @@ from pec_tracker.db.engine import open_engine, reading, sqlite_url
 from pec_tracker.db.tables import Certificate, Mail, Mailbox
 from pec_tracker.ledger.lines import append, new_line
 from pec_tracker.ledger.seals import seal_pending
-from pec_tracker.service import check as check_module
-from pec_tracker.service.check import CheckReport, check
+from pec_tracker.service.upkeep import check as check_module
+from pec_tracker.service.upkeep.check import CheckReport, check
 from tests.archive.killed import in_another_process, killed_at
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -11,12 +11,12 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import ROME
 from pec_tracker.db.tables import Mailbox, Message, Recipient
 from pec_tracker.pec.compose import Draft
-from pec_tracker.service.find import Query, find
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.report import worst
-from pec_tracker.service.retention import add_months, dossier_terms, retention
-from pec_tracker.service.send import queue
-from pec_tracker.service.space import Level, level_of
+from pec_tracker.service.queries.find import Query, find
+from pec_tracker.service.quota.ask import worst
+from pec_tracker.service.quota.space import Level, level_of
+from pec_tracker.service.retention.terms import add_months, dossier_terms, retention
+from pec_tracker.service.sending.send import queue
 from tests.factory import receipts
 from tests.service.house import NOW, OWNER, account_of, bring, compose_as, place_of, rows
 

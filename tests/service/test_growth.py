@@ -16,16 +16,16 @@ from pec_tracker.db.base import table
 from pec_tracker.db.engine import reading, sqlite_url
 from pec_tracker.db.tables import Mail, Message, Recipient
 from pec_tracker.errors import UsageError
-from pec_tracker.service import find as finding
-from pec_tracker.service.find import Query, find
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.keys import short_keys
-from pec_tracker.service.lookup import Wanted, look_up
-from pec_tracker.service.outbox import waiting
-from pec_tracker.service.proof_lines import lines_of
-from pec_tracker.service.show import show
-from pec_tracker.service.status import status
-from pec_tracker.service.waiting import mark, relink
+from pec_tracker.service.intake.link_late import mark, relink
+from pec_tracker.service.proof.lines import lines_of
+from pec_tracker.service.queries import find as finding
+from pec_tracker.service.queries.find import Query, find
+from pec_tracker.service.queries.lookup import Wanted, look_up
+from pec_tracker.service.queries.short_keys import short_keys
+from pec_tracker.service.queries.show import show
+from pec_tracker.service.queries.status import status
+from pec_tracker.service.sending.outbox import waiting
 from tests.factory import receipts
 from tests.plans import Asked, asked, plans, walks
 from tests.service.house import NOW, account_of, bring, open_house, place_of, rows
@@ -198,7 +198,7 @@ def test_the_short_form_of_many_keys_is_asked_for_at_once(filled: House, monkeyp
     with asked(filled.engine) as noted:
         at_once = short_keys(OPERATOR, filled, keys)
     assert len(noted.statements) == 2  # with its BEGIN
-    monkeypatch.setattr("pec_tracker.service.keys.FEW", len(keys))
+    monkeypatch.setattr("pec_tracker.service.queries.short_keys.FEW", len(keys))
     assert at_once == short_keys(OPERATOR, filled, keys)
     assert len(set(at_once.values())) == len(keys)
 

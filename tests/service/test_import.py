@@ -13,12 +13,12 @@ from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.passing import Alert
 from pec_tracker.db.tables import Ledger, Mail
-from pec_tracker.service import mail_files
-from pec_tracker.service.find import Query, find
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.import_ import Imported, bring_in
-from pec_tracker.service.mbox import split_mbox, unquoted
-from pec_tracker.service.show import show
+from pec_tracker.service.importing import mail_files
+from pec_tracker.service.importing.import_ import Imported, bring_in
+from pec_tracker.service.importing.mbox import split_mbox, unquoted
+from pec_tracker.service.queries.find import Query, find
+from pec_tracker.service.queries.show import show
 from tests.factory import receipts
 from tests.service.house import OWNER, count, objects, rows, state
 

@@ -14,13 +14,13 @@ from sqlalchemy import select
 
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.tables import Mail
-from pec_tracker.service import mail_files
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.import_ import bring_in
-from pec_tracker.service.mail_files import Unread, mails_in
-from pec_tracker.service.mbox import split_mbox
-from pec_tracker.service.outlook import letters
-from pec_tracker.service.outlook_file import OutlookError
+from pec_tracker.service.importing import mail_files
+from pec_tracker.service.importing.import_ import bring_in
+from pec_tracker.service.importing.mail_files import Unread, mails_in
+from pec_tracker.service.importing.mbox import split_mbox
+from pec_tracker.service.importing.outlook import letters
+from pec_tracker.service.importing.outlook_file import OutlookError
 from tests import growth
 from tests.factory import receipts
 from tests.history.compound import compound
@@ -206,8 +206,8 @@ def test_outlook_file_whose_mails_lie_within_each_other_unfolds_to_a_measure() -
         nested = item("IPM.Note", attachments=[embedded(nested)])
     assert len(letters(msg("IPM.Note", attachments=[embedded(nested)]))) == 9
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pec_tracker.service.outlook.FREE", 1_000_000)
-        patched.setattr("pec_tracker.service.outlook.MAX_UNFOLDED", 2)
+        patched.setattr("pec_tracker.service.importing.outlook.FREE", 1_000_000)
+        patched.setattr("pec_tracker.service.importing.outlook.MAX_UNFOLDED", 2)
         with pytest.raises(OutlookError, match="unfolds-too-far"):
             letters(msg("IPM.Note", attachments=[embedded(nested)]))
 

@@ -9,12 +9,12 @@ from sqlalchemy import select
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.tables import Ledger, Mail, Mailbox, Message
 from pec_tracker.errors import UsageError
-from pec_tracker.service.accounts import known_mailbox
-from pec_tracker.service.find import FoundMessage, Query, find
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.import_ import Imported, bring_in
-from pec_tracker.service.rebuild import rebuild
-from pec_tracker.service.show import show
+from pec_tracker.service.importing.import_ import Imported, bring_in
+from pec_tracker.service.mailboxes.known import known_mailbox
+from pec_tracker.service.queries.find import FoundMessage, Query, find
+from pec_tracker.service.queries.show import show
+from pec_tracker.service.upkeep.rebuild import rebuild
 from tests.factory import cms, receipts
 from tests.service.house import ENGINES, OWNER, account_of, bring, count, objects, open_house, place_of, rows
 

@@ -16,14 +16,14 @@ from pec_tracker.db.engine import sqlite_url, writing
 from pec_tracker.db.tables import Folder, Ledger, Mail, Message, Sighting
 from pec_tracker.errors import StorageError
 from pec_tracker.ledger import lines, records, seals
-from pec_tracker.service.check import check
-from pec_tracker.service.find import Query, find
+from pec_tracker.service.collecting.quarantine import quarantined
 from pec_tracker.service.house import House
-from pec_tracker.service.intake import take_in
-from pec_tracker.service.quarantine import quarantined
-from pec_tracker.service.rebuild import rebuild
-from pec_tracker.service.study import Arrival
-from pec_tracker.service.waiting import relink
+from pec_tracker.service.intake.link_late import relink
+from pec_tracker.service.intake.study import Arrival
+from pec_tracker.service.intake.take_in import take_in
+from pec_tracker.service.queries.find import Query, find
+from pec_tracker.service.upkeep.check import check
+from pec_tracker.service.upkeep.rebuild import rebuild
 from tests.archive.killed import at_once, killed_at
 from tests.factory import receipts
 from tests.service.house import (

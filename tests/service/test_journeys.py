@@ -14,9 +14,9 @@ from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.passing import Alert
 from pec_tracker.db.tables import Evidence, Mail, Message, Recipient
-from pec_tracker.service.find import FoundMessage, Query, find
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.show import show
+from pec_tracker.service.queries.find import FoundMessage, Query, find
+from pec_tracker.service.queries.show import show
 from tests.factory import ca, cms, receipts
 from tests.factory.mime import b64
 from tests.service.house import (

@@ -15,10 +15,10 @@ from pec_tracker.clock import ROME
 from pec_tracker.db.base import table
 from pec_tracker.db.engine import writing
 from pec_tracker.db.tables import Message
-from pec_tracker.service import retention as module
 from pec_tracker.service.house import House
-from pec_tracker.service.keys import longer_keys, short_keys
-from pec_tracker.service.retention import DossierTerm, add_months, dossier_terms, retention
+from pec_tracker.service.queries.short_keys import longer_keys, short_keys
+from pec_tracker.service.retention import terms as module
+from pec_tracker.service.retention.terms import DossierTerm, add_months, dossier_terms, retention
 from tests.plans import asked
 from tests.service.house import NOW, account_of
 

@@ -12,11 +12,11 @@ from pec_tracker.db.tables import Ledger, Mail, Message, Recipient
 from pec_tracker.errors import RuleError
 from pec_tracker.ledger import lines, seals
 from pec_tracker.pec.compose import Attachment, Draft
-from pec_tracker.service.check import check
-from pec_tracker.service.find import Query, find
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.send import RefusedByRulesError, queue
-from pec_tracker.service.show import show
+from pec_tracker.service.queries.find import Query, find
+from pec_tracker.service.queries.show import show
+from pec_tracker.service.sending.send import RefusedByRulesError, queue
+from pec_tracker.service.upkeep.check import check
 from tests.archive.killed import killed_at
 from tests.service.house import NOW, OWNER, account_of, count, objects, open_house, rows
 

@@ -10,8 +10,8 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.errors import NotFoundError, UsageError
 from pec_tracker.pec.compose import Draft
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.send import queue
-from pec_tracker.service.show import show
+from pec_tracker.service.queries.show import show
+from pec_tracker.service.sending.send import queue
 from tests.factory import receipts
 from tests.service.house import OWNER, Thing, account_of, bring, compose_as, place_of
 

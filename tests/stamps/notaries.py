@@ -7,11 +7,11 @@ from sqlalchemy import select
 from pec_tracker.clock import ROME
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Message
-from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.intake import take_in
-from pec_tracker.service.linking import Place
-from pec_tracker.service.study import Arrival
+from pec_tracker.service.intake.link import Place
+from pec_tracker.service.intake.study import Arrival
+from pec_tracker.service.intake.take_in import take_in
+from pec_tracker.service.mailboxes.known import known_mailbox
 from pec_tracker.wire.endpoint import Endpoint, Login
 from tests.factory import receipts
 

@@ -15,8 +15,8 @@ from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Ledger, Stamp
 from pec_tracker.ledger.quotes import Quote, quoted
 from pec_tracker.ledger.segments import read_seal
+from pec_tracker.service.dating.notary import record_acceptances, write_to_self
 from pec_tracker.service.house import House
-from pec_tracker.service.notary import record_acceptances, write_to_self
 from tests.factory import ca, cms, receipts
 from tests.stamps.notaries import OWN, acceptance, arrive, notary_account, queued
 

@@ -16,7 +16,7 @@ from pec_tracker.db.tables import Stamp
 from pec_tracker.sandbox.providers import PASSWORD
 from pec_tracker.sandbox.server import Sandbox, SandboxSettings
 from pec_tracker.sandbox.store import Account
-from pec_tracker.service.rebuild import rebuild
+from pec_tracker.service.upkeep.rebuild import rebuild
 from tests.cli.desk import Desk
 from tests.line.houses import one_round, sealing_round
 from tests.servers.tsa import TimeStampAuthority

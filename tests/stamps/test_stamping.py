@@ -16,8 +16,8 @@ from pec_tracker.errors import LedgerError, ServerError
 from pec_tracker.ledger.seals import seal_pending
 from pec_tracker.ledger.segments import seal_path, stamp_path
 from pec_tracker.ledger.stamps import StampError
+from pec_tracker.service.dating.stamps import record_found, stamp_newest
 from pec_tracker.service.house import House, StampAuthority
-from pec_tracker.service.stamps import record_found, stamp_newest
 from tests.ledger.ledgers import NOON, overwrite, write_lines
 from tests.servers.programs import free_port
 from tests.servers.tsa import TimeStampAuthority

@@ -15,10 +15,10 @@ from pec_tracker.db.tables import Ledger, Seal, Stamp
 from pec_tracker.ledger.seals import seal_pending
 from pec_tracker.ledger.segments import list_files, seal_path, segment_path, stamp_path
 from pec_tracker.pec.trust import Trust
-from pec_tracker.service.check import Anchorage, CheckReport, check
+from pec_tracker.service.dating.notary import record_acceptances, write_to_self
+from pec_tracker.service.dating.stamps import known_anchors, stamp_newest
 from pec_tracker.service.house import House
-from pec_tracker.service.notary import record_acceptances, write_to_self
-from pec_tracker.service.stamps import known_anchors, stamp_newest
+from pec_tracker.service.upkeep.check import Anchorage, CheckReport, check
 from tests.ledger.ledgers import overwrite
 from tests.stamps.notaries import acceptance, arrive, notary_account, queued
 

@@ -13,12 +13,12 @@ from pec_tracker.clock import Clock
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Evidence, Ledger, Mail, Message, Recipient
 from pec_tracker.pec.trust import Trust
-from pec_tracker.service.accounts import known_mailbox
 from pec_tracker.service.house import House, Start
-from pec_tracker.service.intake import take_in
-from pec_tracker.service.linking import Place
-from pec_tracker.service.study import Arrival
-from pec_tracker.service.trust_folder import kept
+from pec_tracker.service.intake.link import Place
+from pec_tracker.service.intake.study import Arrival
+from pec_tracker.service.intake.take_in import take_in
+from pec_tracker.service.mailboxes.known import known_mailbox
+from pec_tracker.service.trust.folder import kept
 from tests.factory import receipts
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -12,9 +12,9 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.errors import ConfigurationError, NotFoundError, UsageError
 from pec_tracker.ledger.segments import read_segments
 from pec_tracker.sandbox.ca import Authority
-from pec_tracker.service import trust
 from pec_tracker.service.house import House
-from pec_tracker.service.trust_folder import kept
+from pec_tracker.service.trust import anchors as trust
+from pec_tracker.service.trust.folder import kept
 from tests.factory import ca, receipts
 from tests.trust.houses import NOW, acts, again, given, root_file
 

@@ -11,11 +11,11 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, reading, sqlite_url
 from pec_tracker.db.passing import Alert
 from pec_tracker.ledger.seals import seal_pending
-from pec_tracker.service import trust
 from pec_tracker.service.house import House
-from pec_tracker.service.rebuild import rebuild
-from pec_tracker.service.recheck import recheck
-from pec_tracker.service.trust_folder import kept
+from pec_tracker.service.intake.recheck import recheck
+from pec_tracker.service.trust import anchors as trust
+from pec_tracker.service.trust.folder import kept
+from pec_tracker.service.upkeep.rebuild import rebuild
 from tests.factory import receipts
 from tests.trust.houses import acts, again, answers, arrive, given, house_in, journeys, root_file, verdicts
 

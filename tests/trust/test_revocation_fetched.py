@@ -18,10 +18,10 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.errors import ServerError
 from pec_tracker.pec.read import read
 from pec_tracker.pec.signature import verify
-from pec_tracker.service import trust
-from pec_tracker.service.check import check
 from pec_tracker.service.house import House
-from pec_tracker.service.revocation import refresh
+from pec_tracker.service.trust import anchors as trust
+from pec_tracker.service.trust.revocation import refresh
+from pec_tracker.service.upkeep.check import check
 from pec_tracker.wire.http import exchange
 from tests.factory import ca, cms, receipts
 from tests.servers.programs import free_port

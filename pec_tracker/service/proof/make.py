@@ -1,0 +1,293 @@
+"""What proves this message? Its package: everything that the archive has of it up to a seal, and what holds of it.
+
+Nothing here looks at a clock or leaves a trace: the same seal gives the same bytes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import Connection, Row, select
+
+from pec_tracker.archive.objects import Suffix
+from pec_tracker.askers import Act, Asker
+from pec_tracker.db.engine import reading
+from pec_tracker.db.tables import Folder, Mail, Mailbox, Message, Recipient, Sighting, Stamp
+from pec_tracker.errors import NotFoundError
+from pec_tracker.ledger import seals
+from pec_tracker.ledger.acts import LedgerAct
+from pec_tracker.pec import link, revocation
+from pec_tracker.pec.certificate import certificate
+from pec_tracker.pec.evidence import address_key, time_key
+from pec_tracker.pec.roles import MailRole, MessageOrigin
+from pec_tracker.pec.trust import Trust
+from pec_tracker.render import canonical_zip
+from pec_tracker.service.dating.stamps import known_anchors
+from pec_tracker.service.house import House
+from pec_tracker.service.proof import members as proof_package
+from pec_tracker.service.proof.lines import SealedLine, lines_of, require_sealed, seal_at, seals_between, stamp_files
+from pec_tracker.service.proof.report import Examined, examine, sha256_of
+from pec_tracker.service.proof.sources import (
+    CERTIFICATES,
+    COPIES,
+    LEDGER,
+    NOT_PROOF,
+    NOTARY,
+    ORIGINAL,
+    RECEIPTS,
+    RECORDS,
+    REVOCATION,
+    Frame,
+    Readings,
+    Sources,
+    sealed_until,
+)
+from pec_tracker.service.proof.stamps import read_token
+from pec_tracker.service.proof.trust_at_seal import trust_at
+from pec_tracker.service.queries.show import message_named
+from pec_tracker.service.verbs import verb
+
+log = structlog.get_logger()
+
+# A person's reasons for a decision stay at home; what the server said and what was sent are part of the story.
+_RECORDS_SHOWN: Final = frozenset({LedgerAct.MESSAGE_QUEUED, LedgerAct.MAILBOX_KNOWN, *(
+    f"message.{outcome}" for outcome in ("submitted", "refused", "deferred", "uncertain")
+)})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A proof package: its bytes, its members' names, and the report that it holds."""
+
+    content: bytes
+    members: tuple[str, ...]
+    report: Mapping[str, Any]
+
+
+@verb(Act.PROVE)
+def proof(
+    asker: Asker,
+    house: House,
+    name: str,
+    *,
+    recipient: str | None = None,
+    as_of: int | datetime | None = None,
+    language: str = "en",
+) -> Package:
+    """The package of the message that *name* names (see `show`), for one *recipient* or all, as of a seal or a time.
+
+    Without *as_of* what waits is sealed first. Raises NotFoundError, UsageError, LedgerError, StorageError.
+    """
+    sources, examined = gathered(asker, house, name, recipient=recipient, as_of=as_of, language=language)
+    members = proof_package.assemble(sources, examined.report)
+    log.info("proof.made", message=sources.frame.key, members=len(members), seal=examined.report["as_of"]["seal"])
+    return Package(canonical_zip.pack(members), tuple(sorted(members)), examined.report)
+
+
+def gathered(
+    asker: Asker, house: House, name: str, *, recipient: str | None, as_of: int | datetime | None, language: str
+) -> tuple[Sources, Examined]:
+    """The sources of a package, and what holds of them."""
+    if as_of is None:
+        seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    with reading(house.engine) as connection:
+        message = _message(connection, message_named(connection, asker, name))
+        _require_recipient(connection, message, recipient)
+        number = seal_at(connection, as_of)
+        found = _mails(connection, message)
+        lines = lines_of(
+            connection,
+            message=message.key,
+            mailbox=message.mailbox_key,
+            mails=[row.sha256 for row in found],
+            times=_times(connection, found),
+            until=number,
+        )
+        notary = _notary(connection)
+    frame = Frame(message.key, recipient, language, proof_package.VERSION, proof_package.pdf_is_possible())
+    sealed = _sealed_mails(lines)
+    raws = {row.sha256: house.archive.get(row.sha256, Suffix.MAIL) for row in found if row.sha256 in sealed}
+    copies = {row.sha256: raws[row.sha256] for row in found if row.sha256 in raws and _is_copy(row, message)}
+    evidence = {row.sha256: raws[row.sha256] for row in found if row.sha256 in raws and row.role == MailRole.EVIDENCE}
+    readings = Readings()
+    evidence = _about(_belonging(evidence, message, readings), recipient, readings)
+    if not copies and not evidence:
+        raise NotFoundError("nothing of {name} was sealed by seal {seal}; name a later one", name=name, seal=number)
+    kept = [line for line in lines if line.line.facts.get("mail") in {None, *copies, *evidence}]
+    ledger = _ledger(house, kept, notary, number)
+    rest = {**ledger, **_records(house, kept)}
+    stamp_roots = known_anchors(house.authorities)
+    return _named(Sources(frame, rest, readings), copies, evidence, trust_at(house, number), stamp_roots)
+
+
+# --- what the database knows of the message ---
+
+
+def _message(connection: Connection, message_id: int) -> Row[*tuple[Any, ...]]:
+    columns = select(Message, Mailbox.key.label("mailbox_key")).join(Mailbox, Mailbox.id == Message.mailbox_id)
+    return connection.execute(columns.where(Message.id == message_id)).one()
+
+
+def _require_recipient(connection: Connection, message: Row[*tuple[Any, ...]], recipient: str | None) -> None:
+    if recipient is None:
+        return
+    keys = set(connection.scalars(select(Recipient.address_key).where(Recipient.message_id == message.id)))
+    if address_key(recipient) not in keys:
+        raise NotFoundError("{recipient} is no recipient of this message", recipient=recipient)
+
+
+def _mails(connection: Connection, message: Row[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
+    roles = (MailRole.ORIGINAL, MailRole.SENT_COPY, MailRole.EVIDENCE)
+    wanted = select(Mail).where(Mail.message_id == message.id, Mail.role.in_(roles)).order_by(Mail.sha256)
+    return connection.execute(wanted).all()
+
+
+def _times(connection: Connection, mails: Sequence[Row[*tuple[Any, ...]]]) -> list[datetime]:
+    """When the ledger spoke of these mails: when they were taken in, and when they were seen again."""
+    ids = [row.id for row in mails]
+    seen = select(Sighting.seen_at).join(Folder, Folder.id == Sighting.folder_id).where(Sighting.mail_id.in_(ids))
+    return [*(row.archived_at for row in mails), *connection.scalars(seen)]
+
+
+def _notary(connection: Connection) -> list[tuple[int, str, datetime]]:
+    """Acceptances that date a seal: its number, the acceptance's hash, when it was taken in."""
+    rows = connection.execute(
+        select(Stamp.seal_number, Stamp.sha256, Mail.archived_at)
+        .join(Mail, Mail.sha256 == Stamp.sha256)
+        .where(Stamp.kind == "pec")
+        .order_by(Stamp.seal_number, Stamp.sha256)
+    )
+    return [(row.seal_number, row.sha256, row.archived_at) for row in rows]
+
+
+# --- which of it belongs into the package ---
+
+
+def _sealed_mails(lines: Iterable[SealedLine]) -> set[object]:
+    named = (LedgerAct.MAIL_ARCHIVED, LedgerAct.MESSAGE_QUEUED)
+    return {line.line.facts.get("mail") for line in lines if line.line.act in named}
+
+
+def _is_copy(row: Row[*tuple[Any, ...]], message: Row[*tuple[Any, ...]]) -> bool:
+    """The mail as composed; for a message sent by other means, each of its sender's copies."""
+    return bool(
+        row.sha256 == message.raw if message.origin == MessageOrigin.COMPOSED else row.role == MailRole.SENT_COPY
+    )
+
+
+def _belonging(evidence: Mapping[str, bytes], message: Row[*tuple[Any, ...]], readings: Readings) -> dict[str, bytes]:
+    """What these mails themselves tie to the message; a link that only later mails made known would change a package
+    of the past."""
+    keys = {sha256: link.keys(readings.of(raw)) for sha256, raw in evidence.items()}
+    reference = (message.reference or "").lower()
+    tied = {one for one, its in keys.items() if reference in {text.lower() for text in its.references}}
+    learned = {text for one in tied for text in keys[one].identifiers} if reference else {message.identifier}
+    return {one: raw for one, raw in evidence.items() if one in tied or learned & set(keys[one].identifiers)}
+
+
+def _about(evidence: Mapping[str, bytes], recipient: str | None, readings: Readings) -> dict[str, bytes]:
+    """What is about everyone, or about this recipient."""
+    if recipient is None:
+        return dict(evidence)
+    said = {sha256: readings.of(raw).daticert for sha256, raw in evidence.items()}
+    own = (None, address_key(recipient))
+    return {
+        sha256: raw
+        for sha256, raw in evidence.items()
+        if (one := said[sha256]) is None or (address_key(one.recipient) if one.recipient else None) in own
+    }
+
+
+def _records(house: House, lines: Sequence[SealedLine]) -> dict[str, bytes]:
+    """The records behind the lines; one that was let go is left out, and its line says that there was one."""
+    wanted = {str(one.line.facts["record"]) for one in lines if one.line.act in _RECORDS_SHOWN and _record(one)}
+    return {
+        f"{RECORDS}{sha256}.json": house.archive.get(sha256, Suffix.RECORD)
+        for sha256 in sorted(wanted)
+        if house.archive.holds(sha256, Suffix.RECORD)
+    }
+
+
+def _record(one: SealedLine) -> bool:
+    return isinstance(one.line.facts.get("record"), str)
+
+
+def _ledger(
+    house: House, lines: Sequence[SealedLine], notary: Sequence[tuple[int, str, datetime]], last: int
+) -> dict[str, bytes]:
+    """Lines, the seals that list them and all up to the last, and what dated them by then."""
+    first = min((one.seal for one in lines), default=last)
+    seal_files = seals_between(house.archive.root, first, last)
+    require_sealed(lines, seal_files)
+    members = {f"{LEDGER}{one.line.id}.json": one.content for one in lines}
+    members |= {LEDGER + name: content for name, content in seal_files.items()}
+    until = sealed_until(list(Sources(_NO_FRAME, members).seals().values())[-1])
+    for name, content in stamp_files(house.archive.root, range(first, last + 1)):
+        token = read_token(content)
+        if token is not None and token.at <= until:
+            members[LEDGER + name] = content
+    for number, sha256, archived_at in notary:
+        if first <= number <= last and archived_at <= until:
+            members[f"{NOTARY}{number:08}.{sha256[:8]}.eml"] = house.archive.get(sha256, Suffix.MAIL)
+    return members
+
+
+_NO_FRAME: Final = Frame("", None, "en", "", False)
+
+
+# --- under which names ---
+
+
+def _named(
+    rest: Sources,
+    copies: Mapping[str, bytes],
+    evidence: Mapping[str, bytes],
+    trust: Trust,
+    stamp_roots: Sequence[bytes],
+) -> tuple[Sources, Examined]:
+    """The members by their final names. Two looks: which mails count decides where they lie."""
+    loose = {f"{COPIES}{sha256}.eml": raw for sha256, raw in copies.items()}
+    if len(copies) == 1:
+        loose = dict(zip([ORIGINAL], copies.values(), strict=True))
+    loose |= {f"{RECEIPTS}{sha256}.eml": raw for sha256, raw in evidence.items()}
+    first = examine(replace(rest, members={**rest.members, **loose}), trust)
+    members = {**rest.members, **_copies_named(copies, first.copy), **_evidence_named(first)}
+    members |= {f"{CERTIFICATES}{sha256[:16]}.der": der for sha256, der in first.certificates.items()}
+    members |= _answers(first, trust)
+    sources = replace(rest, members=members)
+    return sources, examine(sources, trust, stamp_roots)
+
+
+def _copies_named(copies: Mapping[str, bytes], held_to: str | None) -> dict[str, bytes]:
+    first = held_to if held_to in copies else next(iter(copies), None)
+    others = [sha256 for sha256 in sorted(copies) if sha256 != first]
+    named = {ORIGINAL: copies[first]} if first is not None else {}
+    return named | {f"{COPIES}{number:02}.eml": copies[sha256] for number, sha256 in enumerate(others, 2)}
+
+
+def _evidence_named(first: Examined) -> dict[str, bytes]:
+    counting = {entry["sha256"] for entry in first.report["proof"]}
+    ordered = sorted(first.evidence, key=lambda one: time_key(one.evidence))
+    return {
+        f"{RECEIPTS if one.evidence.key in counting else NOT_PROOF}{number:03}-{one.evidence.kind.value}.eml": one.raw
+        for number, one in enumerate(ordered, 1)
+    }
+
+
+def _answers(first: Examined, trust: Trust) -> dict[str, bytes]:
+    """The CRLs and OCSP answers at hand that speak of a certificate in one of the chains."""
+    pairs = set()
+    for one in first.evidence:
+        chain = one.verification.certificates
+        pairs |= set(pairwise(chain))
+    members = {}
+    for answers, suffix in ((trust.crls, "crl"), (trust.ocsp, "ocsp")):
+        for answer in answers:
+            crls, ocsp = ((answer,), ()) if suffix == "crl" else ((), (answer,))
+            parsed = ((certificate(subject), certificate(issuer)) for subject, issuer in pairs)
+            if any(s and i and revocation.statements(s, i, crls, ocsp) for s, i in parsed):
+                members[f"{REVOCATION}{sha256_of(answer)[:16]}.{suffix}"] = answer
+    return members

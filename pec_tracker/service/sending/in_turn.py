@@ -1,0 +1,51 @@
+"""How does everything leave that may leave, by hand? Turn after turn, as the provider's pace gives them.
+
+The verbs do not sleep: who runs them says how a turn is waited for.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from pec_tracker.askers import Act, Asker
+from pec_tracker.service.house import Account, House, Stop
+from pec_tracker.service.sending.attempt import Dispatched
+from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.service.sending.turns import held_by_pace
+from pec_tracker.service.verbs import verb
+
+Wait = Callable[[datetime], bool]
+"""Waits until a time of the house's clock; False where somebody said stop meanwhile."""
+
+
+class Progress(Protocol):
+    """How far it is: so many are done, of a total where that is known by now."""
+
+    def __call__(self, done: int, total: int | None = None, /) -> None: ...
+
+
+@verb(Act.SEND)
+def send_in_turn(
+    asker: Asker,
+    house: House,
+    account: Account,
+    *,
+    wait: Wait,
+    stop: Stop,
+    only: Sequence[str] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Dispatched]:
+    """Send what waits (`only` these keys), waiting for the provider's pace. Raises what `dispatch` raises."""
+    began = house.clock.now()
+    sent: list[Dispatched] = []
+    while True:
+        before = len(sent)
+
+        def told(done: int, before: int = before) -> None:
+            if progress is not None:
+                progress(before + done)
+
+        sent += dispatch(asker, house, account, only=only, progress=told, stop=stop, began=began)
+        at = None if stop() else held_by_pace(house, account, began=began, only=only)
+        if at is None or not wait(at):
+            return sent

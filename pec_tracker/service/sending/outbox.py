@@ -1,0 +1,331 @@
+"""Which messages wait, why, and what does a person decide about them?
+
+`uncertain` is never resent by itself: receipts resolve it, or a person does, in writing, in the ledger.
+"""
+
+import getpass
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Row, exists, func, literal, or_, select
+
+from pec_tracker.askers import OPERATOR, Act, Asker
+from pec_tracker.db import leases
+from pec_tracker.db.engine import in_one_transaction, reading
+from pec_tracker.db.tables import Attempt, Evidence, Mailbox, Message
+from pec_tracker.errors import NotFoundError, ServerError, UsageError
+from pec_tracker.ledger import records, seals, together
+from pec_tracker.pec.roles import MessageOrigin
+from pec_tracker.pec.sending import (
+    FOR_A_PERSON,
+    HELD_BACK,
+    RESENDABLE,
+    RESOLVED_BY_RECEIPT,
+    WAITING,
+    Event,
+    SendState,
+    change_of,
+    possible,
+    tokens,
+)  # fmt: skip
+from pec_tracker.service.alerts.kinds import AlertKind
+from pec_tracker.service.alerts.raising import NewAlert, raise_alerts
+from pec_tracker.service.house import Account, House
+from pec_tracker.service.journeys.reconsider import reconsider
+from pec_tracker.service.journeys.send_state_rows import happened
+from pec_tracker.service.sending.doubt import COLUMNS, Doubt, make_uncertain
+from pec_tracker.service.sending.fence import copies_of, hold_back
+from pec_tracker.service.verbs import among, verb
+from pec_tracker.texts import N_, error_again, error_facts
+
+log = structlog.get_logger()
+
+NOT_TRIED = N_("it was not tried yet: `pec-tracker outbox send`, or a running `serve`, sends it")
+
+# Why nothing can be decided about a message, for each state.
+_UNDECIDABLE = {
+    "found": N_("message {key} was found in the mailbox and not composed here: it cannot be sent from here"),
+    "queued": N_("message {key} waits in the outbox and goes by itself; only giving it up can be decided"),
+    "deferred": N_("message {key} is put off and is tried again by itself; only giving it up can be decided"),
+    "sending": N_("message {key} is being sent at this moment: nothing can be decided about it now"),
+    "submitted": N_(
+        "message {key} was taken by the provider: there is nothing to decide about it. To send it once more all the "
+        "same: outbox resend --again"
+    ),
+    "refused": N_("message {key} was refused by the server: it can be sent again, or given up"),
+    "uncertain": N_("message {key} is uncertain: it can be settled, or sent again"),
+    "abandoned": N_("message {key} was given up: it can only be sent again"),
+}
+_RECEIVED = N_(
+    "receipts prove that message {key} left: sent again, its recipients would get it twice. If that is wanted: --again"
+)
+_SPOKEN_OF = N_(
+    "receipts that are no proof speak of message {key}, so it has probably left (see show): sent again, its "
+    "recipients would get it twice. If that is wanted: --again"
+)
+_COPIED = N_(
+    "a copy of message {key} lies in the mailbox, so it has probably left: sent again, its recipients would get it "
+    "twice. If that is wanted: --again"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """One message of the outbox."""
+
+    key: str
+    mailbox: str
+    send_state: str
+    subject: str | None
+    created_at: datetime
+    next_attempt_at: datetime | None
+    attempts: int
+    reply: str | None  # the server's words
+    problem: dict[str, Any] | None  # ours, where the server said nothing: `texts.facts_text`
+    lease_until: datetime | None
+
+
+@verb(Act.SEND)
+def recover(asker: Asker, house: House, account: Account) -> None:
+    """Messages whose sender vanished: queued again where nothing can have left, `uncertain` where it may have.
+
+    So is what waits although something in the mailbox or in the archive says that it left. Where nothing is under way,
+    nothing is written.
+    """
+    now = house.clock.now()
+    if not _is_any(house, account, HELD_BACK):
+        return
+
+    def work(connection: Connection) -> None:
+        sending = select(*COLUMNS, Message.lease_owner, Message.lease_until).where(
+            Message.mailbox_id == account.id, Message.send_state == SendState.SENDING.value
+        )
+        for row in connection.execute(sending).all():
+            if leases.is_over(house.presence, row.lease_owner, row.lease_until):
+                _recover_one(connection, row, now)
+        _settle_by_receipts(connection, account, now)  # the stronger word goes first
+        hold_back(connection, account, now)
+
+    in_one_transaction(house.engine, work)
+
+
+def _recover_one(connection: Connection, row: Row[*tuple[Any, ...]], now: datetime) -> None:
+    opened = select(Attempt.number).where(Attempt.message_id == row.id, Attempt.ended_at.is_(None))
+    number = connection.scalar(opened)
+    if number is not None:
+        make_uncertain(connection, row, Doubt.CRASH, at=now, number=number)
+        return
+    mine = (Message.lease_owner == row.lease_owner,)
+    if change := happened(connection, Event.RECOVERED, row.id, at=now, when=mine):
+        log.warning("message.recovered", message=row.key, state=change.state.value)
+
+
+@verb(Act.TAKE_IN)
+def follow_up(asker: Asker, house: House, account: Account) -> None:
+    """After a collect: what receipts have resolved, and what a person must now be asked or told about. Where every
+    message has simply left, nothing is written."""
+    now = house.clock.now()
+    if not _is_any(house, account, HELD_BACK | FOR_A_PERSON):
+        return
+
+    def work(connection: Connection) -> None:
+        _settle_by_receipts(connection, account, now)
+        _ask_about_uncertain(connection, account, now - house.uncertain_after, now)
+        _tell_of_waiting(connection, account, now - house.uncertain_after, now)
+
+    in_one_transaction(house.engine, work)
+
+
+def _is_any(house: House, account: Account, states: Iterable[SendState]) -> bool:
+    """Whether a message of the mailbox stands in one of these states."""
+    mine = select(Message.id).where(Message.mailbox_id == account.id)
+    standing = mine.where(Message.send_state.in_(tokens(states))).limit(1)
+    with reading(house.engine) as connection:
+        return connection.execute(standing).first() is not None
+
+
+@verb(Act.READ)
+def waiting(asker: Asker, house: House, account: Account | None = None, *, key: str | None = None) -> list[OutboxEntry]:
+    """Every message that is not simply submitted, with the reason why it waits; of *account*, of *key* only."""
+    now = house.clock.now()
+    columns = (
+        select(
+            Message.key, Message.send_state, Message.subject, Message.created_at, Message.next_attempt_at,
+            Message.attempts, Message.reply, Message.problem, Mailbox.name, Message.lease_until,
+            Mailbox.suspended_problem, Mailbox.paused_until,
+        )
+        .join(Mailbox, Mailbox.id == Message.mailbox_id)
+        # As its partial index says it.
+        .where(
+            Message.send_state != literal(SendState.SUBMITTED.value, literal_execute=True),
+            among(asker, Message.mailbox_id),
+        )
+        .order_by(Message.created_at, Message.id)
+    )  # fmt: skip
+    if account is not None:
+        columns = columns.where(Message.mailbox_id == account.id)
+    if key is not None:
+        columns = columns.where(Message.key == key)
+    with reading(house.engine) as connection:
+        return [
+            OutboxEntry(
+                row.key, row.name, row.send_state, row.subject, row.created_at, _next_attempt(row, now), row.attempts,
+                row.reply, row.problem or (None if row.reply else row.suspended_problem), row.lease_until,
+            )
+            for row in connection.execute(columns)
+        ]  # fmt: skip
+
+
+def _next_attempt(row: Row[*tuple[Any, ...]], now: datetime) -> datetime | None:
+    """When the message may go, a pause of its mailbox considered."""
+    due: datetime | None = row.next_attempt_at
+    paused: datetime | None = row.paused_until
+    if row.send_state in WAITING and paused is not None and paused > now:
+        return max(paused, due or paused)
+    return due
+
+
+@verb(Act.DECIDE)
+def resend(asker: Asker, house: House, key: str, *, reason: str, again: bool = False) -> None:
+    """A person decides that an uncertain or refused message goes again; the decision is in the ledger, in writing.
+
+    Where a receipt or a copy tells that it left, only *again* sends it once more: also one that was submitted.
+    Raises UsageError where that cannot be decided, NotFoundError, ApartError; then nothing was written.
+    """
+    what = "resend again" if again else "resend"
+    _decide(asker, house, key, Event.RESENT, what=what, reason=reason, again=again)
+
+
+@verb(Act.DECIDE)
+def settle(asker: Asker, house: House, key: str, *, sent: bool, reason: str) -> None:
+    """A person decides what became of an uncertain message: it was sent, or it is given up."""
+    event = Event.SETTLED_SENT if sent else Event.SETTLED_ABANDONED
+    _decide(asker, house, key, event, what=f"settle {change_of(event).state}", reason=reason)
+
+
+def _settle_by_receipts(connection: Connection, account: Account, now: datetime) -> None:
+    """A receipt that counts says that the message went, whatever we were unsure of (`journeys.rows` decides that)."""
+    unsure = connection.scalars(
+        select(Message.id).where(
+            Message.mailbox_id == account.id,
+            Message.send_state.in_(tokens(RESOLVED_BY_RECEIPT)),
+            ~(Message.again & Message.send_state.in_(tokens(WAITING))),
+            exists().where(Evidence.message_id == Message.id, Evidence.counts.is_(True)),
+        )
+    ).all()
+    if unsure:
+        reconsider(connection, unsure, now=now)
+
+
+def _ask_about_uncertain(connection: Connection, account: Account, before: datetime, now: datetime) -> None:
+    """An uncertain message of which no receipt has told for so long; after a rebuild it may have no attempt."""
+    since = func.coalesce(Attempt.started_at, Message.created_at)
+    rows = connection.execute(
+        select(Message.id, Message.key, Message.attempts)
+        .outerjoin(Attempt, (Attempt.message_id == Message.id) & (Attempt.number == Message.attempts))
+        .where(
+            Message.mailbox_id == account.id,
+            Message.send_state == SendState.UNCERTAIN.value,
+            or_(since < before, since > now + (now - before)),
+        )
+    ).all()
+    alerts = [
+        NewAlert(AlertKind.UNCERTAIN_UNRESOLVED, f"{row.key}/{row.attempts}", mailbox_id=account.id, message_id=row.id)
+        for row in rows
+    ]
+    raise_alerts(connection, alerts, at=now)
+
+
+def _tell_of_waiting(connection: Connection, account: Account, before: datetime, now: datetime) -> None:
+    """A message that ought to have left long ago: whatever holds it up, somebody should know."""
+    rows = connection.execute(
+        select(Message.id, Message.key, Message.reply, Message.problem, Mailbox.suspended_problem)
+        .join(Mailbox, Mailbox.id == Message.mailbox_id)
+        .where(
+            Message.mailbox_id == account.id,
+            Message.send_state.in_(tokens(WAITING)),
+            or_(Message.created_at < before, Message.created_at > now + (now - before)),  # a clock that was ahead
+        )
+    ).all()
+    alerts = [
+        NewAlert(
+            AlertKind.SEND_WAITING,
+            row.key,
+            severity="warning",
+            mailbox_id=account.id,
+            message_id=row.id,
+            facts=_why(row),
+        )
+        for row in rows
+    ]
+    raise_alerts(connection, alerts, at=now)
+
+
+def _why(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    """Why a message waits, in the server's words or in ours."""
+    if row.reply:
+        return {"reason": row.reply}
+    problem = row.problem or row.suspended_problem or error_facts(ServerError(NOT_TRIED))
+    return {"reason": str(error_again(problem)), "error": problem}
+
+
+def _decide(asker: Asker, house: House, key: str, event: Event, *, what: str, reason: str, again: bool = False) -> None:
+    """Ask first, then keep the record, then write: a decision that is refused leaves nothing behind."""
+    if not reason.strip():
+        raise UsageError("say why, with --reason: the decision is kept in the ledger")
+    together.require(house.engine, house.archive.root)
+    with reading(house.engine) as connection:
+        _decidable(connection, asker, key, event, again=again)
+    by = _who() if asker is OPERATOR else asker.name
+    record = records.decision(key, what=what, reason=reason, by=by)
+    house.archive.put_many([record])
+    now = house.clock.now()
+
+    def work(connection: Connection) -> None:
+        message_id = _decidable(connection, asker, key, event, again=again, locked=True)
+        knowing = {"again": True} if again else {}
+        line = {"record": record.sha256, "by": "person", **knowing}
+        change = happened(connection, event, message_id, at=now, line=line, again=again)
+        if change is not None and change.reconsidered:
+            reconsider(connection, [message_id], now=now)
+
+    in_one_transaction(house.engine, work)
+    seals.seal_pending(house.engine, house.archive.root, now=now)
+
+
+def _decidable(
+    connection: Connection, asker: Asker, key: str, event: Event, *, again: bool, locked: bool = False
+) -> int:
+    """The number of the message, where this may be decided about it. Raises UsageError, NotFoundError."""
+    columns = select(Message.id, Message.send_state, Message.origin)
+    wanted = columns.where(Message.key == key, among(asker, Message.mailbox_id))
+    row = connection.execute(wanted.with_for_update() if locked else wanted).one_or_none()
+    if row is None:
+        raise NotFoundError("no message has the key {key}; `pec-tracker outbox list` shows them", key=key)
+    allowed = RESENDABLE if event is Event.RESENT and not again else possible(event)
+    if row.origin != MessageOrigin.COMPOSED or row.send_state not in allowed:
+        raise UsageError(_UNDECIDABLE[row.send_state if row.origin == MessageOrigin.COMPOSED else "found"], key=key)
+    if event is Event.RESENT and not again:
+        _require_no_trace(connection, row.id, key)
+    return int(row.id)
+
+
+def _require_no_trace(connection: Connection, message_id: int, key: str) -> None:
+    """Nothing in the mailbox says that it left. Raises UsageError."""
+    traces = ((Evidence.counts.is_(True), _RECEIVED), (Evidence.counts.is_(False), _SPOKEN_OF))
+    for condition, words in traces:
+        if connection.scalar(select(Evidence.id).where(Evidence.message_id == message_id, condition).limit(1)):
+            raise UsageError(words, key=key)
+    if connection.scalar(select(Message.id).where(Message.id == message_id, copies_of().exists())):
+        raise UsageError(_COPIED, key=key)
+
+
+def _who() -> str:
+    """Who decides: the name of the user logged in, where the system knows one (a container may not)."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

@@ -1,0 +1,219 @@
+"""How is a message queued? Composed, checked, its bytes made durable, then one commit: only then is it queued.
+
+It is sealed at once: from then on the archive alone knows of it too, whatever becomes of the database.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import Connection, insert
+
+from pec_tracker import crash
+from pec_tracker.archive.objects import Object, Suffix
+from pec_tracker.askers import Act, Asker
+from pec_tracker.db import search
+from pec_tracker.db.base import table
+from pec_tracker.db.engine import in_one_transaction
+from pec_tracker.db.tables import Mail, Message, Recipient
+from pec_tracker.errors import PecTrackerError, RuleError
+from pec_tracker.ledger import lines, records, seals, together
+from pec_tracker.ledger.acts import LedgerAct
+from pec_tracker.pec.compose import Draft, Outgoing, compose, new_tracker_id
+from pec_tracker.pec.evidence import address_key
+from pec_tracker.pec.fields import storable
+from pec_tracker.pec.fingerprint import fingerprint
+from pec_tracker.pec.folding import cut, fold
+from pec_tracker.pec.journey import NextStep, State
+from pec_tracker.pec.read import READER_VERSION, read
+from pec_tracker.pec.roles import MailOrigin, MailRole, MessageOrigin
+from pec_tracker.pec.rules import Finding, Severity, check, check_draft
+from pec_tracker.pec.sending import SendState
+from pec_tracker.pec.wording import wording
+from pec_tracker.service.house import Account, House
+from pec_tracker.service.journeys.evidence_rows import fingerprint_json
+from pec_tracker.service.sending import fence
+from pec_tracker.service.verbs import verb
+
+log = structlog.get_logger()
+
+
+class RefusedByRulesError(RuleError):
+    """The message breaks rules of PEC; `findings` says which. Nothing was queued, nothing left."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__(
+            "the message was not queued: {rules}", rules="; ".join(f"{f.rule} ({f.where})" for f in findings)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A message that is queued: its key, its Message-ID, and the advice that its author may want to read."""
+
+    key: str
+    reference: str
+    recipients: tuple[str, ...]
+    advice: tuple[Finding, ...]
+    unsealed: PecTrackerError | None = None  # why only the database knows of it yet; the next run seals
+
+
+@verb(Act.SEND)
+def queue(
+    asker: Asker,
+    house: House,
+    account: Account,
+    draft: Draft,
+    *,
+    case: str | None = None,
+    tracker_id: str | None = None,
+) -> Queued:
+    """Compose, check, queue and seal a message.
+
+    Raises RefusedByRulesError, StorageError, and ApartError where archive and database do not belong together (a
+    restored backup): what they were told now would be lost by the `rebuild` that mends it. Then nothing is queued.
+
+    A *tracker_id* that is given is queued once: StorageError for the second time.
+    """
+    together.require(house.engine, house.archive.root)
+    _refuse(check_draft(draft, account=account.address))
+    key = tracker_id or new_tracker_id(secrets.token_bytes(16))
+    outgoing = compose(draft, tracker_id=key, now=house.clock.now())
+    case = None if case is None else storable(case)
+    findings = check(outgoing, account=account.address, limits=account.limits)
+    _refuse(findings)
+    record = records.message(
+        outgoing.tracker_id,
+        reference=outgoing.reference,
+        case=case,
+        receipt_form=draft.receipt_form.value,
+        mail_from=outgoing.mail_from,
+        rcpt_to=outgoing.rcpt_to,
+    )
+    fence.recognise(house)  # before this one is queued: what waits by then was there before
+    raw = Object(outgoing.raw, Suffix.MAIL)
+    house.archive.put_many([raw, record])
+    crash.at("queue.archived")
+    facts = QueuedFacts(account.id, account.key, outgoing, raw.sha256, record.sha256, draft.receipt_form.value, case)
+    in_one_transaction(house.engine, lambda connection: write_queued(connection, facts))
+    crash.at("queue.committed")
+    log.info("message.queued", message=outgoing.tracker_id, recipients=len(outgoing.rcpt_to))
+    return Queued(outgoing.tracker_id, outgoing.reference, outgoing.rcpt_to, tuple(findings), _seal(house))
+
+
+def _seal(house: House) -> PecTrackerError | None:
+    try:
+        seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    except PecTrackerError as error:  # the message is queued all the same
+        log.warning("ledger.unsealed", error=type(error).__name__)
+        return error
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedFacts:
+    """What queueing writes; `rebuild` makes the same rows from the ledger line and its record."""
+
+    mailbox_id: int
+    mailbox_key: str
+    outgoing: Outgoing
+    raw: str
+    record: str
+    receipt_form: str
+    case: str | None
+
+
+def write_queued(
+    connection: Connection, facts: QueuedFacts, *, send_state: SendState = SendState.QUEUED, note: bool = True
+) -> int:
+    """The rows of a queued message: message, recipients, its mail for the search, and the ledger line (`note`)."""
+    outgoing, at = facts.outgoing, facts.outgoing.composed_at
+    mail = read(outgoing.raw)
+    headers = mail.headers
+    assert headers is not None  # compose writes them
+    subject = headers.subject or ""
+    message_id = connection.execute(
+        insert(table(Message))
+        .values(
+            mailbox_id=facts.mailbox_id,
+            key=outgoing.tracker_id,
+            origin=MessageOrigin.COMPOSED,
+            reference=outgoing.reference,
+            reference_key=outgoing.reference.lower(),
+            raw=facts.raw,
+            record=facts.record,
+            fingerprint=fingerprint_json(fingerprint(outgoing.raw)),
+            sender=outgoing.mail_from,
+            subject=subject,
+            subject_key=fold(subject),
+            case=facts.case,
+            case_key=None if facts.case is None else fold(facts.case),
+            receipt_form=facts.receipt_form,
+            state=State.AWAITING_ACCEPTANCE.value,
+            send_state=send_state.value,
+            created_at=at,
+            last_at=at,
+            next_attempt_at=at,
+            attempts=0,
+        )
+        .returning(Message.id)
+    ).scalar_one()
+    copied = set(map(address_key, headers.cc_addresses)) - set(map(address_key, headers.to_addresses))
+    connection.execute(
+        insert(table(Recipient)),
+        [
+            {
+                "message_id": message_id,
+                "address": address,
+                "address_key": address_key(address),
+                "role": "cc" if address_key(address) in copied else "to",
+                "state": State.AWAITING_ACCEPTANCE.value,
+                "overdue": False,
+                "next_step": NextStep.WAIT_SENDING.value,
+                "contradictions": [],
+            }
+            for address in outgoing.rcpt_to
+        ],
+    )
+    mail_id = connection.execute(
+        insert(table(Mail))
+        .values(
+            mailbox_id=facts.mailbox_id,
+            sha256=facts.raw,
+            size=len(outgoing.raw),
+            origin=MailOrigin.SENT,
+            kind=mail.kind.value,
+            header_message_id=outgoing.reference,
+            subject=subject,
+            sender=outgoing.mail_from,
+            reference_key=outgoing.reference.lower(),
+            archived_at=at,
+            reader_version=READER_VERSION,
+            warnings=list(mail.warnings),
+            message_id=message_id,
+            role=MailRole.ORIGINAL,
+        )
+        .returning(Mail.id)
+    ).scalar_one()
+    names = [subject, facts.case, outgoing.reference, outgoing.mail_from, *outgoing.rcpt_to]
+    words = cut([*names, *wording(outgoing.raw)])
+    search.index(connection, {mail_id: words})
+    if note:
+        act = lines.new_line(
+            LedgerAct.MESSAGE_QUEUED,
+            at=at,
+            mailbox=facts.mailbox_key,
+            message=outgoing.tracker_id,
+            mail=facts.raw,
+            record=facts.record,
+        )
+        lines.append(connection, [act])
+    return message_id
+
+
+def _refuse(findings: Sequence[Finding]) -> None:
+    refused = [finding for finding in findings if finding.severity is Severity.REFUSE]
+    if refused:
+        raise RefusedByRulesError(refused)

@@ -1,0 +1,113 @@
+"""When may the next message of a mailbox leave? Not before its time, the provider's pace, a pause, or the fence say so.
+
+What is put off for longer than anything ever is was written by a clock that was ahead: it is due.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, exists, func, or_, select
+
+from pec_tracker.askers import Act, Asker
+from pec_tracker.db import leases
+from pec_tracker.db.engine import reading
+from pec_tracker.db.tables import Mailbox, Message
+from pec_tracker.pec.sending import WAITING, SendState, tokens
+from pec_tracker.service.house import Account, House
+from pec_tracker.service.sending import fence, pace
+from pec_tracker.service.sending.attempt import LONGEST_RETRY
+from pec_tracker.service.sending.pace import PAUSE
+from pec_tracker.service.verbs import verb
+
+# Beyond these nothing is ever put off.
+_LONGEST = {SendState.QUEUED.value: PAUSE, SendState.DEFERRED.value: LONGEST_RETRY}
+
+
+def next_message(
+    house: House, account: Account, *, began: datetime, only: Sequence[str] | None = None
+) -> Row[*tuple[Any, ...]] | None:
+    """The oldest message that may go now, the pace aside; what was deferred since *began* waits for another round."""
+    now = house.clock.now()
+    due_at = Message.next_attempt_at
+    paused = exists().where(
+        Mailbox.id == Message.mailbox_id, Mailbox.paused_until > now, Mailbox.paused_until <= now + PAUSE
+    )
+    due = {
+        SendState.QUEUED: or_(due_at <= now, due_at > now + PAUSE),
+        SendState.DEFERRED: or_(due_at <= began, due_at > now + LONGEST_RETRY),
+    }
+    columns = (
+        select(
+            Message.id, Message.key, Message.raw, Message.sender, Message.send_state, Message.attempts,
+            Message.created_at,
+        )
+        .where(Message.mailbox_id == account.id, ~paused)
+        .order_by(Message.created_at, Message.id)
+        .limit(1)
+    )  # fmt: skip
+    if not fence.looked_through(house, account):
+        columns = columns.where(Message.id > house.start.newest)
+    if only is not None:
+        columns = columns.where(Message.key.in_(only))
+    # A statement for each state: the index has the oldest of it, and nothing is sorted.
+    oldest = [columns.where(Message.send_state == state.value, condition) for state, condition in due.items()]
+    with reading(house.engine) as connection:
+        found = [row for one in oldest if (row := connection.execute(one).one_or_none()) is not None]
+    return min(found, key=lambda row: (row.created_at, row.id), default=None)
+
+
+def held_by_pace(
+    house: House, account: Account, *, began: datetime, only: Sequence[str] | None = None
+) -> datetime | None:
+    """When the pace lets the next message go that nothing else holds back; None where there is none such."""
+    at = pace.turn(house, account)
+    if at is None or at <= house.clock.now() or next_message(house, account, began=began, only=only) is None:
+        return None
+    return at
+
+
+@verb(Act.READ)
+def next_turns(asker: Asker, house: House, accounts: Sequence[Account]) -> dict[int, datetime]:
+    """By a mailbox's row, when there is next something to send, or a send to recover that its process left behind.
+
+    A time that is past means at once. A mailbox with nothing to do, or held by the fence, is not in it.
+    """
+    now = house.clock.now()
+    mine = {one.id: one for one in accounts if asker.mailboxes is None or one.id in asker.mailboxes}
+    turns: dict[int, datetime] = {}
+    with reading(house.engine) as connection:
+        mailboxes = {
+            row.id: row
+            for row in connection.execute(select(Mailbox.id, Mailbox.collected_at, Mailbox.paused_until))
+            if row.id in mine
+        }
+        looked = [one for one, row in mailboxes.items() if row.collected_at != house.start.collected.get(one)]
+        for row in connection.execute(_earliest(house, looked)):
+            if row.mailbox_id in mine:
+                at = now if row.at is None or row.at > now + _LONGEST[row.send_state] else row.at
+                turns[row.mailbox_id] = min(at, turns.get(row.mailbox_id, at))
+        under_way = select(Message.mailbox_id, Message.lease_owner, Message.lease_until).where(
+            Message.send_state == SendState.SENDING.value
+        )
+        left_behind = [
+            row.mailbox_id
+            for row in connection.execute(under_way)
+            if row.mailbox_id in mine and leases.is_over(house.presence, row.lease_owner, row.lease_until)
+        ]
+    for number, at in turns.items():
+        paused_until = mailboxes[number].paused_until
+        if paused_until is not None and now < paused_until <= now + PAUSE:
+            at = max(at, paused_until)
+        turns[number] = max(at, pace.turn(house, mine[number]) or at)
+    return turns | dict.fromkeys(left_behind, now)
+
+
+def _earliest(house: House, looked: Sequence[int]) -> Any:
+    """By mailbox and state, when what waits is first due; without what the fence keeps."""
+    not_fenced: ColumnElement[bool] = or_(Message.mailbox_id.in_(looked), Message.id > house.start.newest)
+    return (
+        select(Message.mailbox_id, Message.send_state, func.min(Message.next_attempt_at).label("at"))
+        .where(Message.send_state.in_(tokens(WAITING)), not_fenced)
+        .group_by(Message.mailbox_id, Message.send_state)
+    )
