@@ -208,6 +208,9 @@ def test_a_second_demo_does_not_write_over_the_first(english: Shown) -> None:
     assert sorted(english.folder.rglob("*")) == before
 
 
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="begun in the background, where nobody hears Ctrl-C"
+)
 def test_interrupted_it_ends_at_once_and_leaves_no_server_and_no_clock(tmp_path: Path) -> None:
     process = start(Home(tmp_path), "demo")
     try:

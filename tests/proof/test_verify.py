@@ -79,6 +79,7 @@ def test_package_holds_under_both_verifiers(package: Package, verifier: ModuleTy
     assert verifier.verify(package.content, {}, [root_pem]) == []
 
 
+@pytest.mark.timeout(600)
 def test_no_flipped_bit_is_missed_and_each_names_its_member(small: Package, verifier: ModuleType) -> None:
     """Every structure of the ZIP, then anywhere: headers, contents, directory, end."""
     raw, members = small.content, members_of(small)
