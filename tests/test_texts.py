@@ -17,8 +17,8 @@ from babel.messages.mofile import read_mo
 from pec_tracker import texts
 from pec_tracker.errors import ConfigurationError, ServerError
 from pec_tracker.pec import evidence, rules
-from pec_tracker.pec.journey import NextStep, State
 from pec_tracker.pec.standard import Errore, Kind, ReceiptForm, RecipientType
+from pec_tracker.pec.states import NextStep, State
 from pec_tracker.service.importing import foreign_files, mail_files
 from pec_tracker.texts import findings, notices, words
 from tools import texts as tool

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from pec_tracker.answers.plain import certified_text
-from pec_tracker.pec.journey import State
 from pec_tracker.pec.sending import SendState
+from pec_tracker.pec.states import State
 from pec_tracker.texts import _, error_text, facts_text, findings, notices, words
 
 if TYPE_CHECKING:

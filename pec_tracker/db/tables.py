@@ -13,10 +13,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from pec_tracker.db.base import Base, closed, partial_index
 from pec_tracker.db.types import Id, Sha256
 from pec_tracker.pec.evidence import Verdict
-from pec_tracker.pec.journey import State
 from pec_tracker.pec.roles import MailOrigin, MailRole, MessageOrigin
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.standard import Kind
+from pec_tracker.pec.states import State
 
 
 class Mailbox(Base):

@@ -3,58 +3,24 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from pec_tracker.pec.evidence import Evidence, address_key, time_key
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.standard import (
     DELAY_24_HOURS,
-    DISABLED_MAILBOX,
     FIRST_NOTICE_HOURS,
-    FULL_MAILBOX,
     SECOND_NOTICE_EARLIEST_HOURS,
     SECOND_NOTICE_HOURS,
-    UNKNOWN_MAILBOX,
-    VIRUS_FOUND,
-    Errore,
     Kind,
     RecipientType,
 )
+from pec_tracker.pec.states import NextStep, State, next_step
 
 ACCEPTANCE_DUE: Final = timedelta(minutes=15)  # our own expectation: receipts are seen within a minute
 FIRST_NOTICE: Final = timedelta(hours=FIRST_NOTICE_HOURS)
 SECOND_NOTICE: Final = timedelta(hours=SECOND_NOTICE_HOURS)
 SECOND_NOTICE_EARLIEST: Final = timedelta(hours=SECOND_NOTICE_EARLIEST_HOURS)
-
-
-class State(StrEnum):
-    """The states of a journey, best evidence first (style: the glossary)."""
-
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    NOT_ACCEPTED = "not_accepted"
-    EXTERNAL = "external"
-    DELAYED = "delayed"
-    ACCEPTED = "accepted"
-    AWAITING_ACCEPTANCE = "awaiting_acceptance"
-
-
-class NextStep(StrEnum):
-    """What the user should do, or wait for, next."""
-
-    NOTHING = "nothing"
-    WAIT_SENDING = "wait-sending"
-    DECIDE = "decide"
-    WAIT_ACCEPTANCE = "wait-acceptance"
-    WAIT_DELIVERY = "wait-delivery"
-    ASK_PROVIDER = "ask-provider"
-    CORRECT_AND_RESEND = "correct-and-resend"
-    CHECK_ADDRESS = "check-address"
-    RESEND_LATER = "resend-later"
-    RESEND_OR_OTHER_CHANNEL = "resend-or-other-channel"
-    OTHER_CHANNEL = "other-channel"
-    REMOVE_VIRUS = "remove-virus"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +62,8 @@ _ABOUT_ALL: Final = frozenset({Kind.ACCEPTANCE, Kind.NON_ACCEPTANCE})
 _ABOUT_NOBODY: Final = frozenset({Kind.TAKEN_IN_CHARGE, Kind.VIRUS_NOTICE})
 _ABOUT_ONE: Final = frozenset({Kind.DELIVERY, Kind.NON_DELIVERY, Kind.DELAY_NOTICE})
 
+
 # AgID integrative note 12: the code at the head of errore-esteso says more than @errore (seen: `altro` with 5.1.1).
-_STEP_OF_CODE: Final = {
-    UNKNOWN_MAILBOX: NextStep.CHECK_ADDRESS,
-    DISABLED_MAILBOX: NextStep.OTHER_CHANNEL,
-    FULL_MAILBOX: NextStep.RESEND_LATER,
-    DELAY_24_HOURS: NextStep.RESEND_OR_OTHER_CHANNEL,  # 24 h without an answer: nobody says that the mailbox is full
-    VIRUS_FOUND: NextStep.REMOVE_VIRUS,
-}
-_STEP_OF_ERROR: Final[dict[str, NextStep]] = {
-    Errore.NO_DEST: NextStep.CHECK_ADDRESS,
-    Errore.NO_DOMINIO: NextStep.CHECK_ADDRESS,
-    Errore.VIRUS: NextStep.REMOVE_VIRUS,
-}
-
-
 @dataclass(frozen=True, slots=True)
 class _Course:
     """The evidence of one recipient by what it says, each in order of time."""
@@ -182,7 +135,7 @@ def _journey(
         overdue=overdue,
         contradictions=tuple(_contradictions(course)),
         evidence=tuple(dict.fromkeys(one.key for one in course.best_first)),
-        next_step=_next_step(state, deciding, overdue=overdue, send_state=send_state),
+        next_step=next_step(state, deciding, overdue=overdue, send_state=send_state),
     )
 
 
@@ -350,50 +303,6 @@ def _contradictions(course: _Course) -> Iterable[str]:
 def _differ_in_time(evidence: Sequence[Evidence]) -> bool:
     """More than one certified time: not the same receipt, sent twice."""
     return len({one.issued_at for one in evidence if one.issued_at is not None}) > 1
-
-
-def _next_step(state: State, deciding: Evidence | None, *, overdue: bool, send_state: SendState) -> NextStep:
-    """What the user should do now."""
-    match state:
-        case State.DELIVERED:
-            return NextStep.NOTHING
-        case State.FAILED:
-            return _after_failure(deciding)
-        case State.NOT_ACCEPTED:
-            virus = deciding is not None and deciding.error == Errore.VIRUS
-            return NextStep.REMOVE_VIRUS if virus else NextStep.CORRECT_AND_RESEND
-        case State.EXTERNAL:  # no proof of delivery will ever come from an ordinary mailbox (RFC 6109 2.2.3)
-            return NextStep.OTHER_CHANNEL
-        case State.AWAITING_ACCEPTANCE:
-            return _before_acceptance(send_state, overdue=overdue)
-        case State.ACCEPTED | State.DELAYED:
-            return NextStep.ASK_PROVIDER if overdue else NextStep.WAIT_DELIVERY
-
-
-def _before_acceptance(send_state: SendState, *, overdue: bool) -> NextStep:
-    """By where the message stands with the server: nothing certifies that it left."""
-    match send_state:
-        case SendState.QUEUED | SendState.SENDING | SendState.DEFERRED:
-            return NextStep.WAIT_SENDING
-        case SendState.REFUSED:
-            return NextStep.CORRECT_AND_RESEND
-        case SendState.UNCERTAIN:
-            return NextStep.DECIDE
-        case SendState.ABANDONED:
-            return NextStep.NOTHING
-        case SendState.SUBMITTED:
-            return NextStep.ASK_PROVIDER if overdue else NextStep.WAIT_ACCEPTANCE
-
-
-def _after_failure(failure: Evidence | None) -> NextStep:
-    """By the code first, then by the error; a failure that says neither leaves another channel."""
-    if failure is None:
-        return NextStep.OTHER_CHANNEL
-    if failure.error_code in _STEP_OF_CODE:
-        return _STEP_OF_CODE[failure.error_code]
-    if failure.kind is Kind.DELAY_NOTICE:
-        return NextStep.RESEND_OR_OTHER_CHANNEL
-    return _STEP_OF_ERROR.get(failure.error or Errore.NESSUNO, NextStep.OTHER_CHANNEL)
 
 
 def _time_of_first(evidence: Sequence[Evidence]) -> datetime | None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from pec_tracker.pec.evidence import address_key, ascii_lower, bare_id
-from pec_tracker.pec.read import Headers, Mail, headers_of
+from pec_tracker.pec.headers import Headers, headers_of
+from pec_tracker.pec.read import Mail
 from pec_tracker.pec.standard import Kind
 
 # Ids and addresses longer than a line may be (RFC 5322 2.1.1) are no keys: an index of PostgreSQL takes 2,704 bytes.

@@ -9,35 +9,30 @@ Structure decides, never a header, a subject or a file's name elsewhere in the t
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Final
 
 from pec_tracker.pec import daticert as certification
-from pec_tracker.pec import fields, layout, mime, rem
+from pec_tracker.pec import layout, mime, rem
 from pec_tracker.pec.daticert import Daticert, Refusal
-from pec_tracker.pec.evidence import Evidence, Signer, Verdict, bare_id
-from pec_tracker.pec.fields import Fields
+from pec_tracker.pec.evidence import Evidence, Signer, Verdict
 from pec_tracker.pec.fingerprint import fingerprint
+from pec_tracker.pec.headers import MAX_ADDRESSES, Headers, address_count, headers_in, within_budget
+from pec_tracker.pec.kinds import kind_of, note_claims
 from pec_tracker.pec.mime import Entity, SignedParts, Span
 from pec_tracker.pec.rem import RemEvidence
 from pec_tracker.pec.standard import (
-    KIND_OF_TIPO,
     PKCS7_PROTOCOLS,
     POSTACERT_NAME,
-    TIPO_ALIASES,
-    TRASPORTO_CERTIFICATA,
-    TRASPORTO_ERRORE,
     Kind,
 )
 
-# Encoded, the largest daticert that is read (2 MB) takes less than this; more is not even decoded.
 READER_VERSION: Final = 2  # of this and of `fingerprint`: mails read by an older one can be read again
+
+# Encoded, the largest daticert that is read (2 MB) takes less than this; more is not even decoded.
 MAX_ENCODED_XML: Final = 4 * certification.MAX_SIZE
-# A mail with more addresses is not read further: no provider takes more than 500 recipients, and each costs rows.
-MAX_ADDRESSES: Final = 2_000
-MAX_SHOWN: Final = 100  # of those, for the list of what could not be read
 # A mail brings one ETSI evidence, or a few; reading one takes up to half a second.
 MAX_EVIDENCE: Final = 8
 # How far down an ordinary mail is searched for a wrapped PEC, and how many of its parts are looked at.
@@ -50,26 +45,6 @@ X_REBUILT: Final = "X-PEC-Tracker-Rebuilt"
 _XML_TYPES: Final = frozenset({"application/xml", "text/xml"})
 _FAULTS: Final = frozenset({"header-cut", "two-originals", "original-undecodable", "too-many-parts"})
 _OPAQUE_TYPES: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-
-
-@dataclass(frozen=True, slots=True)
-class Headers:
-    """The outer headers that matter. Unprotected by any signature: hints, never evidence. Ids have no `<>`."""
-
-    message_id: str | None
-    subject: str | None
-    date: datetime | None
-    from_addresses: tuple[str, ...]
-    to_addresses: tuple[str, ...]
-    cc_addresses: tuple[str, ...]
-    reference: str | None  # X-Riferimento-Message-ID
-    in_reply_to: tuple[str, ...]
-    references: tuple[str, ...]
-    ricevuta: str | None  # X-Ricevuta
-    trasporto: str | None  # X-Trasporto
-    receipt_form: str | None  # X-TipoRicevuta
-    tracker_id: str | None  # X-PEC-Tracker
-    rem_subject: str | None  # X-REM-Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +92,6 @@ def read(raw: bytes) -> Mail:
         return _read(raw)
     except Exception:  # noqa: BLE001 - the last resort: one odd mail stops nothing, and its bytes are archived anyway
         return _without_content(None, "reader-failed")
-
-
-def headers_of(raw: bytes) -> Headers | None:
-    """The headers of a mail, of an enclosed original too; None where it has none."""
-    found = mime.entity(raw).fields
-    return _headers(found) if found.any else None
 
 
 def evidence_of(
@@ -175,9 +144,9 @@ def _read(raw: bytes) -> Mail:
     outer = mime.entity(raw)
     if not outer.fields.any:
         return _without_content(None, "no-header" if raw else "empty")
-    headers = _headers(outer.fields)
-    if _recipients(headers) > MAX_ADDRESSES:
-        return _without_content(_within_budget(headers), "too-many-addresses")
+    headers = headers_in(outer.fields)
+    if address_count(headers) > MAX_ADDRESSES:
+        return _without_content(within_budget(headers), "too-many-addresses")
     warnings = ["header-cut"] if outer.fields.cut else []
     if outer.fields.first(X_REBUILT.lower().encode()) is not None:
         warnings.append("rebuilt-from-msg")
@@ -194,8 +163,8 @@ def _read(raw: bytes) -> Mail:
     daticert = None if holder is None else _daticert(raw, holder, warnings)
     evidence = _rem(raw, parts or (content,)) if daticert is None else _rem(raw, parts)
     original = _original(raw, parts, warnings)
-    kind = _kind(headers, daticert, evidence, warnings)
-    _note_claims(kind, headers, daticert, original, warnings)
+    kind = kind_of(headers, daticert, evidence, warnings)
+    note_claims(kind, headers, daticert, original, warnings)
     faults: tuple[str, ...] = ()
     if daticert is not None and holder is not None:
         departures = layout.faults(raw, outer, content, parts, holder, lambda part: _is_daticert(raw, part))
@@ -206,39 +175,6 @@ def _read(raw: bytes) -> Mail:
 
 def _without_content(headers: Headers | None, *warnings: str) -> Mail:
     return Mail(Kind.UNREADABLE, headers, None, (), None, None, warnings)
-
-
-def _recipients(headers: Headers) -> int:
-    return len(headers.from_addresses) + len(headers.to_addresses) + len(headers.cc_addresses)
-
-
-def _within_budget(headers: Headers) -> Headers:
-    """Without the addresses that nobody will read."""
-    return replace(
-        headers,
-        from_addresses=headers.from_addresses[:MAX_SHOWN],
-        to_addresses=headers.to_addresses[:MAX_SHOWN],
-        cc_addresses=headers.cc_addresses[:MAX_SHOWN],
-    )
-
-
-def _headers(found: Fields) -> Headers:
-    return Headers(
-        message_id=bare_id(found.text(b"message-id")),
-        subject=found.text(b"subject"),
-        date=fields.date(found.first(b"date")),
-        from_addresses=fields.addresses(found.all(b"from")),
-        to_addresses=fields.addresses(found.all(b"to")),
-        cc_addresses=fields.addresses(found.all(b"cc")),
-        reference=bare_id(found.text(b"x-riferimento-message-id")),
-        in_reply_to=fields.ids(found.all(b"in-reply-to")),
-        references=fields.ids(found.all(b"references")),
-        ricevuta=found.token(b"x-ricevuta"),
-        trasporto=found.token(b"x-trasporto"),
-        receipt_form=found.token(b"x-tiporicevuta"),
-        tracker_id=bare_id(found.text(b"x-pec-tracker")),
-        rem_subject=found.text(b"x-rem-subject"),
-    )
 
 
 def _parts(raw: bytes, multipart: Entity) -> tuple[Entity, ...]:
@@ -372,66 +308,3 @@ def _faults(daticert: Daticert, warnings: list[str], departures: Iterable[str]) 
 
 
 # --- which kind ---
-
-
-def _kind(headers: Headers, daticert: Daticert | None, evidence: tuple[RemEvidence, ...], warnings: list[str]) -> Kind:
-    """The kind of a mail with an outermost multipart/signed."""
-    if daticert is not None:
-        return _kind_of_tipo(daticert.tipo, warnings)
-    if "two-daticert" in warnings:
-        return Kind.UNREADABLE
-    if evidence:
-        return Kind.REM_EVIDENCE
-    if headers.trasporto == TRASPORTO_CERTIFICATA:
-        warnings.append("no-daticert")  # an envelope without what it certifies
-        return Kind.TRANSPORT_ENVELOPE
-    if headers.trasporto == TRASPORTO_ERRORE:
-        return Kind.ANOMALY_ENVELOPE  # RFC 6109 3.2.2: it never has a daticert
-    if headers.ricevuta is not None or headers.trasporto is not None:
-        warnings.append("no-daticert")
-        return Kind.UNREADABLE
-    if any(warning.startswith("daticert-") for warning in warnings):
-        return Kind.UNREADABLE
-    return Kind.ORDINARY  # someone's own S/MIME or PGP signature
-
-
-def _kind_of_tipo(tipo: str, warnings: list[str]) -> Kind:
-    token = tipo.lower()
-    if token in TIPO_ALIASES:
-        warnings.append("alias-tipo")
-        token = TIPO_ALIASES[token].value
-    kind = KIND_OF_TIPO.get(token)
-    if kind is None:
-        warnings.append("unknown-tipo")
-        return Kind.UNREADABLE
-    return kind
-
-
-def _claimed(headers: Headers) -> frozenset[Kind | None]:
-    """The kinds that the headers name; None for a token that names none."""
-    claims: set[Kind | None] = set()
-    if headers.trasporto is not None:
-        claims.add(
-            {TRASPORTO_CERTIFICATA: Kind.TRANSPORT_ENVELOPE, TRASPORTO_ERRORE: Kind.ANOMALY_ENVELOPE}.get(
-                headers.trasporto
-            )
-        )
-    if headers.ricevuta is not None:
-        token = headers.ricevuta
-        claims.add(KIND_OF_TIPO.get(TIPO_ALIASES.get(token, token)))
-    return frozenset(claims)
-
-
-def _note_claims(
-    kind: Kind, headers: Headers, daticert: Daticert | None, original: bytes | None, warnings: list[str]
-) -> None:
-    """Where unsigned headers, of the mail or of its original, say otherwise than the structure."""
-    if kind is not Kind.UNREADABLE and _claimed(headers) - {kind}:
-        warnings.append("header-disagrees")
-    certified = daticert.reference if daticert else None
-    if certified and headers.reference and certified.lower() != headers.reference.lower():
-        warnings.append("reference-disagrees")
-    if original is not None and kind is not Kind.ANOMALY_ENVELOPE:  # which may enclose a genuine PEC
-        inner = mime.entity(original).fields
-        if inner.first(b"x-ricevuta") is not None:
-            warnings.append("original-claims-receipt")  # no user's mail has it: an attempt to be taken for a receipt

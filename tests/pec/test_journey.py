@@ -9,8 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pec_tracker.pec.evidence import CertifiedRecipient, Evidence, Verdict
-from pec_tracker.pec.journey import Journey, NextStep, State, journey, summary
+from pec_tracker.pec.journey import Journey, journey, summary
 from pec_tracker.pec.standard import Kind
+from pec_tracker.pec.states import NextStep, State
 
 SENT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ANNA, BRUNO = "anna@pec.example", "bruno@pec.example"

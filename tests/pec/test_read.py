@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pec_tracker.pec.evidence import Verdict
-from pec_tracker.pec.read import Mail, evidence_of, headers_of, read
+from pec_tracker.pec.headers import headers_of
+from pec_tracker.pec.read import Mail, evidence_of, read
 from pec_tracker.pec.standard import KIND_OF_TIPO, Kind, Tipo
 from tests.factory.mime import b64, between, entity, joined, multipart
 from tests.factory.receipts import anomaly_envelope, daticert_xml, original, receipt, signed_content, wrapped

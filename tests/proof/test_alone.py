@@ -15,7 +15,7 @@ import pytest
 
 from pec_tracker.askers import OPERATOR
 from pec_tracker.pec.daticert import parse
-from pec_tracker.pec.read import headers_of
+from pec_tracker.pec.headers import headers_of
 from pec_tracker.pec.trust import PEC_AUTHORITIES, Anchor, Trust
 from pec_tracker.render import canonical_zip, verify_package
 from pec_tracker.render.readme import ROOT_NAMES

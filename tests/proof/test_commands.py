@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pec_tracker import texts
-from pec_tracker.pec.read import headers_of
+from pec_tracker.pec.headers import headers_of
 from tests.cli.desk import Desk
 from tests.factory import receipts
 

@@ -10,10 +10,10 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Evidence, Mail, Message, Recipient
 from pec_tracker.pec.evidence import Verdict
-from pec_tracker.pec.journey import State
 from pec_tracker.pec.points import CERTIFYING
 from pec_tracker.pec.roles import MailRole
 from pec_tracker.pec.standard import Kind
+from pec_tracker.pec.states import State
 from pec_tracker.service.house import House
 from pec_tracker.service.verbs import verb
 

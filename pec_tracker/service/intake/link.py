@@ -19,12 +19,12 @@ from pec_tracker.db.chunks import chunks
 from pec_tracker.db.tables import Message
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.folding import fold
-from pec_tracker.pec.journey import State
 from pec_tracker.pec.link import reference_key, same_address
 from pec_tracker.pec.points import CERTIFYING
 from pec_tracker.pec.roles import MailRole, MessageOrigin
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.standard import Kind
+from pec_tracker.pec.states import State
 from pec_tracker.service.intake.study import Studied
 
 # Their provider is the sender's own: where they name no reference, no mail about the same message will.

@@ -8,7 +8,8 @@ from pec_tracker.pec import link
 from pec_tracker.pec.evidence import Evidence, Fingerprint, address_key
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.folding import cut
-from pec_tracker.pec.read import Mail, evidence_of, headers_of, read
+from pec_tracker.pec.headers import headers_of
+from pec_tracker.pec.read import Mail, evidence_of, read
 from pec_tracker.pec.signature import Verification, verify
 from pec_tracker.pec.standard import Kind
 from pec_tracker.pec.trust import Trust

@@ -13,11 +13,12 @@ from pec_tracker.db.tables import Evidence, Message, Recipient
 from pec_tracker.pec.agree import SOFT
 from pec_tracker.pec.evidence import Verdict, address_key
 from pec_tracker.pec.folding import fold
-from pec_tracker.pec.journey import Journey, State, summary
+from pec_tracker.pec.journey import Journey, summary
 from pec_tracker.pec.link import reference_key
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import Event
 from pec_tracker.pec.standard import Kind
+from pec_tracker.pec.states import State
 from pec_tracker.service.alerts.kinds import AlertKind
 from pec_tracker.service.alerts.raising import NewAlert, is_history, mail_topic, raise_alerts, settle_alerts
 from pec_tracker.service.journeys.consider import Page

@@ -21,7 +21,7 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.errors import RuleError, UsageError
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.evidence import address_key
-from pec_tracker.pec.read import headers_of
+from pec_tracker.pec.headers import headers_of
 from pec_tracker.render.tables import to_csv
 from pec_tracker.service.house import House
 from pec_tracker.service.importing.outlook import letters

@@ -20,8 +20,9 @@ from pec_tracker.pec.contents import contents
 from pec_tracker.pec.copies import SentMail
 from pec_tracker.pec.evidence import Evidence, Fingerprint, address_key
 from pec_tracker.pec.fingerprint import fingerprint
+from pec_tracker.pec.headers import headers_of
 from pec_tracker.pec.journey import Journey
-from pec_tracker.pec.read import Mail, evidence_of, headers_of
+from pec_tracker.pec.read import Mail, evidence_of
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.signature import Verification, verify

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pec_tracker.askers import Act, Asker
-from pec_tracker.pec.journey import State
+from pec_tracker.pec.states import State
 from pec_tracker.service.house import House
 from pec_tracker.service.queries.find import FoundMessage, RecipientState
 from pec_tracker.service.queries.lookup import Wanted, look_up

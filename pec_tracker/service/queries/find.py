@@ -23,9 +23,10 @@ from pec_tracker.db.types import EARLIEST, LATEST
 from pec_tracker.pec.evidence import address_key, bare_id
 from pec_tracker.pec.fields import storable
 from pec_tracker.pec.folding import fold
-from pec_tracker.pec.journey import SECOND_NOTICE, NextStep, State, due
+from pec_tracker.pec.journey import SECOND_NOTICE, due
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import SendState
+from pec_tracker.pec.states import NextStep, State
 from pec_tracker.service.alerts.raising import HISTORY_AFTER
 from pec_tracker.service.house import House
 from pec_tracker.service.journeys.evidence_rows import with_offset

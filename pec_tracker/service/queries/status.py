@@ -14,8 +14,8 @@ from pec_tracker.db.passing import QuotaSample
 from pec_tracker.db.tables import Folder, Mailbox, Message, Recipient, Sighting
 from pec_tracker.errors import ConfigurationError, PecTrackerError
 from pec_tracker.ledger import together
-from pec_tracker.pec.journey import State
 from pec_tracker.pec.sending import FOR_A_PERSON, MAY_HAVE_LEFT, SendState, tokens
+from pec_tracker.pec.states import State
 from pec_tracker.service.alerts.open_alerts import OpenAlert, open_alerts
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.queries.find import Found, Query, find

@@ -25,11 +25,11 @@ from pec_tracker.pec.evidence import address_key
 from pec_tracker.pec.fields import storable
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.folding import cut, fold
-from pec_tracker.pec.journey import NextStep, State
 from pec_tracker.pec.read import READER_VERSION, read
 from pec_tracker.pec.roles import MailOrigin, MailRole, MessageOrigin
 from pec_tracker.pec.rules import Finding, Severity, check, check_draft
 from pec_tracker.pec.sending import SendState
+from pec_tracker.pec.states import NextStep, State
 from pec_tracker.pec.wording import wording
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.journeys.evidence_rows import fingerprint_json

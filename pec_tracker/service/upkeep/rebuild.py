@@ -11,14 +11,14 @@ from itertools import groupby
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import Act, Asker
 from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import in_one_transaction, reading, writing
-from pec_tracker.db.tables import Attempt, Evidence, Folder, Ledger, Mail, Mailbox, Message, Seal
+from pec_tracker.db.tables import Attempt, Folder, Ledger, Mail, Mailbox, Message
 from pec_tracker.errors import LedgerError, ObjectMissingError, UsageError
 from pec_tracker.ledger import lines, records, seals, segments
 from pec_tracker.ledger.acts import MAILS, LedgerAct
@@ -42,6 +42,14 @@ from pec_tracker.service.sending import doubt
 from pec_tracker.service.sending.send import QueuedFacts, write_queued
 from pec_tracker.service.trust.in_the_past import TrustThen
 from pec_tracker.service.upkeep.carry import Left
+from pec_tracker.service.upkeep.replayed_rows import (
+    attempted,
+    copied,
+    forget_repeated,
+    message_of,
+    note_sealed,
+    restore_verdicts,
+)
 from pec_tracker.service.verbs import verb
 
 log = structlog.get_logger()
@@ -135,7 +143,7 @@ class _Replay:
     def segment(self, segment: segments.Segment) -> None:
         """Replay one sealed segment, then note its lines and its seal as sealed."""
         self._replay(segment.lines)
-        in_one_transaction(self._engine, lambda connection: _note_sealed(connection, segment, self._house.clock.now()))
+        in_one_transaction(self._engine, lambda connection: note_sealed(connection, segment, self._house.clock.now()))
         self.segments += 1
 
     def carry(self, left: Sequence[lines.Line]) -> list[lines.Line]:
@@ -174,7 +182,7 @@ class _Replay:
     def finish(self, asker: Asker) -> int:
         """What time and order left open: journeys as of now, waiting mails, and whatever may have left unseen."""
         now = self._house.clock.now()
-        in_one_transaction(self._engine, _forget_repeated)
+        in_one_transaction(self._engine, forget_repeated)
         for row_id, _address in self._mailboxes.values():
             relink(self._engine, row_id, now=now)
 
@@ -203,8 +211,8 @@ class _Replay:
             LedgerAct.MAILBOX_KNOWN: self._mailbox,
             LedgerAct.FOLDER_KNOWN: self._folder,
             LedgerAct.MESSAGE_QUEUED: self._queued,
-            LedgerAct.MESSAGE_ATTEMPTED: _attempted,
-            LedgerAct.MESSAGE_COPIED: _copied,
+            LedgerAct.MESSAGE_ATTEMPTED: attempted,
+            LedgerAct.MESSAGE_COPIED: copied,
             LedgerAct.SEAL_NOTARISED: notary.replay,
         }
         write = known.get(act.act)
@@ -276,7 +284,7 @@ class _Replay:
         """What became of a message, by the table by which it was written (`pec.sending`)."""
         event = replayed(act)
         assert event is not None  # or another replay would have it
-        message_id = _message(connection, act)
+        message_id = message_of(connection, act)
         change = change_of(event)
         values: dict[str, Any] = columns_of(change, act.at) | {"next_attempt_at": None}
         if event is Event.DOUBTED:
@@ -322,7 +330,7 @@ class _Replay:
         verdicts = {
             str(act.facts["mail"]): act.facts.get("verdict") for act in acts if act.act == LedgerAct.MAIL_ARCHIVED
         }
-        in_one_transaction(self._engine, lambda connection: _restore_verdicts(connection, row_id, verdicts))
+        in_one_transaction(self._engine, lambda connection: restore_verdicts(connection, row_id, verdicts))
 
     def _arrival(self, act: lines.Line) -> Arrival | None:
         folder = self._folders.get(str(act.facts.get("folder")))
@@ -377,67 +385,3 @@ def _of_bytes(raw: bytes) -> Mapping[str, Any]:
 
 def _keep_nothing(_objects: Iterable[object]) -> None:
     """The objects are there: it is they that are read."""
-
-
-def _restore_verdicts(connection: Connection, mailbox_id: int, verdicts: Mapping[str, object]) -> None:
-    for some in chunks(sorted(verdicts)):
-        rows = connection.execute(
-            select(Evidence.id, Evidence.verdict_at_arrival, Mail.sha256)
-            .join(Mail, Mail.id == Evidence.mail_id)
-            .where(Mail.mailbox_id == mailbox_id, Mail.sha256.in_(some))
-        ).all()
-        for row in rows:
-            if verdicts[row.sha256] not in (None, row.verdict_at_arrival):
-                changed = update(Evidence).where(Evidence.id == row.id)
-                connection.execute(changed.values(verdict_at_arrival=verdicts[row.sha256]))
-
-
-def _attempted(connection: Connection, act: lines.Line) -> None:
-    message_id = _message(connection, act)
-    number = act.facts["number"]
-    connection.execute(insert(Attempt).values(message_id=message_id, number=number, started_at=act.at))
-    sending = update(Message).where(Message.id == message_id)
-    connection.execute(sending.values(send_state=SendState.SENDING.value, attempts=number))
-
-
-def _copied(connection: Connection, act: lines.Line) -> None:
-    copied = update(Message).where(Message.id == _message(connection, act))
-    connection.execute(copied.values(copied_at=act.at))
-
-
-def _forget_repeated(connection: Connection) -> None:
-    """Acts that the replay wrote again, since receipts settled the same messages again: they stand sealed already."""
-    connection.execute(delete(Ledger).where(Ledger.seal_number.is_(None)))
-
-
-def _message(connection: Connection, act: lines.Line) -> int:
-    found = connection.scalar(select(Message.id).where(Message.key == act.facts["message"]))
-    if found is None:
-        raise LedgerError("line {line} speaks of a message that no earlier line queued", line=act.id)
-    return found
-
-
-def _note_sealed(connection: Connection, segment: segments.Segment, sealed_at: datetime) -> None:
-    """The seal and its lines; *sealed_at* stands where the lines are lost and only their seal is there."""
-    connection.execute(
-        insert(Seal).values(
-            number=segment.number,
-            sha256=segment.seal_sha256,
-            previous=segment.previous,
-            count=len(segment.lines),
-            sealed_at=max((line.at for line in segment.lines), default=sealed_at),
-        )
-    )
-    rows = [
-        {
-            "line_id": line.id,
-            "act": line.act,
-            "at": line.at,
-            "line": lines.encode(line),
-            "seal_number": segment.number,
-            "position": position,
-        }
-        for position, line in enumerate(segment.lines, 1)
-    ]
-    if rows:
-        connection.execute(insert(Ledger), rows)
