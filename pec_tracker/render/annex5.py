@@ -101,20 +101,24 @@ def _metadata(
         Element("Allegati", [Element("NumeroAllegati", str(len(attachments))), *files]),
         Element("Riservato", "false"),
         Element("IdentificativoDelFormato", [Element("Formato", "message/rfc822"), product]),
-        Element(
-            "Verifica",
-            [
-                Element("FirmatoDigitalmente", "false"),
-                Element("SigillatoElettronicamente", "true" if signed else "false"),
-                Element("MarcaturaTemporale", "false"),
-                Element("ConformitaCopieImmagineSuSupportoInformatico", "false"),
-            ],
-        ),
+        _checked(signed=signed),
     ]
     if primary is not None:
         children.append(Element("IdIdentificativoDocumentoPrimario", [Element("Identificativo", primary)]))
     children += [Element("NomeDelDocumento", name), Element("VersioneDelDocumento", "1")]
     return document(Element("DocumentoInformatico", children))
+
+
+def _checked(*, signed: bool) -> Element:
+    return Element(
+        "Verifica",
+        [
+            Element("FirmatoDigitalmente", "false"),
+            Element("SigillatoElettronicamente", "true" if signed else "false"),
+            Element("MarcaturaTemporale", "false"),
+            Element("ConformitaCopieImmagineSuSupportoInformatico", "false"),
+        ],
+    )
 
 
 def _party(role: str, address: str | None) -> Element:

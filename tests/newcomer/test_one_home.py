@@ -96,3 +96,21 @@ def test_no_sentence_is_for_an_alert_that_is_never_raised() -> None:
 
 def test_every_state_has_its_word() -> None:
     assert {state.value for state in SendState} <= set(words.SEND_STATES)
+
+
+LONGEST_MODULE, LONGEST_FUNCTION = 400, 50
+
+
+def test_every_module_and_every_function_can_be_read_at_one_sitting() -> None:
+    """But the verifier, which is one file on purpose."""
+    long = []
+    for file in sorted(ROOT.rglob("*.py")):
+        text = file.read_text("utf-8")
+        if file != ALONE and text.count("\n") > LONGEST_MODULE:
+            long.append(f"{file.relative_to(ROOT)}: {text.count(chr(10))} lines")
+        for node in ast.walk(ast.parse(text)) if file != ALONE else ():
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                if lines > LONGEST_FUNCTION:
+                    long.append(f"{file.relative_to(ROOT)}: {node.name}, {lines} lines")
+    assert long == []

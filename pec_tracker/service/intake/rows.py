@@ -284,53 +284,48 @@ def write_ledger(
     now: datetime,
 ) -> None:
     """The ledger's lines: which mails were archived, seen in which folder, or could not be fetched."""
-    acts = []
-    converted = []
     archived = {id(item) for item in fresh}
+    acts, converted = [], []
     for item in studied:
-        where = _where(place, item.arrival)
         if id(item) in archived:
-            acts.append(
-                lines.new_line(
-                    LedgerAct.MAIL_ARCHIVED,
-                    at=now,
-                    mailbox=place.mailbox_key,
-                    mail=item.sha256,
-                    origin=place.origin,
-                    sent=item.arrival.sent,
-                    internal_at=item.arrival.internal_at.isoformat() if item.arrival.internal_at else None,
-                    verdict=item.verification.verdict.value if item.verification else None,
-                    certificates=[facts.sha256 for facts in certificates_of(item)],
-                    **where,
-                )
-            )
+            acts.append(_archived(place, item, now))
             if item.arrival.outlook is not None:
-                converted.append(
-                    lines.new_line(
-                        LedgerAct.MAIL_CONVERTED,
-                        at=now,
-                        mailbox=place.mailbox_key,
-                        mail=item.sha256,
-                        outlook=item.arrival.outlook,
-                    )
-                )
-        elif where and (item.arrival.folder_id, item.arrival.uid) in sighted:
-            at = item.arrival.internal_at
-            facts = {"mailbox": place.mailbox_key, "mail": item.sha256, "sent": item.arrival.sent, **where}
-            facts["internal_at"] = at.isoformat() if at else None
-            acts.append(lines.new_line(LedgerAct.MAIL_SIGHTED, at=now, **facts))
+                facts = {"mailbox": place.mailbox_key, "mail": item.sha256, "outlook": item.arrival.outlook}
+                converted.append(lines.new_line(LedgerAct.MAIL_CONVERTED, at=now, **facts))
+        elif _where(place, item.arrival) and (item.arrival.folder_id, item.arrival.uid) in sighted:
+            acts.append(_sighted(place, item, now))
     for arrival in missing:
         if (arrival.folder_id, arrival.uid) in sighted:
-            acts.append(
-                lines.new_line(
-                    LedgerAct.MAIL_QUARANTINED,
-                    at=now,
-                    mailbox=place.mailbox_key,
-                    reason=arrival.reason,
-                    **_where(place, arrival),
-                )
-            )
+            where = {"mailbox": place.mailbox_key, **_where(place, arrival)}
+            acts.append(lines.new_line(LedgerAct.MAIL_QUARANTINED, at=now, reason=arrival.reason, **where))
     lines.append(connection, acts + converted)
+
+
+def _archived(place: Place, item: Studied, now: datetime) -> lines.Line:
+    return lines.new_line(
+        LedgerAct.MAIL_ARCHIVED,
+        at=now,
+        mailbox=place.mailbox_key,
+        mail=item.sha256,
+        origin=place.origin,
+        sent=item.arrival.sent,
+        internal_at=item.arrival.internal_at.isoformat() if item.arrival.internal_at else None,
+        verdict=item.verification.verdict.value if item.verification else None,
+        certificates=[facts.sha256 for facts in certificates_of(item)],
+        **_where(place, item.arrival),
+    )
+
+
+def _sighted(place: Place, item: Studied, now: datetime) -> lines.Line:
+    return lines.new_line(
+        LedgerAct.MAIL_SIGHTED,
+        at=now,
+        mailbox=place.mailbox_key,
+        mail=item.sha256,
+        sent=item.arrival.sent,
+        internal_at=item.arrival.internal_at.isoformat() if item.arrival.internal_at else None,
+        **_where(place, item.arrival),
+    )
 
 
 def _where(place: Place, arrival: Arrival) -> dict[str, Any]:

@@ -4,8 +4,9 @@ It is sealed at once: from then on the archive alone knows of it too, whatever b
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, insert
@@ -25,7 +26,9 @@ from pec_tracker.pec.evidence import address_key
 from pec_tracker.pec.fields import storable
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.folding import cut, fold
+from pec_tracker.pec.headers import Headers
 from pec_tracker.pec.read import READER_VERSION, read
+from pec_tracker.pec.read import Mail as ReadMail
 from pec_tracker.pec.roles import MailOrigin, MailRole, MessageOrigin
 from pec_tracker.pec.rules import Finding, Severity, check, check_draft
 from pec_tracker.pec.sending import SendState
@@ -129,88 +132,88 @@ def write_queued(
     connection: Connection, facts: QueuedFacts, *, send_state: SendState = SendState.QUEUED, note: bool = True
 ) -> int:
     """The rows of a queued message: message, recipients, its mail for the search, and the ledger line (`note`)."""
-    outgoing, at = facts.outgoing, facts.outgoing.composed_at
-    mail = read(outgoing.raw)
-    headers = mail.headers
-    assert headers is not None  # compose writes them
-    subject = headers.subject or ""
-    message_id = connection.execute(
-        insert(table(Message))
-        .values(
-            mailbox_id=facts.mailbox_id,
-            key=outgoing.tracker_id,
-            origin=MessageOrigin.COMPOSED,
-            reference=outgoing.reference,
-            reference_key=outgoing.reference.lower(),
-            raw=facts.raw,
-            record=facts.record,
-            fingerprint=fingerprint_json(fingerprint(outgoing.raw)),
-            sender=outgoing.mail_from,
-            subject=subject,
-            subject_key=fold(subject),
-            case=facts.case,
-            case_key=None if facts.case is None else fold(facts.case),
-            receipt_form=facts.receipt_form,
-            state=State.AWAITING_ACCEPTANCE.value,
-            send_state=send_state.value,
-            created_at=at,
-            last_at=at,
-            next_attempt_at=at,
-            attempts=0,
-        )
-        .returning(Message.id)
-    ).scalar_one()
-    copied = set(map(address_key, headers.cc_addresses)) - set(map(address_key, headers.to_addresses))
-    connection.execute(
-        insert(table(Recipient)),
-        [
-            {
-                "message_id": message_id,
-                "address": address,
-                "address_key": address_key(address),
-                "role": "cc" if address_key(address) in copied else "to",
-                "state": State.AWAITING_ACCEPTANCE.value,
-                "overdue": False,
-                "next_step": NextStep.WAIT_SENDING.value,
-                "contradictions": [],
-            }
-            for address in outgoing.rcpt_to
-        ],
-    )
-    mail_id = connection.execute(
-        insert(table(Mail))
-        .values(
-            mailbox_id=facts.mailbox_id,
-            sha256=facts.raw,
-            size=len(outgoing.raw),
-            origin=MailOrigin.SENT,
-            kind=mail.kind.value,
-            header_message_id=outgoing.reference,
-            subject=subject,
-            sender=outgoing.mail_from,
-            reference_key=outgoing.reference.lower(),
-            archived_at=at,
-            reader_version=READER_VERSION,
-            warnings=list(mail.warnings),
-            message_id=message_id,
-            role=MailRole.ORIGINAL,
-        )
-        .returning(Mail.id)
-    ).scalar_one()
-    names = [subject, facts.case, outgoing.reference, outgoing.mail_from, *outgoing.rcpt_to]
-    words = cut([*names, *wording(outgoing.raw)])
-    search.index(connection, {mail_id: words})
+    mail = read(facts.outgoing.raw)
+    assert mail.headers is not None  # compose writes them
+    subject = mail.headers.subject or ""
+    message_id = _message_row(connection, facts, subject, send_state)
+    connection.execute(insert(table(Recipient)), list(_recipient_rows(facts.outgoing, mail.headers, message_id)))
+    mail_id = _mail_row(connection, facts, mail, subject, message_id)
+    names = [subject, facts.case, facts.outgoing.reference, facts.outgoing.mail_from, *facts.outgoing.rcpt_to]
+    search.index(connection, {mail_id: cut([*names, *wording(facts.outgoing.raw)])})
     if note:
         act = lines.new_line(
             LedgerAct.MESSAGE_QUEUED,
-            at=at,
+            at=facts.outgoing.composed_at,
             mailbox=facts.mailbox_key,
-            message=outgoing.tracker_id,
+            message=facts.outgoing.tracker_id,
             mail=facts.raw,
             record=facts.record,
         )
         lines.append(connection, [act])
     return message_id
+
+
+def _message_row(connection: Connection, facts: QueuedFacts, subject: str, send_state: SendState) -> int:
+    outgoing, at = facts.outgoing, facts.outgoing.composed_at
+    row = insert(table(Message)).values(
+        mailbox_id=facts.mailbox_id,
+        key=outgoing.tracker_id,
+        origin=MessageOrigin.COMPOSED,
+        reference=outgoing.reference,
+        reference_key=outgoing.reference.lower(),
+        raw=facts.raw,
+        record=facts.record,
+        fingerprint=fingerprint_json(fingerprint(outgoing.raw)),
+        sender=outgoing.mail_from,
+        subject=subject,
+        subject_key=fold(subject),
+        case=facts.case,
+        case_key=None if facts.case is None else fold(facts.case),
+        receipt_form=facts.receipt_form,
+        state=State.AWAITING_ACCEPTANCE.value,
+        send_state=send_state.value,
+        created_at=at,
+        last_at=at,
+        next_attempt_at=at,
+        attempts=0,
+    )
+    return int(connection.execute(row.returning(Message.id)).scalar_one())
+
+
+def _recipient_rows(outgoing: Outgoing, headers: Headers, message_id: int) -> Iterator[dict[str, Any]]:
+    copied = set(map(address_key, headers.cc_addresses)) - set(map(address_key, headers.to_addresses))
+    for address in outgoing.rcpt_to:
+        yield {
+            "message_id": message_id,
+            "address": address,
+            "address_key": address_key(address),
+            "role": "cc" if address_key(address) in copied else "to",
+            "state": State.AWAITING_ACCEPTANCE.value,
+            "overdue": False,
+            "next_step": NextStep.WAIT_SENDING.value,
+            "contradictions": [],
+        }
+
+
+def _mail_row(connection: Connection, facts: QueuedFacts, mail: ReadMail, subject: str, message_id: int) -> int:
+    outgoing = facts.outgoing
+    row = insert(table(Mail)).values(
+        mailbox_id=facts.mailbox_id,
+        sha256=facts.raw,
+        size=len(outgoing.raw),
+        origin=MailOrigin.SENT,
+        kind=mail.kind.value,
+        header_message_id=outgoing.reference,
+        subject=subject,
+        sender=outgoing.mail_from,
+        reference_key=outgoing.reference.lower(),
+        archived_at=outgoing.composed_at,
+        reader_version=READER_VERSION,
+        warnings=list(mail.warnings),
+        message_id=message_id,
+        role=MailRole.ORIGINAL,
+    )
+    return int(connection.execute(row.returning(Mail.id)).scalar_one())
 
 
 def _refuse(findings: Sequence[Finding]) -> None:
