@@ -255,7 +255,7 @@ def part_of(raw: bytes) -> Part:
     if raw.startswith((b"\n", b"\r\n")):
         return Part([], raw[raw.index(b"\n") + 1 :])
     blank = re.search(rb"\n\r?\n", raw)
-    head, body = (raw[: blank.start() + 1], raw[blank.end() :]) if blank else (raw, b"")
+    head, body = (raw[: blank.start()], raw[blank.end() :]) if blank else (raw, b"")
     fields: list[tuple[str, list[bytes]]] = []
     seen = taken = False
     for line in head[3 if head.startswith(b"\xef\xbb\xbf") else 0 :].split(b"\n"):
@@ -277,22 +277,21 @@ def parts_of(part: Part) -> list[bytes]:
     """The direct parts of a multipart, byte for byte, without the line break that belongs to the boundary after."""
     mark = b"--" + part.parameters("content-type")[1].get("boundary", "").rstrip().encode("utf-8", "replace")
     parts: list[bytes] = []
-    body, begun, at = part.body, -1, 0
+    body, begun = part.body, None
     if not part.type.startswith("multipart/") or mark == b"--":
         return []
     found = 0 if body.startswith(mark) else body.find(b"\n" + mark) + 1 or -1
     while found >= 0 and len(parts) < MOST_PARTS:
         rest = AFTER_BOUNDARY.match(body, found + len(mark))
-        at = rest.end() - 1 if rest else found + len(mark)
         if rest:
-            if begun >= 0:
-                stop = found - 1 - (found > 1 and body[found - 2 : found - 1] == b"\r")
+            if begun is not None:
+                stop = found - 1 - (body[found - 2 : found - 1] == b"\r")
                 parts.append(body[begun : max(begun, stop)])
             begun = rest.end()
             if rest[1]:
                 return parts
-        found = body.find(b"\n" + mark, max(at, 0)) + 1 or -1
-    return [*parts, body[begun:]] if begun >= 0 and len(parts) < MOST_PARTS else parts
+        found = body.find(b"\n" + mark, found + len(mark)) + 1 or -1
+    return [*parts, body[begun:]] if begun is not None and len(parts) < MOST_PARTS else parts
 
 
 def eight_bit(value: bytes) -> str:
@@ -385,7 +384,7 @@ def addresses(values: Iterable[bytes]) -> list[str]:
                 if "@" in address and len(address.split()) == 1:
                     found.append(address)
                 angle, words = None, []
-            elif token.startswith("<") and token.endswith(">") and len(token) > 1:
+            elif token.startswith("<") and token.endswith(">"):
                 angle = "".join(token[1:-1].split()).rpartition(":")[2]
             elif not token.startswith("("):
                 words.append(token)
@@ -744,7 +743,7 @@ def layout_faults(
             len(names_of) > 1 or composite or (not text and "postacert.eml" not in names_of)
         ):
             yield "a part of two names"
-        if composite and holds_certification(part, 0):
+        if holds_certification(part, 0):
             yield "certification data deeper down"
     body = certified.body
     if encoding_of(certified) == "base64":

@@ -1,395 +1,340 @@
-"""The verifier that stands alone reads mails itself: by the rules of MIME, to the letter, and nothing else.
-
-A reader that finds other parts, names or words than a judge's mail program would certify what was never said.
-"""
+"""The verifier that stands alone reads mails by the RFCs: headers, parts, encodings, charsets, names, addresses."""
 
 import pytest
 
 from pec_tracker.render import verify_package as alone
-from pec_tracker.render.verify_package import Part, part_of, parts_of
+from pec_tracker.render.verify_package import Part
 
-MULTIPART = b"Content-Type: multipart/mixed; boundary=b\n\n"
-
-
-def fields(raw: bytes) -> list[tuple[str, bytes]]:
-    return part_of(raw).fields
-
-
-# --- RFC 5322: header and body ---
+# --- header and body (RFC 5322 2.1, 2.2.3) ---
 
 
 @pytest.mark.parametrize(
-    ("raw", "head", "body"),
+    ("raw", "fields", "body"),
     [
-        (b"A: 1\nB: 2\n\nx\n", [("a", b"1"), ("b", b"2")], b"x\n"),
-        (b"A: 1\r\nB:2\r\n\r\nx\r\n", [("a", b"1"), ("b", b"2")], b"x\r\n"),
-        (b"A: 1\r\n 2\r\n\t3\r\n\r\nx", [("a", b"1 2\t3")], b"x"),
-        (b"A: 1\n\n\nx", [("a", b"1")], b"\nx"),
-        (b"\nA: 1\n\nx", [], b"A: 1\n\nx"),
-        (b"\r\nx", [], b"x"),
-        (b"A: 1", [("a", b"1")], b""),
-        (b"A: 1\nB: 2", [("a", b"1"), ("b", b"2")], b""),
-        (b"only words, no header", [], b"only words, no header"),
-        (b"a b: not a name\nmore", [], b"a b: not a name\nmore"),
-        (b"\xef\xbb\xbfA: 1\n\nx", [("a", b"1")], b"x"),
-        (b"A : 1\n\nx", [("a", b"1")], b"x"),
-        (b"A: 1\nno field\n goes on\nB: 2\n\nx", [("a", b"1"), ("b", b"2")], b"x"),
-        (b" odd\nA: 1\n\nx", [("a", b"1")], b"x"),
-        (b"A: x: y\n\nx", [("a", b"x: y")], b"x"),
+        (b"A: 1\r\nB: 2\r\n\r\nbody\r\n", [("a", b"1"), ("b", b"2")], b"body\r\n"),
+        (b"A: 1\n\nbody", [("a", b"1")], b"body"),
+        (b"A: 1\n\r\nbody", [("a", b"1")], b"body"),
+        (b"A: 1\r\n\r\n\r\nbody", [("a", b"1")], b"\r\nbody"),
+        (b"\nA: 1\n\nbody", [], b"A: 1\n\nbody"),
+        (b"\r\nbody", [], b"body"),
+        (b"", [], b""),
+        (b"A: 1\r\n 2\r\n\t3\r\n\r\n", [("a", b"1 2\t3")], b""),
+        (b"A:\r\n 1\r\n\r\n", [("a", b"1")], b""),
+        (b"A: b: c\n\n", [("a", b"b: c")], b""),
+        (b"Subject : x\n\n", [("subject", b"x")], b""),
+        (b"\xef\xbb\xbfA: 1\n\nbody", [("a", b"1")], b"body"),
+        (b"A: 1\nno field\n 2\nB: 3\n\n", [("a", b"1"), ("b", b"3")], b""),
+        (b" 0\nA: 1\n\n", [("a", b"1")], b""),
+        (b"A: 1\nA: 2\n\n", [("a", b"1"), ("a", b"2")], b""),
+        # without a blank line: a header where a line of it is one, else a body
+        (b"A: 1\r\n", [("a", b"1")], b""),
+        (b"A: 1\nb c: 2\n", [("a", b"1"), ("b c", b"2")], b""),
+        (b"b c: 2\nA: 1\n", [("b c", b"2"), ("a", b"1")], b""),
+        (b"Only words", [], b"Only words"),
+        (b"Only words: two\n", [], b"Only words: two\n"),
+        (b"no field\n\nbody", [], b"body"),
     ],
 )
-def test_a_header_ends_at_the_first_blank_line(raw: bytes, head: list[tuple[str, bytes]], body: bytes) -> None:
-    assert (fields(raw), part_of(raw).body) == (head, body)
+def test_header_ends_at_the_first_blank_line(raw: bytes, fields: list[tuple[str, bytes]], body: bytes) -> None:
+    assert alone.part_of(raw) == Part(fields, body)
 
 
-def test_the_first_of_several_fields_is_taken() -> None:
-    part = part_of(b"A: 1\nA: 2\n\n")
-    assert (part.first("a"), part.first("b")) == (b"1", b"")
-    assert (part.text("a"), part.text("b")) == ("1", None)
+def test_first_field_of_a_name_is_read() -> None:
+    part = alone.part_of(b"A: =?utf-8?q?perch=C3=A9?=\nA: 2\n\n")
+    assert part.first("a") == b"=?utf-8?q?perch=C3=A9?="
+    assert part.first("b") == b""
+    assert part.text("a") == "perché"
+    assert part.text("b") is None
 
 
-# --- RFC 2045: types, parameters, encodings ---
+# --- Content- fields (RFC 2045 5.1, RFC 2231) ---
+
+
+def typed(value: str, disposition: str = "") -> Part:
+    fields = [("content-type", value.encode())] if value else []
+    return Part([*fields, *([("content-disposition", disposition.encode())] if disposition else [])], b"")
 
 
 @pytest.mark.parametrize(
-    ("written", "kind", "parameters"),
+    ("written", "value", "parameters"),
     [
-        (b"text/plain", "text/plain", {}),
-        (b"Text/HTML; Charset=utf-8", "text/html", {"charset": "utf-8"}),
-        (b'multipart/mixed; boundary="a b;c"; x=y', "multipart/mixed", {"boundary": "a b;c", "x": "y"}),
-        (b'application/x; name="a\\"b"', "application/x", {"name": 'a"b'}),
-        (b"application/x; name=first; NAME=second", "application/x", {"name": "first"}),
-        (b'application/x; name="open', "application/x", {"name": "open"}),
-        (b'application/x; name=""', "application/x", {"name": ""}),
-        (b"nonsense", "text/plain", {}),
+        ("text/plain", "text/plain", {}),
+        (" Text/HTML ; Charset=UTF-8", "text/html", {"charset": "UTF-8"}),
+        ('a/b; x="1;2"; y=3', "a/b", {"x": "1;2", "y": "3"}),
+        ("a/b; x=1; x=2; X=3", "a/b", {"x": "1"}),
+        (r'a/b; x="1\"2\\3"', "a/b", {"x": '1"2\\3'}),
+        ('a/b; x="open', "a/b", {"x": "open"}),
+        ('a/b; x="', "a/b", {"x": ""}),
+        ('a/b; x=""', "a/b", {"x": ""}),
+        ("a/b;\tx\t=\t1", "a/b", {"x": "1"}),
+        ("", "", {}),
     ],
 )
-def test_a_type_is_cut_into_its_parameters(written: bytes, kind: str, parameters: dict[str, str]) -> None:
-    part = Part([("content-type", written)], b"")
-    assert (part.type, part.parameters("content-type")[1]) == (kind, parameters)
+def test_parameters_are_cut_from_the_value(written: str, value: str, parameters: dict[str, str]) -> None:
+    assert typed(written).parameters("content-type") == (value, parameters)
 
 
-def test_without_a_type_it_is_plain_text() -> None:
-    assert Part([], b"").type == "text/plain"
+def test_field_is_read_as_far_as_65536_bytes() -> None:
+    found = typed("text/plain; name=" + "x" * 70_000).parameters("content-type")[1]
+    assert len(found["name"]) == 65536 - len("text/plain; name=")
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("", "text/plain"),
+        ("Message/RFC822", "message/rfc822"),
+        ("text", "text/plain"),
+        ("text; charset=x/y", "text/plain"),
+        ("multipart/mixed; boundary=b", "multipart/mixed"),
+    ],
+)
+def test_type_is_plain_text_where_there_is_none(written: str, value: str) -> None:
+    assert typed(written).type == value
+
+
+@pytest.mark.parametrize(
+    ("disposition", "content_type", "name"),
+    [
+        ("", "", ""),
+        ("attachment", "text/plain", ""),
+        ("attachment; filename=a.txt", "text/plain; name=b.txt", "a.txt"),
+        ("attachment", "text/plain; name=b.txt", "b.txt"),
+        ("attachment; name=a.txt", "text/plain; filename=b.txt", ""),
+        ('attachment; filename=" a.txt "', "", "a.txt"),
+        ('attachment; filename="=?utf-8?q?perch=C3=A9.txt?="', "", "perché.txt"),
+        ("attachment; filename=a.txt; filename*=utf-8''b.txt", "", "a.txt"),
+        ("attachment; filename*=utf-8''perch%C3%A9.txt", "", "perché.txt"),
+        ("attachment; filename*=ISO-8859-1'it'perch%E9.txt", "", "perché.txt"),
+        ("attachment; filename*=utf-8''it's.txt", "", "it's.txt"),
+        ("attachment; filename*=a'b%41", "", "a'bA"),
+        ("attachment; filename*0=a; filename*1=b", "", "ab"),
+        ("attachment; filename*1=b; filename*0=a", "", "ab"),
+        ("attachment; filename*0*=utf-8''%C3; filename*1*=%A9; filename*2=%41", "", "é%41"),
+        ("attachment; filename*0*=utf-8''x; filename*1*=a'b'c", "", "xa'b'c"),
+        ("attachment; " + "; ".join(f"filename*{number}={number}" for number in range(11)), "", "012345678910"),
+        ("attachment; filename*0=a'b'c", "", "a'b'c"),
+        ("attachment; filename*0= a; filename*1=' b '", "", "a'"),
+        ("attachment; filename*0=a; filename*1000=b; filename*x=c", "", "a"),
+        ("attachment; filenamex=a.txt; renamed_*=utf-8''b.txt", "", ""),
+        ("attachment; nonsense*=utf-8''b.txt", "text/plain; nome*=utf-8''x; name*=utf-8''good", "good"),
+    ],
+)
+def test_file_name_is_decoded_and_joined(disposition: str, content_type: str, name: str) -> None:
+    assert typed(content_type, disposition).filename == name
+
+
+# --- transfer encodings (RFC 2045 6.7, 6.8) ---
 
 
 @pytest.mark.parametrize(
     ("encoding", "body", "decoded"),
     [
-        (b"base64", b"Q2lhbw==", b"Ciao"),
-        (b"BASE64 ", b"Q2lh\r\nbw==\r\n", b"Ciao"),
-        (b"base64", b"Q2lhb", None),
-        (b"quoted-printable", b"perch=C3=A9 =\r\nno", "perché no".encode()),
-        (b"Quoted-Printable", b"a=3Db", b"a=b"),
-        (b"7bit", b"a=3Db", b"a=3Db"),
-        (b"", b"Q2lhbw==", b"Q2lhbw=="),
-        (b"x-other", b"Q2lhbw==", b"Q2lhbw=="),
+        ("", b"=41", b"=41"),
+        ("7bit", b"=41", b"=41"),
+        ("binary", b"\x00\xff", b"\x00\xff"),
+        ("x-unknown", b"=41", b"=41"),
+        ("quoted-printable", b"perch=C3=A9 =\r\nno=3F", b"perch\xc3\xa9 no?"),
+        (" Quoted-Printable ", b"a=3D_b", b"a=_b"),
+        ("base64", b"aGVs\r\nbG8=\r\n", b"hello"),
+        (" BASE64 ", b"aGVsbG8=", b"hello"),
+        ("base64", b"aGVsbG8", None),
+        ("base64", b"a", None),
     ],
 )
-def test_a_body_is_decoded_as_its_encoding_says(encoding: bytes, body: bytes, decoded: bytes | None) -> None:
-    assert Part([("content-transfer-encoding", encoding)], body).decoded == decoded
+def test_body_is_decoded_or_said_to_be_broken(encoding: str, body: bytes, decoded: bytes | None) -> None:
+    fields = [("content-transfer-encoding", encoding.encode())] if encoding else []
+    assert Part(fields, body).decoded == decoded
 
 
-@pytest.mark.parametrize(
-    ("head", "name"),
-    [
-        (b"Content-Disposition: attachment; filename=a.xml\nContent-Type: x/y; name=b.xml\n\n", "a.xml"),
-        (b"Content-Type: x/y; name=b.xml\n\n", "b.xml"),
-        (b"Content-Type: x/y\n\n", ""),
-        (b'Content-Disposition: attachment; filename="=?utf-8?B?cGVyY2jDqQ==?="\n\n', "perché"),
-        (b"Content-Disposition: attachment; filename*=utf-8''perch%C3%A9\n\n", "perché"),
-        (b"Content-Disposition: attachment; filename*=iso-8859-1'it'perch%E9\n\n", "perché"),
-        (b"Content-Disposition: attachment; filename*1=ti.xml; filename*0=da\n\n", "dati.xml"),
-        (b"Content-Disposition: attachment; filename*0*=utf-8''a%20; filename*1=%20b\n\n", "a %20b"),
-        (b"Content-Disposition: attachment; filename*0*=utf-8''a; filename*1*=%C3%A9\n\n", "aé"),
-        (b"Content-Disposition: attachment; filename*10=c; filename*2=b; filename*0=a\n\n", "abc"),
-        (b"Content-Disposition: attachment; filename*=%41'B\n\n", "A'B"),
-        (b"Content-Disposition: attachment; filename*1*=utf-8'x'y\n\n", "utf-8'x'y"),
-        (b"Content-Disposition: attachment; other*0=a\n\n", ""),
-    ],
-)
-def test_a_file_name_is_read_in_every_form(head: bytes, name: str) -> None:
-    """RFC 2183, RFC 2231, and the encoded words that many programs write there."""
-    assert part_of(head).filename == name
+# --- multiparts (RFC 2046 5.1.1) ---
 
 
-# --- RFC 2046: the parts of a multipart ---
+def multipart(body: bytes, content_type: str = 'multipart/mixed; boundary="b"') -> Part:
+    return Part([("content-type", content_type.encode())], body)
 
 
 @pytest.mark.parametrize(
     ("body", "parts"),
     [
-        (b"--b\n\none\n--b\n\ntwo\n--b--\n", [b"\none", b"\ntwo"]),
-        (b"--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n", [b"\r\none", b"\r\ntwo"]),
-        (b"before\n--b\n\none\n--b--\nafter\n--b\n\nno part\n--b--", [b"\none"]),
-        (b"--b\n\none\n\n--b--", [b"\none\n"]),
-        (b"--b\n\none\n--bc\nstill one\n--b--", [b"\none\n--bc\nstill one"]),
-        (b"--b\n\none, without an end", [b"\none, without an end"]),
-        (b"--b \t\n\none\n--b--", [b"\none"]),
-        (b"--b\n--b\n\ntwo\n--b--", [b"", b"\ntwo"]),
-        (b"x--b\n\nno boundary\n", []),
-        (b"\n--b\n\none\n--b--", [b"\none"]),
-        (b"nothing here", []),
+        (b"before\r\n--b\r\none\r\n--b\r\ntwo\r\n--b--\r\nafter", [b"one", b"two"]),
+        (b"--b\none\n--b\ntwo\n--b--", [b"one", b"two"]),
+        (b"--b\n\r\n--b\n\n--b--\n", [b"", b""]),
+        (b"--b\r\none\r\n\r\n--b--", [b"one\r\n"]),
+        (b"--b\none\r\r\n--b--", [b"one\r"]),
+        (b"--b\n--b\n--b--", [b"", b""]),
+        (b"--b \t\r\none\r\n--b-- \r\n--b\r\ntwo", [b"one"]),
+        (b"--b\none\n--bb\ntwo\n --b\nthree x--b\n--b--", [b"one\n--bb\ntwo\n --b\nthree x--b"]),
+        (b"--bb\n--b\none\n--b--", [b"one"]),
+        (b"--b\none", [b"one"]),
+        (b"--b\none\n--b", [b"one", b""]),
+        (b"--b\none\n--b\ntwo", [b"one", b"two"]),
+        (b"--b--\n--b\none\n--b--", []),
+        (b"--b-- x\n--b\none\n--b--", [b"one"]),
+        (b"x--b\none", []),
+        (b"x\n--b\none\n--b--", [b"one"]),
+        (b"\n--b\none\n--b--", [b"one"]),
         (b"", []),
-        (b"--b--\n--b\n\nafter the end\n--b--", []),
-        (b"--b\n\na\r\n--b--", [b"\na"]),
+        (b"no boundary", []),
     ],
 )
-def test_a_multipart_is_cut_at_its_boundaries(body: bytes, parts: list[bytes]) -> None:
-    assert parts_of(part_of(MULTIPART + body)) == parts
+def test_parts_lie_between_boundaries_at_the_beginning_of_lines(body: bytes, parts: list[bytes]) -> None:
+    assert alone.parts_of(multipart(body)) == parts
 
 
 @pytest.mark.parametrize(
-    "head",
+    ("content_type", "parts"),
     [
-        b"Content-Type: text/plain; boundary=b\n\n",
-        b"Content-Type: multipart/mixed\n\n",
-        b'Content-Type: multipart/mixed; boundary=""\n\n',
+        ("multipart/mixed; boundary=b", [b"one"]),
+        ('Multipart/Related; boundary="b  "', [b"one"]),
+        ("text/plain; boundary=b", []),
+        ("multipart/mixed", []),
+        ('multipart/mixed; boundary=""', []),
+        ('multipart/mixed; boundary=" "', []),
+        ("multipart/mixed; boundary=B", []),
+        ("message/multipart/; boundary=b", []),
     ],
 )
-def test_what_has_no_boundary_has_no_parts(head: bytes) -> None:
-    assert parts_of(part_of(head + b"--b\n\none\n--b--")) == []
+def test_only_a_multipart_with_a_boundary_has_parts(content_type: str, parts: list[bytes]) -> None:
+    assert alone.parts_of(multipart(b"--b\none\n--b--", content_type)) == parts
 
 
-def test_more_parts_than_are_looked_at_are_not_read() -> None:
-    body = b"--b\n\nx\n" * 1_200
-    assert len(parts_of(part_of(MULTIPART + body))) == alone.MOST_PARTS == 1_000
+def test_empty_boundary_parts_nothing() -> None:
+    assert alone.parts_of(multipart(b"--\none\n--\ntwo\n----", 'multipart/mixed; boundary=""')) == []
 
 
-def test_a_boundary_is_what_stands_between_the_quotes() -> None:
-    raw = b'Content-Type: multipart/mixed; boundary="b c "\n\n--b c\n\none\n--b c--'
-    assert parts_of(part_of(raw)) == [b"\none"]
+@pytest.mark.parametrize(("written", "found"), [(999, 999), (1000, 1000), (1001, 1000), (1005, 1000)])
+@pytest.mark.parametrize("end", [b"", b"--b--\n"])
+def test_thousand_parts_are_read_and_no_more(written: int, found: int, end: bytes) -> None:
+    parts = alone.parts_of(multipart(b"--b\nx\n" * written + end))
+    assert len(parts) == found
+    assert set(parts[:-1]) == {b"x"}
 
 
-# --- RFC 2047: words in headers ---
+# --- words and charsets (RFC 2047 2, 5, 6.2, 8) ---
 
 
 @pytest.mark.parametrize(
-    ("written", "read"),
+    ("written", "text"),
     [
         (b"plain", "plain"),
-        (b"=?utf-8?B?cGVyY2jDqQ==?=", "perché"),
-        (b"=?UTF-8?b?cGVyY2jDqQ?=", "perché"),
-        (b"=?iso-8859-1?Q?perch=E9_no?=", "perché no"),
-        (b"=?utf-8?q?a?= =?utf-8?q?b?=", "ab"),
-        (b"=?utf-8?q?a?= x =?utf-8?q?b?=", "a x b"),
-        (b"=?utf-8?Q?=C3?= =?utf-8?Q?=A9?=", "é"),
-        (b"=?utf-8?Q?=C3?= =?iso-8859-1?Q?=E9?=", "\ufffdé"),
-        (b"=?utf-8*it?Q?a?=", "a"),
-        (b"=?x-nobody?Q?=C3=A9?=", "é"),
-        (b"=?utf-7?Q?+AOk-?=", "+AOk-"),
+        (b"perch\xc3\xa9", "perché"),
         (b"perch\xe9", "perché"),
-        ("perché".encode(), "perché"),
-        (b"a=?utf-8?Q?b?=c", "abc"),
-        (b"=?utf-8?B?!!!?=", ""),
-        (b"=?utf-8?X?abc?=", "=?utf-8?X?abc?="),
-        (b"a\x00b", "ab"),
+        (b"(=?ISO-8859-1?Q?a?=)", "(a)"),
+        (b"=?ISO-8859-1?Q?a?= b", "a b"),
+        (b"b =?ISO-8859-1?Q?a?=", "b a"),
+        (b"=?ISO-8859-1?Q?a?= =?ISO-8859-1?Q?b?=", "ab"),
+        (b"=?ISO-8859-1?Q?a?=  \t =?ISO-8859-1?Q?b?=", "ab"),
+        (b"=?ISO-8859-1?Q?a?= x =?ISO-8859-1?Q?b?=", "a x b"),
+        (b"=?ISO-8859-1?Q?a_b?=", "a b"),
+        (b"=?ISO-8859-1?Q?a?= =?ISO-8859-2?Q?_b?=", "a b"),
+        (b" =?utf-8?q?a?= ", " a "),
+        (b"=?utf-8?q?=C3?= =?UTF-8?b?qA==?=", "è"),
+        (b"=?utf-8?q?=C3?= x =?utf-8?q?=A8?=", "\ufffd x \ufffd"),
+        (b"=?utf-8?q?=C3?= =?iso-8859-1?q?=A8?=", "\ufffd\xa8"),
+        (b"=?utf-8*it-IT?q?perch=C3=A9?=", "perché"),
+        (b"=?utf-8?B?w6g=?=", "è"),
+        (b"=?utf-8?b?w6g?=", "è"),
+        (b"=?utf-8?b?YQ?=", "a"),
+        (b"=?utf-8?b?w?=", "w"),
+        (b"=?utf-8?b?aGVsbG9vbw?=", "hellooo"),
+        (b"=?*it?q?a?= =?*it?q?b?=", "a b"),  # of no charset: not joined
+        (b"=?iso-8859-15?q?5_=A4?=", "5 €"),
+        (b"=?windows-1252?q?5_=80?=", "5 €"),
+        (b"=?x-none?q?=C3=A8?=", "è"),
+        (b"=?x-none?q?=E8?=", "è"),
+        (b"a=?utf-8?q?b=00c?=", "abc"),
+        (b"=?utf-8?x?abc?=", "=?utf-8?x?abc?="),
+        (b"=?utf-8?q?abc", "=?utf-8?q?abc"),
+        (b"=??q?abc?=", "=??q?abc?="),
     ],
 )
-def test_encoded_words_are_decoded(written: bytes, read: str) -> None:
-    assert alone.decoded_text(written) == read
-
-
-# --- RFC 5322 3.4: addresses ---
+def test_encoded_words_are_decoded(written: bytes, text: str) -> None:
+    assert alone.decoded_text(written) == text
 
 
 @pytest.mark.parametrize(
-    ("written", "found"),
+    ("content", "charset", "text"),
     [
-        (b"a@x.it", ["a@x.it"]),
-        (b"A <a@x.it>, b@y.it", ["a@x.it", "b@y.it"]),
-        (b'"Rossi, Mario" <a@x.it>', ["a@x.it"]),
-        (b"group: a@x.it, b@y.it;", ["a@x.it", "b@y.it"]),
-        (b"a@x.it (b@y.it)", ["a@x.it"]),
-        (b"<@relay:a@x.it>", ["a@x.it"]),
-        (b"< a@x.it >", ["a@x.it"]),
-        (b"nobody", []),
-        (b"a b@x.it", []),
-        (b"a@x.it <b@y.it>", ["b@y.it"]),
-        (b"", []),
-        (b"a@x.it;b@y.it", ["a@x.it", "b@y.it"]),
+        (b"\xc3\xa8", "utf-8", "è"),
+        (b"\xe8", "utf-8", "\ufffd"),
+        (b"\xe8", "latin-1", "è"),
+        (b"\xa4", "iso-8859-15", "€"),
+        (b"\x80", "cp1252", "€"),
+        (b"\xef\xbb\xbfa", "utf-8-sig", "a"),
+        (b"\xd4", "koi8-u", "т"),
+        (b"\xe8", "", "è"),
+        (b"\xc3\xa8", "", "è"),
+        (b"\xe8", "us-asciii", "è"),
+        (b"+AOg-", "utf-7", "+AOg-"),
+        (b"\\u0041", "unicode_escape", "\\u0041"),
+        (b"\\u0041", "raw-unicode-escape", "\\u0041"),
+        (b"xn--perch-fsa", "idna", "xn--perch-fsa"),
+        (b"perch-fsa", "punycode", "perch-fsa"),
+        (b"616263", "hex", "616263"),
+        (b"abc", "rot13", "abc"),
+        (b"\x80", "palmos", "\x80"),
+        (b"\xe8", "utf" + "-" * 60 + "8", "\ufffd"),  # of 64 letters
+        (b"\xe8", "utf" + "-" * 61 + "8", "è"),  # of 65: no charset has such a name
     ],
 )
-def test_addresses_are_what_stands_in_the_brackets(written: bytes, found: list[str]) -> None:
-    assert alone.addresses([written]) == found
+def test_bytes_are_text_of_a_charset_of_mail(content: bytes, charset: str, text: str) -> None:
+    assert alone.in_charset(content, charset) == text
 
 
-def test_addresses_of_every_field_of_a_name_are_taken() -> None:
-    part = part_of(b"To: a@x.it\nCc: c@x.it\nTo: b@x.it\n\n")
-    assert alone.field_addresses(part, "to") == ["a@x.it", "b@x.it"]
+# --- addresses and ids (RFC 5322 3.4, 3.6.4) ---
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (b"anna@pec.example", ["anna@pec.example"]),
+        (b"Anna <anna@pec.example>", ["anna@pec.example"]),
+        (b"anna@pec.example, Bruno <bruno@pec.example>", ["anna@pec.example", "bruno@pec.example"]),
+        (b'"Bianchi, Anna" <anna@pec.example>', ["anna@pec.example"]),
+        (b'"x <y@z.example>" <anna@pec.example>', ["anna@pec.example"]),
+        (rb'"a\", b" <anna@pec.example>', ["anna@pec.example"]),
+        (b"anna@pec.example (home, or office)", ["anna@pec.example"]),
+        (b"Tutti: anna@pec.example, bruno@pec.example;, carla@pec.example",
+         ["anna@pec.example", "bruno@pec.example", "carla@pec.example"]),
+        (b"<@relay.example:anna@pec.example>", ["anna@pec.example"]),
+        (b"< anna @ pec.example >", ["anna@pec.example"]),
+        (b"Anna <anna@pec.example> x@y.example", ["anna@pec.example"]),
+        (b"x@y.example <>", []),
+        (b"anna bruno@pec.example", []),
+        (b"anna", []),
+        (b"anna@", ["anna@"]),
+        (b"", []),
+        (b",,;:", []),
+        (b"a@x.example; b@x.example", ["a@x.example", "b@x.example"]),
+    ],
+)  # fmt: skip
+def test_addresses_are_read_without_names(value: bytes, found: list[str]) -> None:
+    assert alone.addresses([value]) == found
+
+
+def test_addresses_of_every_field_of_the_name() -> None:
+    part = alone.part_of(b"To: a@x.example\nCc: b@x.example\nTo: c@x.example\n\n")
+    assert alone.field_addresses(part, "to") == ["a@x.example", "c@x.example"]
+
+
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [
+        ("<a@x>", "a@x"), (" < a@x >\r\n", "a@x"), ("a b", "ab"), ("a@x", "a@x"), ("<a@x", "<a@x"), ("a@x>", "a@x>"),
+        ("<<a>>", "<a>"), ("<>", None), ("", None), (" ", None), (None, None),
+    ],
+)  # fmt: skip
+def test_id_is_without_brackets(written: str | None, left: str | None) -> None:
+    assert alone.bare(written) == left
 
 
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
-        ("A@x.it", " a@X.it ", True),
-        ("a@x.it", "b@x.it", False),
-        (None, "a@x.it", False),
-        ("a@x.it", None, False),
-        (None, None, False),
+        ("<A@x>", "a@X", True), ("a@x", "b@x", False), (None, None, False), ("", "", False), ("<>", "<>", False),
+        ("a", None, False), (None, "a", False),
     ],
-)
-def test_one_address_in_two_cases_is_one(one: str | None, other: str | None, same: bool) -> None:
-    assert alone.same_address(one, other) is same
-
-
-@pytest.mark.parametrize(
-    ("text", "identifier"),
-    [("<a@b>", "a@b"), (" < a@b >\n", "a@b"), ("a@b", "a@b"), ("<a@b", "<a@b"), ("a@b>", "a@b>"), ("<>", None),
-     ("", None), (None, None)],
 )  # fmt: skip
-def test_an_id_is_what_stands_in_one_pair_of_brackets(text: str | None, identifier: str | None) -> None:
-    assert alone.bare(text) == identifier
-
-
-def test_ids_are_one_but_for_case_and_none_is_never_one() -> None:
-    assert alone.same_id("<A@b>", "a@B")
-    assert not alone.same_id("<A@b>", "c@b")
-    assert not alone.same_id(None, None)
-    assert not alone.same_id("<>", "a")
-    assert not alone.same_id("a", "")
-
-
-# --- how two mails are compared ---
-
-
-@pytest.mark.parametrize(
-    ("raw", "compared"),
-    [
-        (b"Subject: a\nReceived: x\n\nb", [("subject", "a")]),
-        (b"Subject:  a \t b \n\n", [("subject", "a b")]),
-        (b"Subject: =?utf-8?q?a?=\n\n", [("subject", "a")]),
-        (b"Subject: =?utf-8?q?a?=x\n\n", [("subject", "=?utf-8?q?a?=x")]),
-        (b"Subject: =?utf-8?b?YQ==?= =?utf-8?b?Yg==?=\n\n", [("subject", "ab")]),
-        (b"Subject: =?utf-8?b?YQ?=\n\n", [("subject", "=?utf-8?b?YQ?=")]),
-        (b"Subject: =?utf-8?q?a=0Ab?=\n\n", [("subject", "=?utf-8?q?a=0Ab?=")]),
-        (b"From: =?utf-8?q?a=2Cb?= <a@x>\n\n", [("from", "=?utf-8?q?a=2Cb?= <a@x>")]),
-        (b"Subject: =?utf-8?q?a=2Cb?=\n\n", [("subject", "a,b")]),
-        (b"X-Other: =?utf-8?q?a?=\n\n", [("x-other", "=?utf-8?q?a?=")]),
-        (b"Content-Type: Text/Plain; Charset=UTF-8\n\n", [("content-type", "text/plain\0charset=utf-8")]),
-        (b"Content-Type: a/b; x=1; A=2\n\n", [("content-type", "a/b\0a=2\0x=1")]),
-        (b"Content-Type: a/b; x=1; x=2\n\n", [("content-type", "a/b; x=1; x=2")]),
-        (b"Content-Transfer-Encoding: BASE64\n\n", [("content-transfer-encoding", "base64")]),
-        (b"From somebody\nSubject: a\n\n", [("subject", "a")]),
-        (b"no field\n\n", [("", "no field")]),
-        (b"A: 1\n \n 2\n\n", [("a", "1\n 2")]),
-        (b"\nSubject: body\n\n", []),
-        (b"Subject: a", [("subject", "a")]),
-        ("Subject: è\n\n".encode(), [("subject", "\0è")]),
-    ],
-)
-def test_a_field_is_compared_in_the_one_form_that_all_programs_read(
-    raw: bytes, compared: list[tuple[str, str]]
-) -> None:
-    assert alone.compared_fields(raw) == compared
-
-
-@pytest.mark.parametrize(
-    ("theirs", "ours", "every", "names"),
-    [
-        ([("subject", "a")], [("subject", "a")], True, []),
-        ([("subject", "a")], [("subject", "b")], False, ["subject"]),
-        ([("x-a", "1")], [], False, []),
-        ([("x-a", "1")], [], True, ["x-a"]),
-        ([], [("content-id", "1")], False, ["content-id"]),
-        ([("resent-to", "1")], [], False, ["resent-to"]),
-        ([("list-id", "1")], [], False, ["list-id"]),
-        ([("to", "1"), ("to", "2")], [("to", "2"), ("to", "1")], False, ["to"]),
-    ],
-)
-def test_fields_differ_by_what_a_reader_sees(
-    theirs: list[tuple[str, str]], ours: list[tuple[str, str]], every: bool, names: list[str]
-) -> None:
-    assert list(alone.differing(theirs, ours, every=every)) == names
-
-
-def test_a_body_is_the_same_with_other_line_ends_and_not_with_other_words() -> None:
-    def body(raw: bytes) -> str:
-        return alone.body_of(Part([], raw))
-
-    assert body(b"a\nb\n") == body(b"a\r\nb\r\n") == body(b"a\r\nb")
-    assert body(b"a\nb") != body(b"a\n\nb")
-    assert body(b"\na") != body(b"a")
-
-
-def mixed(*parts: bytes, around: tuple[bytes, bytes] = (b"", b"")) -> bytes:
-    inside = b"".join(b"--b\r\n" + one + b"\r\n" for one in parts)
-    return b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + around[0] + inside + b"--b--\r\n" + around[1]
-
-
-ONE, TWO = b"Content-Type: text/plain\r\n\r\nuno", b"Content-Type: text/plain\r\n\r\ndue"
-
-
-@pytest.mark.parametrize(
-    ("theirs", "ours", "same"),
-    [
-        (mixed(ONE, TWO), mixed(ONE, TWO), True),
-        (mixed(ONE, TWO), mixed(TWO, ONE), False),
-        (mixed(ONE), mixed(ONE, TWO), False),
-        (mixed(ONE), mixed(ONE).replace(b"=b\r", b"=c\r").replace(b"--b", b"--c"), True),
-        (mixed(ONE), mixed(ONE, around=(b"preamble\r\n", b"")), False),
-        (mixed(ONE), mixed(ONE, around=(b"", b"epilogue\r\n")), False),
-        (
-            mixed(b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\ndW5v"),
-            mixed(b"Content-Type: text/plain\r\n\r\nuno"),
-            True,
-        ),
-        (
-            mixed(b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\ndW5*v"),
-            mixed(b"Content-Type: text/plain\r\n\r\nuno"),
-            False,
-        ),
-        (mixed(b"Content-Type: text/html\r\n\r\nuno"), mixed(ONE), False),
-    ],
-)
-def test_two_trees_are_one_where_every_node_reads_the_same(theirs: bytes, ours: bytes, same: bool) -> None:
-    assert alone.same_parts(theirs, ours, brief=False) is same
-
-
-def hashed(digest: bytes, name: bytes) -> bytes:
-    return b'Content-Type: application/octet-stream; name="' + name + b'"\r\n\r\n' + digest
-
-
-def attached(content: bytes, name: bytes) -> bytes:
-    return b'Content-Type: application/octet-stream; name="' + name + b'"\r\n\r\n' + content
-
-
-def test_a_brief_receipt_holds_hashes_in_the_place_of_attachments() -> None:
-    import hashlib
-
-    digest = hashlib.sha1(b"uno").hexdigest().encode()
-    ours = mixed(attached(b"uno", b"a.pdf"))
-    assert alone.same_parts(mixed(hashed(digest, b"a.pdf.hash")), ours, brief=True)
-    assert alone.same_parts(mixed(hashed(digest.upper() + b"\r\n", b"a.pdf.hash")), ours, brief=True)
-    assert not alone.same_parts(mixed(hashed(digest, b"a.pdf.hash")), ours, brief=False)
-    assert not alone.same_parts(mixed(hashed(digest, b"b.pdf.hash")), ours, brief=True)
-    assert not alone.same_parts(mixed(hashed(b"0" * 40, b"a.pdf.hash")), ours, brief=True)
-    assert not alone.same_parts(mixed(hashed(digest[:-1], b"a.pdf.hash")), ours, brief=True)
-    assert not alone.same_parts(mixed(hashed(digest, b"a.pdf")), ours, brief=True)
-
-
-def test_a_tree_that_is_larger_than_is_looked_at_is_never_the_same() -> None:
-    large = mixed(*[ONE] * 1_100)
-    assert "cut" in alone.nodes(large)
-    assert not alone.same_parts(large, large, brief=False)
-
-
-@pytest.mark.parametrize(
-    ("encoding", "body", "clean"),
-    [
-        (b"base64", b"dW5v\r\n", True),
-        (b"base64", b"dW 5v", False),
-        (b"base64", b"dW5v=", False),
-        (b"quoted-printable", b"a=3Db=\r\nc", True),
-        (b"quoted-printable", b"a=3db", False),
-        (b"quoted-printable", b"a=zz", False),
-        (b"quoted-printable", "è".encode(), False),
-        (b"7bit", b"anything", True),
-        (b"8bit", b"anything", True),
-        (b"binary", b"anything", True),
-        (b"", b"anything", True),
-        (b"x-own", b"anything", False),
-    ],
-)
-def test_an_encoding_is_clean_where_nobody_can_decode_it_otherwise(encoding: bytes, body: bytes, clean: bool) -> None:
-    assert alone.is_clean(Part([("content-transfer-encoding", encoding)], body)) is clean
+def test_ids_are_one_but_for_case(one: str | None, other: str | None, same: bool) -> None:
+    assert alone.same_id(one, other) is same
