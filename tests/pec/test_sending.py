@@ -89,3 +89,73 @@ def test_every_reply_of_the_server_is_an_event() -> None:
 
 def test_tokens_are_as_stored_and_in_one_order() -> None:
     assert tokens(WAITING) == ["deferred", "queued"]
+
+
+def _changes() -> dict[Event, tuple[str, str | None, str | None, set[str], bool, bool, bool | None, bool]]:
+    """State, act, raises, settles, reconsidered, waits, left, keeps_reason: as a person reads the rules."""
+    every = {"send-uncertain", "uncertain-unresolved", "send-refused", "send-waiting"}
+    doubts = {"send-uncertain", "uncertain-unresolved"}
+    waits = {"send-waiting"}
+    sent, doubtful = "message.submitted", "message.uncertain"
+    return {
+        Event.CLAIMED: ("sending", None, None, set(), False, False, None, True),
+        Event.RELEASED: ("deferred", None, None, set(), False, True, None, False),
+        Event.RECOVERED: ("queued", None, None, set(), False, True, None, True),
+        Event.SERVER_TOOK: ("submitted", sent, None, every, True, False, True, False),
+        Event.SERVER_DEFERRED: ("deferred", "message.deferred", None, doubts, False, True, False, False),
+        Event.SERVER_REFUSED: (
+            "refused",
+            "message.refused",
+            "send-refused",
+            doubts | waits,
+            False,
+            False,
+            False,
+            False,
+        ),
+        Event.REPLY_LOST: ("uncertain", doubtful, "send-uncertain", waits, True, False, False, False),
+        Event.DOUBTED: ("uncertain", doubtful, "send-uncertain", waits, True, False, None, False),
+        Event.PROVEN: ("submitted", sent, None, every, False, False, None, False),
+        Event.RESENT: ("queued", "message.requeued", None, every, False, True, False, False),
+        Event.SETTLED_SENT: ("submitted", sent, None, every, True, False, None, False),
+        Event.SETTLED_ABANDONED: ("abandoned", "message.abandoned", None, every, True, False, None, False),
+    }
+
+
+@pytest.mark.parametrize("event", list(Event))
+def test_what_follows_from_each_event_is_complete(event: Event) -> None:
+    """An alarm, a ledger line, a time to try again or the reason in sight: whatever is missing, somebody misses."""
+    change = change_of(event)
+    assert (
+        change.state, change.act, change.raises, set(change.settles), change.reconsidered, change.waits, change.left,
+        change.keeps_reason,
+    ) == _changes()[event]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("event", "states"),
+    [
+        (Event.CLAIMED, "deferred queued"),
+        (Event.RELEASED, "sending"),
+        (Event.RECOVERED, "sending"),
+        (Event.SERVER_TOOK, "sending submitted uncertain"),
+        (Event.SERVER_DEFERRED, "sending uncertain"),
+        (Event.SERVER_REFUSED, "sending uncertain"),
+        (Event.REPLY_LOST, "sending uncertain"),
+        (Event.DOUBTED, "deferred queued sending"),
+        (Event.PROVEN, "abandoned deferred queued refused uncertain"),
+        (Event.RESENT, "abandoned refused submitted uncertain"),
+        (Event.SETTLED_SENT, "uncertain"),
+        (Event.SETTLED_ABANDONED, "deferred queued refused uncertain"),
+    ],
+)
+def test_each_event_happens_in_these_states_and_no_other(event: Event, states: str) -> None:
+    assert tokens(possible(event)) == states.split()
+
+
+def test_what_waits_what_asks_and_what_may_have_left() -> None:
+    assert tokens(HELD_BACK) == ["deferred", "queued", "sending"]
+    assert tokens(FOR_A_PERSON) == ["refused", "uncertain"]
+    assert tokens(MAY_HAVE_LEFT) == ["submitted", "uncertain"]
+    assert tokens(RESENDABLE) == ["abandoned", "refused", "uncertain"]
+    assert tokens(RESOLVED_BY_RECEIPT) == ["abandoned", "deferred", "queued", "refused", "uncertain"]

@@ -74,7 +74,7 @@ def next_turns(asker: Asker, house: House, accounts: Sequence[Account]) -> dict[
     A time that is past means at once. A mailbox with nothing to do, or held by the fence, is not in it.
     """
     now = house.clock.now()
-    mine = {one.id: one for one in accounts if asker.mailboxes is None or one.id in asker.mailboxes}
+    mine = {one.id: one for one in accounts if asker.sees(one.id)}
     turns: dict[int, datetime] = {}
     with reading(house.engine) as connection:
         mailboxes = {
