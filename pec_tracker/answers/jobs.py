@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from pec_tracker.job_names import JobName, Outcome
 from pec_tracker.texts import _, facts_text, notices, words
-from pec_tracker.texts.times import rome_time
+from pec_tracker.texts.times import rome_minute, rome_time
 
 if TYPE_CHECKING:
     from pec_tracker.service.rounds.job_rows import JobRow
@@ -33,7 +33,7 @@ def table(rows: "Sequence[JobRow]") -> tuple[list[str], list[tuple[object, ...]]
         (
             row.mailbox,
             words.word(notices.JOBS, row.name),
-            row.ended_at,
+            None if row.ended_at is None else rome_minute(row.ended_at),
             None if row.outcome is None else words.word(notices.OUTCOMES, row.outcome),
             _next(row),
         )
@@ -68,7 +68,7 @@ def _next(row: "JobRow") -> object:
     if not row.kept:
         return None
     if row.running_since is not None:
-        return _("at work since {since}").format(since=rome_time(row.running_since))
+        return _("at work since {since}").format(since=rome_minute(row.running_since))
     if row.next_at is None and row.name is JobName.DISPATCH:
         return _("when a message waits")
-    return row.next_at
+    return None if row.next_at is None else rome_minute(row.next_at)

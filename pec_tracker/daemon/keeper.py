@@ -56,6 +56,7 @@ class Keeper:
         self._threads = FewThreads()
         self._states: dict[Key, JobState] = {}
         self._held: set[Key] = set()
+        self._troubled = False
         self._noted: dict[Key, JobState] = {}
         self._lock = threading.Lock()
         self._owner = app.house.presence.owner()
@@ -76,8 +77,11 @@ class Keeper:
                 self._see_changes(anyway=changed)
             if self._every("turns", TURNS_EVERY):
                 self._advance()
+            self._troubled = False
         except PecTrackerError as error:
-            log.warning("watch.look_failed", error=type(error).__name__, reason=str(error))
+            if not self._troubled:  # said once, until it is over
+                log.warning("watch.look_failed", error=type(error).__name__, reason=str(error))
+            self._troubled = True
         self._begin_due()
         self._threads.begin_more()
 
@@ -86,12 +90,9 @@ class Keeper:
         try:
             with self._lock:
                 states = dict(self._states)
-            job_rows.note(
-                DAEMON,
-                self._app.house,
-                [state for key, state in states.items() if state != self._noted.get(key)],
-                owner=self._owner,
-            )
+            changed = [state for key, state in states.items() if state != self._noted.get(key)]
+            ended = list(self._noted.keys() - states.keys())
+            job_rows.note(DAEMON, self._app.house, changed, owner=self._owner, ended=ended)
             self._noted = states
             for account in self._app.accounts():
                 silent = [self._threads.silent_for((name, account.key)) for name in JobName]
@@ -156,7 +157,7 @@ class Keeper:
         with self._lock:
             busy = {state.job.lane for state in self._states.values() if state.running_since is not None}
             for key, state in sorted(self._states.items(), key=lambda one: one[1].next_at or now):
-                if state.next_at is None or state.next_at > now or state.job.lane in busy:
+                if not _is_due(state, now) or state.job.lane in busy:
                     continue
                 busy.add(state.job.lane)
                 begun.append(key)
@@ -168,7 +169,9 @@ class Keeper:
 
     def _do(self, key: Key) -> None:
         with self._lock:
-            state, app = self._states[key], self._app
+            state, app = self._states.get(key), self._app
+        if state is None:  # its mailbox is no longer configured
+            return
         job = state.job
         self._note_late(state, app.house)
         ended: Ended | None = None
@@ -237,6 +240,13 @@ class Keeper:
 def _served(app: App) -> App:
     """The app whose house knows that the watch seals and notes for all."""
     return replace(app, house=replace(app.house, served=True))
+
+
+def _is_due(state: JobState, now: datetime) -> bool:
+    """Its time has come, or the clock was set back to before it last ended: nobody knows how far ahead it was."""
+    if state.next_at is None:
+        return False
+    return state.next_at <= now or (state.ended_at is not None and now < state.ended_at)
 
 
 def _first(job: Job, now: datetime) -> datetime | None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -190,4 +191,39 @@ def test_kept_jobs_say_when_they_are_next_due(written: Written, opened: Opened) 
     with asked(app.house.engine) as noted:
         keeper.note()
     assert noted.writes == []
+    assert keeper.end(5)
+
+
+def test_a_mailbox_that_is_taken_out_is_watched_no_more(written: Written, opened: Opened, sandbox: Sandbox) -> None:
+    file = written(studio=(SENDER, None))
+    alone = file.read_text()
+    file.write_text(with_one_more(file, sandbox))
+    keeper = Keeper(opened(file), lambda: False)
+    keeper.look()
+    wait_until(lambda: keeper.at_work == 0, seconds=20, what="the first round is over")
+    keeper.note()
+    house = opened(file).house
+    assert {row.mailbox for row in jobs(OPERATOR, house)} == {"studio", "nuova", None}
+    file.write_text(alone)
+    keeper.look(changed=True)
+    wait_until(lambda: keeper.at_work == 0, seconds=20, what="what was begun is over")
+    keeper.note()
+    assert {row.mailbox for row in jobs(OPERATOR, house)} == {"studio", None}
+    assert keeper.end(5)
+
+
+def test_a_clock_that_is_set_back_stops_nothing(written: Written, opened: Opened) -> None:
+    app = opened(written(studio=(SENDER, None)))
+    ahead = replace(app.house.clock, origin=app.house.clock.origin + timedelta(days=3650))
+    keeper = Keeper(replace(app, house=replace(app.house, clock=ahead)), lambda: False)
+    keeper.look()
+    wait_until(lambda: keeper.at_work == 0, seconds=20, what="a round by a clock that is ten years ahead")
+    keeper._app = replace(app, house=replace(app.house, served=True))  # the same house once its clock is right
+    keeper.look()
+    wait_until(lambda: keeper.at_work == 0, seconds=20, what="a round by the right clock")
+    keeper.note()
+    ended = {row.name: row.ended_at for row in jobs(OPERATOR, app.house) if row.mailbox}
+    collected_at = ended[JobName.COLLECT]
+    assert collected_at is not None
+    assert collected_at < app.house.clock.now() + timedelta(days=3000)
     assert keeper.end(5)

@@ -21,13 +21,13 @@ NOTED_EVERY: Final = timedelta(minutes=1)
 
 
 def mark_collected(house: House, account: Account) -> None:
-    """Note that all of the mailbox was looked through, unless that was noted a moment ago, or the watch notes it for
-    all mailboxes at once (`job_rows.note`): a look at which nothing is found writes nothing."""
+    """Note that all of the mailbox was looked through, unless that was noted a moment ago, or the watch notes it
+    within a minute for all mailboxes at once (`job_rows.note`): a look at which nothing is found writes nothing."""
     now = house.clock.now()
     with reading(house.engine) as connection:
         noted = connection.scalar(select(Mailbox.collected_at).where(Mailbox.id == account.id))
-    recently = noted is not None and noted <= now < noted + NOTED_EVERY
-    if looked_through(house, account) and (house.served or recently):
+    stands = 2 * timedelta(minutes=account.interval_minutes) if house.served else NOTED_EVERY
+    if noted is not None and noted <= now < noted + stands and looked_through(house, account):
         return
     with writing(house.engine) as connection:
         connection.execute(update(Mailbox).where(Mailbox.id == account.id).values(collected_at=now))

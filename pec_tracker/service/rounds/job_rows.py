@@ -53,15 +53,22 @@ class JobRow:
 
 
 @verb(Act.AUDIT, of_all=True)
-def note(asker: Asker, house: House, states: Sequence[JobState], *, owner: str) -> None:
-    """Write down where these jobs stand, and that the mailboxes collected whole were looked through."""
+def note(
+    asker: Asker, house: House, states: Sequence[JobState], *, owner: str, ended: Sequence[tuple[JobName, str]] = ()
+) -> None:
+    """Write down where these jobs stand, and that the mailboxes collected whole were looked through.
+
+    *ended* are jobs, by name and topic, that are none any more: their mailbox is no longer configured.
+    """
     now = house.clock.now()
 
     def work(connection: Connection) -> None:
         jobs = table(JobTable)
-        keys = [{"n": state.job.name.value, "t": state.job.topic} for state in states]
+        written = [(state.job.name, state.job.topic) for state in states]
+        keys = [{"n": name.value, "t": topic} for name, topic in (*written, *ended)]
         connection.execute(delete(jobs).where(jobs.c.name == bindparam("n"), jobs.c.topic == bindparam("t")), keys)
-        connection.execute(insert(jobs), [_row(state, owner, now) for state in states])
+        if states:
+            connection.execute(insert(jobs), [_row(state, owner, now) for state in states])
         looked = [
             {"i": state.job.account.id, "at": state.ended_at}
             for state in states
@@ -75,7 +82,7 @@ def note(asker: Asker, house: House, states: Sequence[JobState], *, owner: str) 
                 looked,
             )
 
-    if states:
+    if states or ended:
         in_one_transaction(house.engine, work)
 
 
