@@ -1,12 +1,13 @@
 """What is answered about a case? Who received what, when, and who did not and why: as objects, and as a table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from pec_tracker.answers.messages import contradictions_text, failure_parts, journey_text, next_text
 from pec_tracker.answers.plain import certified_text
 from pec_tracker.texts import N_, _
-from pec_tracker.texts.times import rome_time
+from pec_tracker.texts.times import rome_cell, rome_time
 
 if TYPE_CHECKING:
     from pec_tracker.service.queries.case import Outcome
@@ -42,14 +43,15 @@ def columns() -> list[str]:
 
 
 def rows(outcomes: "Sequence[Outcome]") -> list[list[str]]:
-    """The outcomes as text, in the language spoken now; columns as in COLUMNS."""
-    return [list(_row(one)) for one in outcomes]
+    """The outcomes as text, each with its zone, in the language spoken now; columns as in COLUMNS."""
+    return [list(_row(one, rome_time)) for one in outcomes]
 
 
 def table(outcomes: "Sequence[Outcome]", shown: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     """Only the columns *shown*, by their English names and in that order: their titles and the rows."""
     places = [COLUMNS.index(name) for name in shown]
-    return [_(COLUMNS[at]) for at in places], [[row[at] for at in places] for row in rows(outcomes)]
+    told = [list(_row(one, rome_cell)) for one in outcomes]
+    return [_(COLUMNS[at]) for at in places], [[row[at] for at in places] for row in told]
 
 
 def received_text(outcomes: "Sequence[Outcome]") -> str:
@@ -58,12 +60,12 @@ def received_text(outcomes: "Sequence[Outcome]") -> str:
     return _("{received} of {count} received.").format(received=received, count=len(outcomes))
 
 
-def _row(one: "Outcome") -> Iterator[str]:
+def _row(one: "Outcome", written: Callable[[datetime], str]) -> Iterator[str]:
     yield one.case or ""
     yield one.subject or ""
     yield one.recipient
     yield _("yes") if one.received else _("no")
-    yield rome_time(one.at) if one.at else ""
+    yield written(one.at) if one.at else ""
     yield journey_text(one.state)
     yield why(one)
     yield next_text(one.next_step)

@@ -21,7 +21,7 @@ from pec_tracker.pec.roles import MailRole
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.standard import Kind, rank
 from pec_tracker.texts import N_, _, findings, words
-from pec_tracker.texts.times import rome_time
+from pec_tracker.texts.times import rome_cell
 
 if TYPE_CHECKING:
     from pec_tracker.pec.contents import PartSent
@@ -59,7 +59,7 @@ class Moment:
     @property
     def when(self) -> str:
         """Its time as it is read in Rome."""
-        return rome_time(self.at) if self.at else _("time not known")
+        return rome_cell(self.at) if self.at else _("time not known")
 
 
 def dossier_facts(dossier: "Dossier") -> dict[str, Any]:

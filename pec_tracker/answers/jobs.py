@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from pec_tracker.job_names import JobName, Outcome
 from pec_tracker.texts import _, facts_text, notices, words
-from pec_tracker.texts.times import rome_minute, rome_time
+from pec_tracker.texts.times import rome_minute
 
 if TYPE_CHECKING:
     from pec_tracker.service.rounds.job_rows import JobRow
@@ -58,7 +58,7 @@ def keeper_text(rows: "Sequence[JobRow]") -> str | None:
         return _("No watch was ever kept here: start it with `pec-tracker serve`.")
     if any(row.kept for row in rows):
         return None
-    noted = rome_time(max(row.noted_at for row in rows))
+    noted = rome_minute(max(row.noted_at for row in rows))
     return _("Nobody keeps the watch: this is how it stood at {noted}. Start it with `pec-tracker serve`.").format(
         noted=noted
     )

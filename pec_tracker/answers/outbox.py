@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pec_tracker.answers.messages import dispatched_facts, dispatched_said, entry_facts, said, send_state_text, short
+from pec_tracker.answers.quota import MEBIBYTE
 from pec_tracker.pec.sending import WAITING, SendState
 from pec_tracker.texts import N_, _, error_text, facts_text, findings, words
 from pec_tracker.texts.times import rome_time
@@ -97,7 +98,17 @@ def next_text(queued: "Queued", standing: "Standing") -> str | None:
 def finding_text(finding: "Finding") -> str:
     """A rule in words, with the header or address where it is broken."""
     where = f" ({finding.where})" if finding.where else ""
-    return f"{words.word(findings.RULES, finding.rule)}{where}"
+    return f"{words.word(findings.RULES, finding.rule)}{where}{_figures(finding)}"
+
+
+def _figures(finding: "Finding") -> str:
+    """What there is and what is allowed, where the rule is about a quantity."""
+    if finding.measured is None or finding.limit is None:
+        return ""
+    if finding.rule == "too-many-recipients":
+        return _(": {measured}, the limit is {limit}").format(measured=finding.measured, limit=finding.limit)
+    measured, limit = (f"{size / MEBIBYTE:.2f}" for size in (finding.measured, finding.limit))
+    return _(": {measured} MB, the limit is {limit} MB").format(measured=measured, limit=limit)
 
 
 def advice_text(finding: "Finding") -> str:

@@ -17,7 +17,6 @@ from pec_tracker.answers.messages import (
 from pec_tracker.answers.quota import space_text
 from pec_tracker.service.quota.space import percent_used
 from pec_tracker.texts import _, error_text, facts_text, notices, words
-from pec_tracker.texts.times import rome_time
 
 if TYPE_CHECKING:
     from pec_tracker.service.queries.status import MailboxStatus, Status
@@ -81,7 +80,7 @@ def mailbox_table(status: "Status") -> Table:
 
 
 def _mailbox_row(mailbox: "MailboxStatus") -> tuple[object, ...]:
-    collected = rome_time(mailbox.collected_at) if mailbox.collected_at else _("never")
+    collected = mailbox.collected_at or _("never")
     login = _("in use")
     if mailbox.suspended_at is not None:
         told = mailbox.suspended_problem

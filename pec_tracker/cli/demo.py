@@ -26,7 +26,7 @@ from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.clock import Clock
 from pec_tracker.errors import Exit, UsageError
 from pec_tracker.texts import N_, _
-from pec_tracker.texts.times import rome_second
+from pec_tracker.texts.times import rome_minute
 
 if TYPE_CHECKING:
     from pec_tracker.app import App
@@ -244,18 +244,19 @@ def _show(app: "App", output: Output) -> None:
     keys = short_keys(OPERATOR, app.house, (message.key for message in messages))
     output.note("")
     output.table(
-        [_("Message and recipients"), _("State"), _("Certified time")],
+        [_("Message"), _("Recipient"), _("State"), _("Certified time")],
         [row for message in messages for row in _rows(message, short(keys, message.key))],
+        breaks=(1,),
     )
 
 
-def _rows(message: "FoundMessage", key: str) -> "Iterator[tuple[str, str, str]]":
+def _rows(message: "FoundMessage", key: str) -> "Iterator[tuple[str, ...]]":
     """The message, then each recipient, then why it was not delivered."""
-    yield f"{key}  {message.subject}", "", ""
+    yield f"{key}  {message.subject}", "", "", ""
     for recipient in message.recipients:
-        yield f"  {recipient.address}", state_text(message, recipient), rome_second(recipient.state_at)
+        yield "", recipient.address, state_text(message, recipient), rome_minute(recipient.state_at)
         if recipient.error_code:
-            yield "", f"  {coded_text(recipient.error_code)}", ""
+            yield f"    {coded_text(recipient.error_code)}", "", "", ""
 
 
 def _prove(app: "App", key: str, file: Path, authority: Path, output: Output) -> bool:

@@ -93,19 +93,18 @@ def command(cli: Cli, /, *, text: tuple[str, ...], as_json: bool, **conditions: 
 
 
 def _table(output: Output, found: "Found", keys: dict[str, str]) -> None:
-    """The first recipient's row says all of the message; the rows of the others leave that out."""
+    """Each message once, and below it a line a recipient."""
     rows = []
     for message in found.messages:
         day = rome_minute(message.created_at)
-        once: tuple[str, ...] = (short(keys, message.key), day)
-        told: tuple[str, ...] = (message.subject or "", message.case or "")
+        once: tuple[str, ...] = (short(keys, message.key), day, message.case or "", message.subject or "")
         for recipient in message.recipients:
-            rows.append((*once, recipient.address, state_text(message, recipient), recipient.state_at, *told))
-            once, told = ("", ""), ("", "")
+            rows.append((*once, recipient.address, state_text(message, recipient), recipient.state_at))
+            once = ("", "", "", "")
         if not message.recipients:
-            rows.append((*once, "", send_state_text(message.send_state), None, *told))
-    columns = [_("Key"), _("Date"), _("Recipient"), _("State"), _("Certified time"), _("Subject"), _("Case")]
-    output.table(columns, rows)
+            rows.append((*once, "", send_state_text(message.send_state), None))
+    columns = [_("Key"), _("Date"), _("Case"), _("Subject"), _("Recipient"), _("State"), _("Certified time")]
+    output.table(columns, rows, breaks=(4,))
 
 
 def _count(output: Output, found: "Found", offset: int) -> None:

@@ -1,5 +1,6 @@
-"""How does a command speak? Tables and progress on a terminal, aligned text when piped, JSON by `answers.plain`."""
+"""How does a command speak? In tables of 80 columns, alike piped and on a terminal; in JSON by `answers.plain`."""
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,11 +11,15 @@ from itertools import chain, islice
 from typing import Any, Final, Protocol
 
 from pec_tracker.answers.plain import clean, to_json
-from pec_tracker.texts.times import rome_time
+from pec_tracker.cli.layout import plan
+from pec_tracker.texts import _
+from pec_tracker.texts.times import rome_cell
 
 SCHEMA: Final = 1
 
 AT_ONCE: Final = 1_000  # rows of a long table that are laid out together
+
+_TIME: Final = re.compile(r"\d\d/\d\d/\d{4} \d\d:\d\d")
 
 
 class Progress(Protocol):
@@ -47,29 +52,27 @@ class Output:
         if not self.quiet:
             print(text, file=sys.stderr)  # noqa: T201
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Print a table; nothing at all without rows. Cells are text, numbers, times or None."""
-        cells = [[cell_text(cell) for cell in row] for row in rows]
-        if not cells:
-            return
-        if sys.stdout.isatty():
-            _rich_table(columns, cells)
-        else:
-            _plain_table(columns, cells)
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, breaks: Sequence[int] = (), zone: bool = True
+    ) -> None:
+        """Print a table; nothing at all without rows. Cells are text, numbers, times or None.
 
-    def long_table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Like `table`, for rows that need not all fit in memory: past AT_ONCE of them, each is printed as it comes, in
-        the widths of those before."""
-        coming = iter(rows)
+        A row takes several lines where 80 columns do not hold it, and always at the columns `breaks`. Whose time it is
+        stands below once, unless `zone` is false because the command has said it. Past AT_ONCE rows, each is printed
+        as it comes, laid out like those before.
+        """
+        coming = (tuple(map(cell_text, row)) for row in rows)
         first = list(islice(coming, AT_ONCE))
-        following = next(coming, None)
-        if following is None:
-            self.table(columns, first)
+        if not first:
             return
-        cells = [[cell_text(cell) for cell in row] for row in first]
-        widths = _plain_table(columns, cells)
-        for row in chain((following,), coming):
-            _plain_row([cell_text(cell) for cell in row], widths)
+        layout = plan(columns, first, breaks=breaks)
+        timed = False
+        for row in chain((tuple(columns),), first, coming):
+            timed = timed or any(map(_TIME.match, row))
+            for line in layout.row(row):
+                _write(line)
+        if timed and zone:
+            _write(_("Times: Europe/Rome."))
 
     @contextmanager
     def progress(self, label: str, total: int | None = None) -> Iterator[Progress]:
@@ -87,7 +90,7 @@ def cell_text(value: object) -> str:
         case None:
             return "-"
         case datetime():
-            return rome_time(value)
+            return rome_cell(value)
         case Enum():
             return clean(str(value.value))
     return clean(str(value))
@@ -95,32 +98,6 @@ def cell_text(value: object) -> str:
 
 def _write(text: str) -> None:
     sys.stdout.write(text + "\n")
-
-
-def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
-    """Print the rows; returns how wide each column is."""
-    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    for row in (columns, *rows):
-        _plain_row(row, widths)
-    return widths
-
-
-def _plain_row(row: Sequence[str], widths: Sequence[int]) -> None:
-    _write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    _want_rich()
-    from rich.console import Console  # slow, and not needed when piped
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table()
-    for column in columns:
-        table.add_column(Text(column), overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)
 
 
 class _Silence:

@@ -127,7 +127,7 @@ def retention(cli: Cli, *, by_month: bool, as_json: bool) -> None:
             for term in counted:
                 output.record(terms.term_facts(term))
         else:
-            output.long_table(*terms.table(counted, longer_keys(OPERATOR, app.house)))
+            output.table(*terms.table(counted, longer_keys(OPERATOR, app.house)))
         dossiers, expired = counted.dossiers, counted.expired
     output.note(terms.counts_text(dossiers, expired))
 

@@ -158,7 +158,7 @@ def _list_kinds(output: Output, kinds: "Mapping[Injection, str]") -> None:
         for kind, explanation in kinds.items():
             output.record({"kind": kind, "explanation": explanation})
         return
-    output.table([_("Kind"), _("What it is")], [[kind.value, explanation] for kind, explanation in kinds.items()])
+    output.table([_("Kind"), _("What it is")], [[kind.value, _(explanation)] for kind, explanation in kinds.items()])
 
 
 def _clock(origin: datetime | None, factor: float) -> Clock:

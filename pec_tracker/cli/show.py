@@ -1,5 +1,6 @@
 """`pec-tracker show`: what happened to this message, with each recipient and in order of time, and what is proof?"""
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -7,6 +8,7 @@ import click
 from pec_tracker.answers import dossier as answers
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
+from pec_tracker.cli.layout import WIDTH, wrap
 from pec_tracker.cli.options import Command, argument, json_option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
@@ -15,6 +17,7 @@ from pec_tracker.texts import N_, _
 if TYPE_CHECKING:
     from pec_tracker.service.queries.show import Dossier
 
+_WHEN: Final = 21  # a time and a gap
 _MAX_LINES: Final = 20  # of the message's text
 
 
@@ -48,7 +51,7 @@ def command(cli: Cli, *, message: str, as_json: bool) -> None:
     output.say()
     _tell_contents(output, dossier)
     output.say()
-    output.table(*answers.recipient_table(dossier.message))
+    output.table(*answers.recipient_table(dossier.message), zone=False)
     for remark in answers.remarks(dossier.message):
         output.say(clean(remark))
     output.say()
@@ -79,6 +82,8 @@ def _tell_timeline(output: Output, dossier: "Dossier") -> None:
     if not moments:
         output.say(_("  nothing has happened yet"))
     for moment in moments:
-        output.say(f"  {moment.when:<29}{clean(moment.what)}")
-        for line in moment.beside:
-            output.say(f"  {'':<29}  {clean(line)}")
+        wide = max(_WHEN, len(moment.when) + 2)
+        told = wrap(clean(moment.what), WIDTH - wide - 2)
+        told += [f"  {part}" for line in moment.beside for part in wrap(clean(line), WIDTH - wide - 4)]
+        for when, line in zip_longest((moment.when,), told, fillvalue=""):
+            output.say(f"  {when:<{wide}}{line}")

@@ -7,12 +7,13 @@ import click
 from pec_tracker.answers import status as answers
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
+from pec_tracker.cli.layout import WIDTH, wrap
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import ApartError, Exit, StorageError
 from pec_tracker.texts import N_, _, error_text, ngettext
-from pec_tracker.texts.times import rome_time
+from pec_tracker.texts.times import rome_cell
 
 if TYPE_CHECKING:
     from pec_tracker.app import App
@@ -75,19 +76,20 @@ def _known_accounts(app: "App") -> list["Account"]:
 
 
 def _tell(output: Output, status: "Status", keys: dict[str, str]) -> None:
-    output.say(_("As of {time}").format(time=rome_time(status.at)))
+    output.say(_("As of {time} (all times: Europe/Rome)").format(time=rome_cell(status.at)))
     output.say(answers.recipients_text(status))
     output.say()
-    output.table(*answers.mailbox_table(status))
+    output.table(*answers.mailbox_table(status), zone=False)
     for need in status.needs:
         output.say()
-        output.say(clean(error_text(need.error)))
+        for line in wrap(clean(error_text(need.error)), WIDTH):
+            output.say(line)
     if _heading(output, _("Alerts: {count}"), len(status.alerts)):
-        output.table(*answers.alert_table(status, keys, ROWS))
+        output.table(*answers.alert_table(status, keys, ROWS), zone=False)
     if _heading(output, _("Outbox: {count}"), len(status.outbox)):
-        output.table(*answers.outbox_table(status, keys, ROWS))
+        output.table(*answers.outbox_table(status, keys, ROWS), zone=False)
     if _heading(output, _("Overdue: {count}"), status.overdue.total):
-        output.table(*answers.overdue_table(status, keys, ROWS))
+        output.table(*answers.overdue_table(status, keys, ROWS), zone=False)
     output.say()
     output.say(answers.needs_text(status))
 

@@ -7,7 +7,7 @@ draft before it becomes bytes. Both are pure: a provider's limits come as an arg
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -30,12 +30,17 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing about a message: `rule` is a stable name, `where` the header or address, `source` the rule's text."""
+    """One thing about a message: `rule` is a stable name, `where` the header or address, `source` the rule's text.
+
+    Where it is about a quantity, `measured` is what there is and `limit` what is allowed.
+    """
 
     rule: str
     severity: Severity
     where: str
     source: str
+    measured: int | None = None
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,10 @@ def _finding(rule: str, where: str) -> Finding:
     return Finding(rule, Severity.ADVISE, where, _ADVISED[rule])
 
 
+def _beyond(rule: str, where: str, measured: int, limit: int) -> Finding:
+    return replace(_finding(rule, where), measured=measured, limit=limit)
+
+
 def _halves(raw: bytes) -> tuple[bytes, bytes]:
     """The header block with the CRLF of its last field, and the body after the blank line."""
     head, _, body = raw.partition(b"\r\n\r\n")
@@ -266,11 +275,11 @@ def _identity(fields: _Fields, outgoing: Outgoing) -> Iterator[Finding]:
 def _size(outgoing: Outgoing, limits: Limits) -> Iterator[Finding]:
     size, count = len(outgoing.raw), len(outgoing.rcpt_to)
     if count > limits.max_recipients:
-        yield _finding("too-many-recipients", "envelope")
+        yield _beyond("too-many-recipients", "envelope", count, limits.max_recipients)
     if limits.max_size is not None and size > limits.max_size:
-        yield _finding("too-large", "message")
+        yield _beyond("too-large", "message", size, limits.max_size)
     if limits.max_product is not None and size * count > limits.max_product:
-        yield _finding("too-large-for-recipients", "message")
+        yield _beyond("too-large-for-recipients", "message", size * count, limits.max_product)
 
 
 def _advice(fields: _Fields, outgoing: Outgoing) -> Iterator[Finding]:

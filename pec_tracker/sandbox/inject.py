@@ -26,6 +26,7 @@ from pec_tracker.sandbox.layout import Office, signed_mail
 from pec_tracker.sandbox.original import Field, Letter, field_of, rewritten
 from pec_tracker.sandbox.plan import Offices
 from pec_tracker.sandbox.receipts import Transaction
+from pec_tracker.texts import N_
 
 CORRESPONDENT = "corrispondente@azienda.test"
 STRANGERS_MESSAGE = "messaggio.di.altri@azienda.test"
@@ -50,19 +51,21 @@ class Injection(StrEnum):
 
 
 INJECTIONS: dict[Injection, str] = {
-    Injection.TRANSPORT_ENVELOPE: "A PEC from a correspondent.",
-    Injection.REPLY: "A PEC from a correspondent that answers the message (In-Reply-To).",
-    Injection.ANOMALY_ENVELOPE: "An ordinary mail in its anomaly envelope.",
-    Injection.ORDINARY: "An ordinary mail, bare.",
-    Injection.TAKEN_IN_CHARGE: "A taken-in-charge receipt, which providers keep among themselves.",
-    Injection.VIRUS_NOTICE: "A virus notice, which providers keep among themselves.",
-    Injection.STRANGERS_RECEIPT: "A genuine delivery receipt for a message that nobody here sent.",
-    Injection.FORGED_OWN_CA: "Forged delivery: signed under a self-made CA with the provider's very names.",
-    Injection.FORGED_SWAPPED_DATICERT: "Forged delivery: a genuine non-delivery notice with another daticert put in.",
-    Injection.FORGED_NESTED: "Forged delivery: a receipt as the content of a genuine transport envelope.",
-    Injection.FORGED_HEADERS_ONLY: "Forged delivery: a plain mail with a receipt's headers and words.",
-    Injection.FORGED_ALTERED_BYTE: "Altered: a genuine delivery receipt with one letter of its text changed.",
-    Injection.FORGED_WRONG_PERSON: "Forged delivery: a genuine certificate of the right CA, but of another person.",
+    Injection.TRANSPORT_ENVELOPE: N_("A PEC from a correspondent."),
+    Injection.REPLY: N_("A PEC from a correspondent that answers the message (In-Reply-To)."),
+    Injection.ANOMALY_ENVELOPE: N_("An ordinary mail in its anomaly envelope."),
+    Injection.ORDINARY: N_("An ordinary mail, bare."),
+    Injection.TAKEN_IN_CHARGE: N_("A taken-in-charge receipt, which providers keep among themselves."),
+    Injection.VIRUS_NOTICE: N_("A virus notice, which providers keep among themselves."),
+    Injection.STRANGERS_RECEIPT: N_("A genuine delivery receipt for a message that nobody here sent."),
+    Injection.FORGED_OWN_CA: N_("Forged delivery: signed under a self-made CA with the provider's very names."),
+    Injection.FORGED_SWAPPED_DATICERT: N_(
+        "Forged delivery: a genuine non-delivery notice with another daticert put in."
+    ),
+    Injection.FORGED_NESTED: N_("Forged delivery: a receipt as the content of a genuine transport envelope."),
+    Injection.FORGED_HEADERS_ONLY: N_("Forged delivery: a plain mail with a receipt's headers and words."),
+    Injection.FORGED_ALTERED_BYTE: N_("Altered: a genuine delivery receipt with one letter of its text changed."),
+    Injection.FORGED_WRONG_PERSON: N_("Forged delivery: a genuine certificate of the right CA, but of another person."),
 }
 
 

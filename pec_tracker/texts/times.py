@@ -18,6 +18,11 @@ def rome_second(moment: datetime | None) -> str:
     return _written(moment, "%d/%m/%Y %H:%M:%S")
 
 
+def rome_cell(moment: datetime | None) -> str:
+    """In a table that says the zone once: with its offset only in the hour that autumn repeats; `-` for None."""
+    return NONE if moment is None else rome_prose(moment).replace("\u00a0", " ")
+
+
 def rome_minute(moment: datetime | None) -> str:
     """To the minute: `23/11/2026 10:00`."""
     return _written(moment, "%d/%m/%Y %H:%M")

@@ -93,3 +93,10 @@ def test_what_was_tried_is_told_with_the_servers_words_or_ours() -> None:
 def test_a_decision_is_said_with_the_whole_key() -> None:
     assert outbox.decision_text("k7f3", SendState.ABANDONED) == "Message k7f3: abandoned"
     assert outbox.decision_facts("k7f3", SendState.QUEUED) == {"key": "k7f3", "send_state": "queued"}
+
+
+def test_a_refused_size_says_how_much_it_is_and_how_much_may_be() -> None:
+    large = Finding("too-large-for-recipients", Severity.REFUSE, "message", "", measured=32505856, limit=31457280)
+    assert outbox.finding_text(large).endswith("(message): 31.00 MB, the limit is 30.00 MB")
+    many = Finding("too-many-recipients", Severity.REFUSE, "envelope", "", measured=61, limit=50)
+    assert outbox.finding_text(many).endswith("(envelope): 61, the limit is 50")

@@ -117,14 +117,16 @@ def test_import_into_an_unknown_mailbox_is_a_usage_error_that_names_the_others(d
 # find
 
 
-def test_find_shows_one_row_a_recipient_with_state_and_certified_time(delivered: Desk) -> None:
+def test_find_shows_a_message_and_below_it_a_line_a_recipient_with_state_and_certified_time(delivered: Desk) -> None:
     ran = delivered.run("find", "diffida", "PERCHE")
-    header, row = ran.out.splitlines()
-    assert header.split()[:2] == ["Key", "Date"]
+    header, below, message, row, zone = ran.out.splitlines()
+    assert header.split() == ["Key", "Date", "Case", "Subject"]
+    assert below.split()[:2] == ["Recipient", "State"]
     assert receipts.RECIPIENT in row
     assert "delivered" in row
-    assert "02/03/2026 10:15:30 (+0100)" in row
-    assert SUBJECT in row
+    assert "02/03/2026 10:15:30" in row
+    assert SUBJECT in message
+    assert zone == "Times: Europe/Rome."
     assert ANSI not in ran.out
 
 
@@ -165,7 +167,7 @@ def test_find_refuses_a_day_that_is_none_and_says_how_to_write_it(desk: Desk) ->
 
 
 def test_the_short_key_of_the_list_opens_the_message(delivered: Desk) -> None:
-    short = delivered.run("find").out.splitlines()[1].split()[0]
+    short = delivered.run("find").out.splitlines()[2].split()[0]
     whole = delivered.run("find", "--json").record["key"]
     assert whole.startswith(short)
     assert len(short) >= 8
@@ -192,8 +194,8 @@ def test_show_says_exactly_why_evidence_is_no_proof(delivered: Desk) -> None:
     disagreeing = delivered.mail("disagreeing.eml", swapped)
     delivered.run("import", unsigned, disagreeing, "--mailbox", "studio")
     shown = delivered.run("show", receipts.REFERENCE)
-    assert "NOT PROOF; signature: no signature" in shown.out
-    assert "disagrees with the message on: subject, enclosed original" in shown.out
+    assert "NOT PROOF; signature: no signature" in shown.words
+    assert "disagrees with the message on: subject, enclosed original" in shown.words
     record = delivered.run("show", receipts.REFERENCE, "--json").record
     assert sorted(one["counts"] for one in record["evidence"]) == [False, False, True, True]
     assert record["recipients"][0]["state"] == "delivered"

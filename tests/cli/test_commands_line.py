@@ -81,9 +81,9 @@ def test_a_letter_is_sent_and_its_receipts_are_collected_and_shown(box: Sandbox,
     assert collected.status == 0
     assert "2 archived, 2 of them signed by a trusted provider" in collected.out
     assert "1  delivery receipt" in collected.out
-    row = desk.run("find").out.splitlines()[1]
+    message, row = desk.run("find").out.splitlines()[2:4]
     assert "delivered" in row
-    shown = desk.run("show", row.split()[0]).out.partition("Timeline")[2]
+    shown = desk.run("show", message.split()[0]).out.partition("Timeline")[2]
     assert shown.index("attempt 1 to send") < shown.index("acceptance receipt") < shown.index("delivery receipt")
     assert "nothing new" in desk.run("collect").out
     assert desk.run("status").status == 0

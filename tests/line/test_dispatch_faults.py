@@ -161,6 +161,7 @@ def test_connection_lost_before_the_final_dot_goes_once_next_time(
 def test_connection_lost_after_the_final_dot_is_uncertain_until_a_receipt_tells(
     house: House, account: Account, sandbox: Sandbox, moment: Moment
 ) -> None:
+    house = replace(house, uncertain_after=timedelta(seconds=1))  # an hour of the sandbox may not be over in time
     key = queued(house, account).key
     sandbox.failures.drop(moment)
     assert [one.send_state for one in dispatch(OPERATOR, house, account)] == ["uncertain"]

@@ -121,7 +121,7 @@ class Reader:
             said = io.StringIO()
             with redirect_stdout(said):
                 run(["--quiet", "find", "--limit", "1"])
-            return [said.getvalue().splitlines()[1].split()[0]]
+            return [said.getvalue().splitlines()[2].split()[0]]
         return sorted(map(str, Path().glob(word))) if "*" in word else [word]
 
     def _stopped(self, words: list[str]) -> Answer:

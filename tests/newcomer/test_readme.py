@@ -70,7 +70,7 @@ def test_every_command_line_runs_and_answers_as_it_stands_there(reader: Reader) 
         answer = reader.type(one.line)
         assert answer.status == Exit.DONE, (one.line, answer.lines)
         if one.answer is not None:
-            assert documents.fits(one.answer, answer.lines), (one.line, answer.lines)
+            assert documents.fits(one.answer, answer.lines), "\n".join((one.line, *answer.lines))
 
 
 @pytest.mark.parametrize("language", READMES)

@@ -107,6 +107,8 @@ def test_limits_of_the_provider() -> None:
     assert refusals(GOOD, limits=Limits(max_recipients=1)) == {"too-many-recipients"}
     assert refusals(GOOD, limits=Limits(max_product=2 * size - 1)) == {"too-large-for-recipients"}
     assert refusals(GOOD, limits=Limits(max_size=size - 1)) == {"too-large"}
+    (large,) = refused(check(GOOD, account=ACCOUNT, limits=Limits(max_size=size - 1)))
+    assert (large.measured, large.limit) == (size, size - 1)
     assert refusals(GOOD, limits=Limits(max_product=None)) == set()
 
 

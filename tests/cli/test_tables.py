@@ -13,9 +13,9 @@ ROWS = [(f"k{number}", number) for number in range(9)]
 def test_a_short_list_is_the_table_that_it_always_was(capsys: pytest.CaptureFixture[str]) -> None:
     Output().table(["Key", "Number"], ROWS)
     expected = capsys.readouterr().out
-    Output().long_table(["Key", "Number"], iter(ROWS))
+    Output().table(["Key", "Number"], iter(ROWS))
     assert capsys.readouterr().out == expected
-    Output().long_table(["Key", "Number"], iter(()))
+    Output().table(["Key", "Number"], iter(()))
     assert capsys.readouterr().out == ""
 
 
@@ -32,8 +32,8 @@ def test_a_long_list_is_printed_while_it_is_read(
             printed.append(capsys.readouterr().out)
             yield row
 
-    Output().long_table(["Key", "Number"], coming())
+    Output().table(["Key", "Number"], coming())
     printed.append(capsys.readouterr().out)
     assert "".join(printed) == expected
-    assert printed[:4] == ["", "", "", ""]
-    assert all(printed[4:])
+    assert printed[:3] == ["", "", ""]
+    assert all(printed[3:])
