@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import select
 
 from pec_tracker import anchors
@@ -226,4 +227,20 @@ def test_a_clock_that_is_set_back_stops_nothing(written: Written, opened: Opened
     collected_at = ended[JobName.COLLECT]
     assert collected_at is not None
     assert collected_at < app.house.clock.now() + timedelta(days=3000)
+    assert keeper.end(5)
+
+
+def test_a_job_that_begins_late_is_said_in_the_log(
+    written: Written, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one word of the watchdog: it must not be an error of its own."""
+    monkeypatch.setattr("pec_tracker.daemon.keeper.LATE", -1.0)
+    keeper = Keeper(opened(written(studio=(SENDER, None))), lambda: False)
+    with structlog.testing.capture_logs() as said:
+        keeper.look()
+        wait_until(lambda: keeper.at_work == 0, seconds=20, what="the first round is over")
+    late = [one for one in said if one["event"] == "job.late"]
+    assert {one["job"] for one in late if one["mailbox"] == "studio"} == {"collect"}
+    assert all(one["log_level"] == "warning" for one in late)
+    assert not [one for one in said if one["log_level"] in ("error", "critical")]
     assert keeper.end(5)

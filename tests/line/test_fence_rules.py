@@ -82,6 +82,12 @@ def test_a_start_knows_the_newest_letter_and_each_collect(home: Home, house: Hou
     assert (again.start.newest, dict(again.start.collected)) == (newest, {account.id: NOW})
 
 
+def test_a_mailbox_without_any_collect_is_not_looked_through(house: House, account: Account) -> None:
+    """A restored database may know of none, where the process found one when it started."""
+    known = replace(house, start=replace(house.start, collected={account.id: NOW}))
+    assert not fence.looked_through(known, account)
+
+
 def test_a_mailbox_is_looked_through_once_a_collect_has_ended_since(home: Home, house: House, account: Account) -> None:
     other = account_of(house, "altra")
     assert not fence.looked_through(house, account)
