@@ -18,7 +18,7 @@ import structlog
 from pec_tracker.app import App
 from pec_tracker.askers import DAEMON
 from pec_tracker.daemon.threads import FewThreads
-from pec_tracker.errors import ConfigurationError, PecTrackerError
+from pec_tracker.errors import ConfigurationError
 from pec_tracker.job_names import JobName
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.rounds import job_rows
@@ -62,6 +62,7 @@ class Keeper:
         self._owner = app.house.presence.owner()
         self._last = dict.fromkeys(("turns", "current"), 0.0)
         self._take_over(app.accounts())
+        tell_of_configuration(DAEMON, app.house, None)  # it can be used, whatever was said of it before
 
     @property
     def at_work(self) -> int:
@@ -78,7 +79,7 @@ class Keeper:
             if self._every("turns", TURNS_EVERY):
                 self._advance()
             self._troubled = False
-        except PecTrackerError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, what is due begins all the same
             if not self._troubled:  # said once, until it is over
                 log.warning("watch.look_failed", error=type(error).__name__, reason=str(error))
             self._troubled = True
@@ -98,7 +99,7 @@ class Keeper:
                 silent = [self._threads.silent_for((name, account.key)) for name in JobName]
                 longest = max((one for one in silent if one is not None), default=None)
                 tell_of_hanging(DAEMON, self._app.house, account, longest, after=HANGS_AFTER)
-        except PecTrackerError as error:
+        except Exception as error:  # noqa: BLE001 - the table tells of the jobs, none of them rests on it
             log.warning("watch.not_noted", error=type(error).__name__, reason=str(error))
 
     def end(self, grace: float) -> bool:
@@ -108,7 +109,9 @@ class Keeper:
             return False
         job_of_house(DAEMON, self._app.house, JobName.SEAL)
         with self._lock:
-            self._states = {key: replace(state, next_at=None) for key, state in self._states.items()}
+            self._states = {
+                key: replace(state, next_at=None, running_since=None) for key, state in self._states.items()
+            }
         self.note()
         return True
 

@@ -244,3 +244,23 @@ def test_a_job_that_begins_late_is_said_in_the_log(
     assert all(one["log_level"] == "warning" for one in late)
     assert not [one for one in said if one["log_level"] in ("error", "critical")]
     assert keeper.end(5)
+
+
+def test_whatever_goes_wrong_while_it_looks_the_watch_goes_on(
+    written: Written, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened(written(studio=(SENDER, None)))
+    keeper = Keeper(app, lambda: False)
+
+    def broken(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("pec_tracker.daemon.keeper.next_turns", broken)
+    monkeypatch.setattr("pec_tracker.daemon.keeper.TURNS_EVERY", 0.0)
+    with structlog.testing.capture_logs() as said:
+        for _ in range(3):
+            keeper.look()
+    assert [one["event"] for one in said].count("watch.look_failed") == 1
+    wait_until(lambda: keeper.at_work == 0, seconds=20, what="the first round is over")
+    assert collected(app, "studio")
+    assert keeper.end(5)
