@@ -109,9 +109,10 @@ def create_durably(path: Path, content: bytes, *, by_way_of: Path | None = None)
     return True
 
 
-def write_out(path: Path, content: bytes, *, replace: bool) -> None:
-    """Give *content* to a person as the file *path*, private, whole or not at all, never through a symbolic link.
+def write_out(path: Path, content: bytes | Iterable[bytes], *, replace: bool) -> None:
+    """Give *content*, or its pieces in order, to a person as the file *path*, private, whole or not at all.
 
+    Never through a symbolic link.
     FileExistsError where something has that name, unless *replace*: then it is that name's file that goes.
     """
     if not replace and os.path.lexists(path):
@@ -120,7 +121,7 @@ def write_out(path: Path, content: bytes, *, replace: bool) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         with os.fdopen(os.open(temporary, flags, _PRIVATE_FILE), "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         if replace:

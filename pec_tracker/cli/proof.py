@@ -1,6 +1,7 @@
 """`pec-tracker proof`: what proves this message? A package for anyone, a folder for a court, by name or by look-up."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -113,11 +114,12 @@ def command(
         return _file(house, output, message, court, target, recipient=recipient, as_of=as_of)
     package = _package(house, message, recipient=recipient, as_of=as_of, language=language or texts.current())
     named = target or Path(_("proof-{key}.zip").format(key=package.report["message"]["key"]))
-    write_file(named, package.content, force=force)
+    written = _Written()
+    write_file(named, written.passing(package.pieces()), force=force)
     if output.json:
-        output.record(_package_facts(named, package))
+        output.record(_package_facts(named, package, written))
     else:
-        _tell_package(output, named, package)
+        _tell_package(output, named, package, written)
     return Exit.DONE
 
 
@@ -165,16 +167,36 @@ def _package(
     return proof(OPERATOR, house, message, recipient=recipient, as_of=as_of, language=language)
 
 
-def _package_facts(target: Path, package: "Package") -> Mapping[str, Any]:
+class _Written:
+    """How many bytes went by, and their hash."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._hash = hashlib.sha256()
+
+    def passing(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The *pieces*, counted."""
+        for piece in pieces:
+            self.size += len(piece)
+            self._hash.update(piece)
+            yield piece
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of all that went by."""
+        return self._hash.hexdigest()
+
+
+def _package_facts(target: Path, package: "Package", written: _Written) -> Mapping[str, Any]:
     from pec_tracker.service.proof.members import encoded
     from pec_tracker.service.proof.report import sha256_of
 
     report = package.report
     return {
         "file": target,
-        "sha256": sha256_of(package.content),
+        "sha256": written.sha256,
         "report_sha256": sha256_of(encoded(report)),
-        "size": len(package.content),
+        "size": written.size,
         "key": report["message"]["key"],
         "as_of": report["as_of"],
         "journeys": report["journeys"],
@@ -186,15 +208,15 @@ def _package_facts(target: Path, package: "Package") -> Mapping[str, Any]:
     }
 
 
-def _tell_package(output: Output, target: Path, package: "Package") -> None:
+def _tell_package(output: Output, target: Path, package: "Package", written: _Written) -> None:
     from pec_tracker.render.wording import section
     from pec_tracker.service.proof.members import encoded
     from pec_tracker.service.proof.report import sha256_of
 
     report = package.report
     output.say(_("{file}: {size} bytes, as of seal {seal}").format(
-        file=target, size=len(package.content), seal=report["as_of"]["seal"]))  # fmt: skip
-    output.say(f"SHA-256: {sha256_of(package.content)}")
+        file=target, size=written.size, seal=report["as_of"]["seal"]))  # fmt: skip
+    output.say(f"SHA-256: {written.sha256}")
     output.say(f"SHA-256 (report.json): {sha256_of(encoded(report))}")
     output.say(_("Proof: {proof} receipts; not proof: {other}").format(
         proof=len(report["proof"]), other=len(report["not_proof"])))  # fmt: skip

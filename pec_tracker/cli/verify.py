@@ -55,17 +55,18 @@ def command(
 
     cli.start_logs()
     output = cli.output(as_json=as_json)
+    trusted = anchors.combined(anchors.default(Clock().now().date()), anchors.from_paths(trust))
+    stamp_roots = (*anchors.stamp_roots(None), *(der for one in tsa_ca for der in anchors.stamp_roots(one)))
     try:
-        raw = file.read_bytes()
+        with file.open("rb") as opened:
+            package = opened if opened.seekable() else opened.read()  # a pipe is read once
+            check = verify_package(package, trusted, stamp_roots=stamp_roots)
     except OSError as error:
         raise UsageError(
             "{file} cannot be read ({reason}); name a package that can be",
             file=file,
             reason=error.strerror or type(error).__name__,
         ) from error
-    trusted = anchors.combined(anchors.default(Clock().now().date()), anchors.from_paths(trust))
-    stamp_roots = (*anchors.stamp_roots(None), *(der for one in tsa_ca for der in anchors.stamp_roots(one)))
-    check = verify_package(raw, trusted, stamp_roots=stamp_roots)
     if as_json:
         output.record(_facts(file, check))
     else:

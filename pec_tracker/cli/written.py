@@ -1,6 +1,6 @@
 """How does a command write a file for a person? Private, whole or not at all, and nothing that is there is lost."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         raise _exists(path)
 
 
-def write_file(path: Path, content: bytes, *, force: bool) -> None:
+def write_file(path: Path, content: bytes | Iterable[bytes], *, force: bool) -> None:
     """Write *content*. UsageError where *path* is there and *force* was not given, or where it cannot be written."""
     with usable(path):
         try:

@@ -10,7 +10,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pec_tracker.pec import clocks, issuers
-from pec_tracker.pec.evidence import Evidence, Fingerprint, Signer, Verdict, address_key, ascii_lower, time_key
+from pec_tracker.pec.evidence import (
+    CertifiedRecipient,
+    Evidence,
+    Fingerprint,
+    Signer,
+    Verdict,
+    address_key,
+    ascii_lower,
+    time_key,
+)
 from pec_tracker.pec.link import same
 from pec_tracker.pec.original import SOFT, Comparison, compare
 from pec_tracker.pec.standard import Kind, ReceiptForm
@@ -92,6 +101,8 @@ class Frame:
     submitted_at: datetime | None
     now: datetime | None
     comparisons: dict[str, Comparison] = field(default_factory=dict)
+    # By identity: the receipts of one message share one list of recipients. The list is kept, so its id stays its own.
+    listed: dict[int, tuple[tuple[CertifiedRecipient, ...], frozenset[str]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, known: Known, *, submitted_at: datetime | None, now: datetime | None) -> "Frame":
@@ -178,8 +189,16 @@ class Frame:
         """An acceptance lists all (RFC 6109 3.1.4), other kinds some: seen, a non-delivery with only its own."""
         if not one.recipients or not self.keys:
             return None
-        certified = {address_key(recipient.address) for recipient in one.recipients}
+        certified = self._listed(one.recipients)
         return certified == self.keys if one.kind is Kind.ACCEPTANCE else certified <= self.keys
+
+    def _listed(self, recipients: tuple[CertifiedRecipient, ...]) -> frozenset[str]:
+        """The addresses of a list in the form in which they are compared; made once for each list."""
+        known = self.listed.get(id(recipients))
+        if known is None:
+            known = recipients, frozenset(address_key(one.address) for one in recipients)
+            self.listed[id(recipients)] = known
+        return known[1]
 
     def _recipient(self, one: Evidence) -> bool | None:
         if one.recipient is None or not self.keys:

@@ -94,6 +94,13 @@ def read(raw: bytes) -> Mail:
         return _without_content(None, "reader-failed")
 
 
+def certified_xml(raw: bytes, parts: tuple[Entity, ...]) -> bytes | None:
+    """The decoded bytes of the one among *parts* that holds the certification data; None where that is none of them,
+    or several."""
+    holder = _certification(raw, parts, [])
+    return None if holder is None else mime.decoded(raw, holder)
+
+
 def evidence_of(
     key: str, mail: Mail, verdict: Verdict, *, signer: Signer | None = None, arrived_at: datetime | None = None
 ) -> Evidence:

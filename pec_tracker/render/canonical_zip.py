@@ -9,9 +9,12 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from io import SEEK_END, BytesIO
+from typing import BinaryIO, Final
 
 from pec_tracker.errors import UsageError
+from pec_tracker.render.members import Members, Reader
 
 MAX_BYTES: Final = 0xFFFFFFFF
 MAX_MEMBERS: Final = 0xFFFF
@@ -38,24 +41,33 @@ class Fault:
 class Unpacked:
     """The members as they lie in the file, and every place where it is not what `pack` makes of them."""
 
-    members: Mapping[str, bytes]
+    members: Members
     faults: tuple[Fault, ...]
 
 
 def pack(members: Mapping[str, bytes]) -> bytes:
     """The ZIP of *members* (names with `/`, relative). UsageError where they are too many or too large for it."""
-    return b"".join(piece for piece, _ in _pieces(members))
+    return b"".join(pieces(members))
 
 
-def unpack(raw: bytes) -> Unpacked:
-    """Read a ZIP that `pack` wrote; whatever differs from it by one byte is a fault. Never raises."""
+def pieces(members: Mapping[str, bytes]) -> Iterator[bytes]:
+    """What `pack` gives, piece by piece, in order: never more than one member is held."""
+    return (piece for piece, _ in _pieces(members))
+
+
+def unpack(file: bytes | BinaryIO) -> Unpacked:
+    """Read a ZIP that `pack` wrote; whatever differs from it by one byte is a fault. Raises what reading *file* does.
+
+    A file stays open for as long as the members are asked for: each is read when it is.
+    """
+    raw = _Raw(BytesIO(file) if isinstance(file, bytes) else file)
     found = _from_headers(raw) or _from_directory(raw)
     if found is None or not found[0]:  # an empty ZIP shows nothing, however well it is written
-        return Unpacked({}, (Fault("ZIP", "zip-unreadable"),))
+        return Unpacked(Members(), (Fault("ZIP", "zip-unreadable"),))
     members, faults = found
     if not faults:
-        faults = tuple(_differences(raw, members))
-    return Unpacked(members, faults)
+        faults = tuple(_differences(raw, Members(members)))
+    return Unpacked(Members(members), faults)
 
 
 def _pieces(members: Mapping[str, bytes]) -> Iterator[tuple[bytes, Fault]]:
@@ -79,11 +91,31 @@ def _pieces(members: Mapping[str, bytes]) -> Iterator[tuple[bytes, Fault]]:
     yield end, Fault("ZIP", "zip-end")
 
 
-def _differences(raw: bytes, members: Mapping[str, bytes]) -> Iterator[Fault]:
+class _Raw:
+    """A file to read places from."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = file.seek(0, SEEK_END)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def of(self, start: int, end: int) -> bytes:
+        """The bytes of a place, as far as the file goes."""
+        self._file.seek(start)
+        return self._file.read(max(end - start, 0))
+
+    def begins(self, mark: bytes, at: int) -> bool:
+        """Whether *mark* stands there."""
+        return self.of(at, at + len(mark)) == mark
+
+
+def _differences(raw: _Raw, members: Mapping[str, bytes]) -> Iterator[Fault]:
     at = 0
     try:
         for piece, fault in _pieces(members):
-            if raw[at : at + len(piece)] != piece:
+            if raw.of(at, at + len(piece)) != piece:
                 yield fault
             at += len(piece)
     except UsageError:
@@ -93,54 +125,56 @@ def _differences(raw: bytes, members: Mapping[str, bytes]) -> Iterator[Fault]:
         yield Fault("ZIP", "zip-trailing")
 
 
-_Read = tuple[dict[str, bytes], tuple[Fault, ...]]
+_Read = tuple[dict[str, bytes | Reader], tuple[Fault, ...]]
 
 
-def _from_headers(raw: bytes) -> _Read | None:
+def _from_headers(raw: _Raw) -> _Read | None:
     """Members by walking their headers; None where the walk does not end at the directory."""
-    members: dict[str, bytes] = {}
+    members: dict[str, bytes | Reader] = {}
     faults: list[Fault] = []
     at = 0
-    while raw.startswith(b"PK\x03\x04", at) and at + _LOCAL.size <= len(raw):
-        *_, size, _unpacked, name_length, extra = _LOCAL.unpack_from(raw, at)
+    while raw.begins(b"PK\x03\x04", at) and at + _LOCAL.size <= len(raw):
+        *_, size, _unpacked, name_length, extra = _LOCAL.unpack(raw.of(at, at + _LOCAL.size))
         start = at + _LOCAL.size + name_length + extra
         if start + size > len(raw):
             return None
-        name = raw[at + _LOCAL.size : start - extra].decode("utf-8", "surrogateescape")
+        name = raw.of(at + _LOCAL.size, start - extra).decode("utf-8", "surrogateescape")
         if name in members:
             faults.append(Fault(name, "zip-twice"))
-        members[name] = raw[start : start + size]
+        members[name] = partial(raw.of, start, start + size)
         at = start + size
-    reached = raw.startswith(b"PK\x01\x02", at) or raw.startswith(b"PK\x05\x06", at)
+    reached = raw.begins(b"PK\x01\x02", at) or raw.begins(b"PK\x05\x06", at)
     # A damaged first byte of the directory ends the walk where the end record says that the directory begins.
-    reached = reached or (at > 0 and len(raw) >= _END.size and _END.unpack(raw[-_END.size :])[6] == at)
+    end = raw.of(len(raw) - _END.size, len(raw)) if len(raw) >= _END.size else None
+    reached = reached or (at > 0 and end is not None and _END.unpack(end)[6] == at)
     return (members, tuple(faults)) if reached else None
 
 
-def _from_directory(raw: bytes) -> _Read | None:
+def _from_directory(raw: _Raw) -> _Read | None:
     """Members as the directory lists them; used where their headers are damaged, which is then said."""
     if len(raw) < _END.size:
         return None
-    mark, _disk, _start, _here, count, _size, at, _comment = _END.unpack(raw[-_END.size :])
+    mark, _disk, _start, _here, count, _size, at, _comment = _END.unpack(raw.of(len(raw) - _END.size, len(raw)))
     if mark != b"PK\x05\x06":
         return None
-    members: dict[str, bytes] = {}
+    members: dict[str, bytes | Reader] = {}
     faults: list[Fault] = []
     left = len(raw)
     for _ in range(count):
         if at + _ENTRY.size > len(raw):
             return None
-        facts = _ENTRY.unpack_from(raw, at)
+        facts = _ENTRY.unpack(raw.of(at, at + _ENTRY.size))
         if facts[0] != b"PK\x01\x02":
             return None
         size, name_length, offset = facts[9], facts[10], facts[16]
-        encoded = raw[at + _ENTRY.size : at + _ENTRY.size + name_length]
+        encoded = raw.of(at + _ENTRY.size, at + _ENTRY.size + name_length)
         name = encoded.decode("utf-8", "surrogateescape")
         local = _LOCAL.pack(b"PK\x03\x04", *facts[2:11], 0) + encoded
-        if raw[offset : offset + len(local)] != local:
+        if not raw.begins(local, offset):
             faults.append(Fault(name, "zip-header"))
-        members[name] = raw[offset + len(local) : offset + len(local) + size]
-        left -= len(members[name])
+        start = offset + len(local)
+        members[name] = partial(raw.of, start, start + size)
+        left -= max(min(start + size, len(raw)) - start, 0)
         if left < 0:  # members that lie over each other: many times the file's own size
             return None
         at += _ENTRY.size + name_length + facts[11] + facts[12]

@@ -5,10 +5,14 @@ was written once at a level is not written again.
 """
 
 import json
+from hashlib import sha256
 from typing import Any
 
 # Shorter lists are written as fast as they are recognised.
 _LONG = 16
+
+# Long lists as they were written, by the line that they begin with and by what they are: the object, or their text.
+_Written = dict[tuple[str, int | bytes], str]
 
 
 def indented(value: Any) -> str:
@@ -16,7 +20,7 @@ def indented(value: Any) -> str:
     return _text(value, "\n", {})
 
 
-def _text(value: Any, line: str, written: dict[tuple[str, str], str]) -> str:
+def _text(value: Any, line: str, written: _Written) -> str:
     """*value*, whose lines begin with *line*; *written* are the long lists so far."""
     if not value or not isinstance(value, dict | list | tuple):
         return json.dumps(value, ensure_ascii=False)
@@ -24,13 +28,20 @@ def _text(value: Any, line: str, written: dict[tuple[str, str], str]) -> str:
     if isinstance(value, dict):
         pairs = (f"{_key(key)}: {_text(one, deeper, written)}" for key, one in value.items())
         return f"{{{deeper}{f',{deeper}'.join(pairs)}{line}}}"
-    known = (line, json.dumps(value, ensure_ascii=False)) if len(value) >= _LONG else None
-    if known is not None and known in written:
-        return written[known]
-    text = f"[{deeper}{f',{deeper}'.join(_text(one, deeper, written) for one in value)}{line}]"
-    if known is not None:
-        written[known] = text
-    return text
+    if len(value) < _LONG:
+        return _listed(value, line, written)
+    known = (line, id(value))  # one and the same list, which its report holds for as long as this takes
+    if known not in written:
+        equal = (line, sha256(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")).digest())
+        if equal not in written:
+            written[equal] = _listed(value, line, written)
+        written[known] = written[equal]
+    return written[known]
+
+
+def _listed(value: list[Any] | tuple[Any, ...], line: str, written: _Written) -> str:
+    deeper = line + " "
+    return f"[{deeper}{f',{deeper}'.join(_text(one, deeper, written) for one in value)}{line}]"
 
 
 def _key(key: Any) -> str:

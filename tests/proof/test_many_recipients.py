@@ -1,13 +1,20 @@
 """What a user would lose: a message to many, taken in, proved and verified in the time that its bytes take."""
 
-from collections.abc import Callable, Iterator
+import gc
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
+
+from pec_tracker import osfiles
+from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import sqlite_url
+from pec_tracker.errors import ObjectMissingError
 from pec_tracker.pec import journey
 from pec_tracker.service.house import House
 from pec_tracker.service.proof import sources as proof_sources
@@ -19,11 +26,11 @@ from tests.service.house import account_of, bring, compose_as, open_house, place
 KEY = "pt0000000000000000000000ab"
 
 
-def written_to(folder: Path, count: int) -> tuple[House, list[bytes]]:
+def written_to(folder: Path, count: int, attachments: Sequence[tuple[str, bytes]] = ()) -> tuple[House, list[bytes]]:
     """A house with a message to so many, and its receipts."""
     house = open_house(sqlite_url(folder / f"{count}.db"), folder / str(count))
     to = tuple(f"r{number:04}@pec.example" for number in range(count))
-    sent = receipts.original(to=to)
+    sent = receipts.original(to=to, attachments=attachments)
     compose_as(house, account_of(house), sent, key=KEY, reference=receipts.REFERENCE, to=to)
     later = receipts.ISSUED_AT + timedelta(minutes=1)
     delivered = [
@@ -67,4 +74,53 @@ def test_a_package_reads_each_of_its_mails_once_when_made_and_once_when_verified
     with counted(proof_sources, "read") as calls:
         assert verify_package(package.content, house.trust).sound
     assert calls[0] == len(mails)
+    house.engine.dispose()
+
+
+def test_memory_does_not_grow_with_the_receipts_of_a_message(tmp_path: Path) -> None:
+    peaks = []
+    for count in (20, 80):
+        house, mails = written_to(tmp_path, count, [("contratto.txt", bytes(200_000))])
+        bring(house, place_of(account_of(house)), mails)
+        weight = sum(map(len, mails))
+        del mails
+        target = tmp_path / f"{count}.zip"
+        peaks.append((_peak(lambda: _prove(house, target)), _peak(lambda: _verify(house, target))))  # noqa: B023
+        house.engine.dispose()
+        assert weight > count * 270_000
+    # The mails grow by 17 MB. Each receipt lists all recipients: the report, held a few times, grows with their square.
+    assert [most - least < 6_000_000 for least, most in zip(*peaks, strict=True)] == [True, True], peaks
+
+
+def _prove(house: House, target: Path) -> None:
+    osfiles.write_out(target, proof(OPERATOR, house, KEY).pieces(), replace=False)
+
+
+def _verify(house: House, target: Path) -> None:
+    with target.open("rb") as opened:
+        assert verify_package(opened, house.trust).sound
+
+
+def _peak(act: Callable[[], object]) -> int:
+    """The most bytes that Python held at once while *act* ran, beyond those before."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        act()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_package_whose_reading_fails_midway_leaves_no_file(tmp_path: Path) -> None:
+    house, mails = written_to(tmp_path, 3)
+    bring(house, place_of(account_of(house)), mails)
+    package = proof(OPERATOR, house, KEY)
+    digest = next(entry["sha256"] for entry in package.report["proof"] if entry["kind"] == "delivery")
+    house.archive.delete(digest, Suffix.MAIL)
+    target = tmp_path / "out" / "proof.zip"
+    target.parent.mkdir()
+    with pytest.raises(ObjectMissingError):
+        osfiles.write_out(target, package.pieces(), replace=False)
+    assert list(target.parent.iterdir()) == []
     house.engine.dispose()

@@ -3,9 +3,10 @@
 Nothing here looks at a clock or leaves a trace: the same seal gives the same bytes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
@@ -19,12 +20,13 @@ from pec_tracker.db.tables import Folder, Mail, Mailbox, Message, Recipient, Sig
 from pec_tracker.errors import NotFoundError
 from pec_tracker.ledger import seals
 from pec_tracker.ledger.acts import LedgerAct
-from pec_tracker.pec import link, revocation
+from pec_tracker.pec import revocation
 from pec_tracker.pec.certificate import certificate
 from pec_tracker.pec.evidence import address_key, time_key
 from pec_tracker.pec.roles import MailRole, MessageOrigin
 from pec_tracker.pec.trust import Trust
 from pec_tracker.render import canonical_zip
+from pec_tracker.render.members import Members
 from pec_tracker.service.dating.stamps import known_anchors
 from pec_tracker.service.house import House
 from pec_tracker.service.proof import members as proof_package
@@ -60,11 +62,24 @@ _RECORDS_SHOWN: Final = frozenset({LedgerAct.MESSAGE_QUEUED, LedgerAct.MAILBOX_K
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A proof package: its bytes, its members' names, and the report that it holds."""
+    """A proof package: what lies in it, and the report that it holds."""
 
-    content: bytes
-    members: tuple[str, ...]
+    files: Mapping[str, bytes]
     report: Mapping[str, Any]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The names of its members."""
+        return tuple(sorted(self.files))
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes, whole; `pieces` gives them one after the other."""
+        return canonical_zip.pack(self.files)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its bytes, a member at a time. Raises UsageError, StorageError."""
+        return canonical_zip.pieces(self.files)
 
 
 @verb(Act.PROVE)
@@ -84,7 +99,7 @@ def proof(
     sources, examined = gathered(asker, house, name, recipient=recipient, as_of=as_of, language=language)
     members = proof_package.assemble(sources, examined.report)
     log.info("proof.made", message=sources.frame.key, members=len(members), seal=examined.report["as_of"]["seal"])
-    return Package(canonical_zip.pack(members), tuple(sorted(members)), examined.report)
+    return Package(members, examined.report)
 
 
 def gathered(
@@ -109,9 +124,9 @@ def gathered(
         notary = _notary(connection)
     frame = Frame(message.key, recipient, language, proof_package.VERSION, proof_package.pdf_is_possible())
     sealed = _sealed_mails(lines)
-    raws = {row.sha256: house.archive.get(row.sha256, Suffix.MAIL) for row in found if row.sha256 in sealed}
-    copies = {row.sha256: raws[row.sha256] for row in found if row.sha256 in raws and _is_copy(row, message)}
-    evidence = {row.sha256: raws[row.sha256] for row in found if row.sha256 in raws and row.role == MailRole.EVIDENCE}
+    there = [row for row in found if row.sha256 in sealed]
+    copies = _mails_of(house, [row.sha256 for row in there if _is_copy(row, message)])
+    evidence = _mails_of(house, [row.sha256 for row in there if row.role == MailRole.EVIDENCE])
     readings = Readings()
     evidence = _about(_belonging(evidence, message, readings), recipient, readings)
     if not copies and not evidence:
@@ -166,6 +181,11 @@ def _notary(connection: Connection) -> list[tuple[int, str, datetime]]:
 # --- which of it belongs into the package ---
 
 
+def _mails_of(house: House, hashes: Iterable[str]) -> Members:
+    """These mails of the archive by their hashes, read when they are asked for."""
+    return Members({sha256: partial(house.archive.get, sha256, Suffix.MAIL) for sha256 in hashes})
+
+
 def _sealed_mails(lines: Iterable[SealedLine]) -> set[object]:
     named = (LedgerAct.MAIL_ARCHIVED, LedgerAct.MESSAGE_QUEUED)
     return {line.line.facts.get("mail") for line in lines if line.line.act in named}
@@ -178,27 +198,25 @@ def _is_copy(row: Row[*tuple[Any, ...]], message: Row[*tuple[Any, ...]]) -> bool
     )
 
 
-def _belonging(evidence: Mapping[str, bytes], message: Row[*tuple[Any, ...]], readings: Readings) -> dict[str, bytes]:
+def _belonging(evidence: Members, message: Row[*tuple[Any, ...]], readings: Readings) -> Members:
     """What these mails themselves tie to the message; a link that only later mails made known would change a package
     of the past."""
-    keys = {sha256: link.keys(readings.of(raw)) for sha256, raw in evidence.items()}
+    keys = {sha256: readings.of(raw).keys for sha256, raw in evidence.items()}
     reference = (message.reference or "").lower()
     tied = {one for one, its in keys.items() if reference in {text.lower() for text in its.references}}
     learned = {text for one in tied for text in keys[one].identifiers} if reference else {message.identifier}
-    return {one: raw for one, raw in evidence.items() if one in tied or learned & set(keys[one].identifiers)}
+    return evidence.only(lambda one: one in tied or bool(learned & set(keys[one].identifiers)))
 
 
-def _about(evidence: Mapping[str, bytes], recipient: str | None, readings: Readings) -> dict[str, bytes]:
+def _about(evidence: Members, recipient: str | None, readings: Readings) -> Members:
     """What is about everyone, or about this recipient."""
     if recipient is None:
-        return dict(evidence)
-    said = {sha256: readings.of(raw).daticert for sha256, raw in evidence.items()}
+        return evidence
+    said = {sha256: readings.of(raw).mail.daticert for sha256, raw in evidence.items()}
     own = (None, address_key(recipient))
-    return {
-        sha256: raw
-        for sha256, raw in evidence.items()
-        if (one := said[sha256]) is None or (address_key(one.recipient) if one.recipient else None) in own
-    }
+    return evidence.only(
+        lambda sha256: (one := said[sha256]) is None or (address_key(one.recipient) if one.recipient else None) in own
+    )
 
 
 def _records(house: House, lines: Sequence[SealedLine]) -> dict[str, bytes]:
@@ -243,36 +261,41 @@ _NO_FRAME: Final = Frame("", None, "en", "", False)
 
 def _named(
     rest: Sources,
-    copies: Mapping[str, bytes],
-    evidence: Mapping[str, bytes],
+    copies: Members,
+    evidence: Members,
     trust: Trust,
     stamp_roots: Sequence[bytes],
 ) -> tuple[Sources, Examined]:
     """The members by their final names. Two looks: which mails count decides where they lie."""
-    loose = {f"{COPIES}{sha256}.eml": raw for sha256, raw in copies.items()}
+    loose = {f"{COPIES}{sha256}.eml": sha256 for sha256 in copies}
     if len(copies) == 1:
-        loose = dict(zip([ORIGINAL], copies.values(), strict=True))
-    loose |= {f"{RECEIPTS}{sha256}.eml": raw for sha256, raw in evidence.items()}
-    first = examine(replace(rest, members={**rest.members, **loose}), trust)
-    members = {**rest.members, **_copies_named(copies, first.copy), **_evidence_named(first)}
-    members |= {f"{CERTIFICATES}{sha256[:16]}.der": der for sha256, der in first.certificates.items()}
-    members |= _answers(first, trust)
+        loose = dict(zip([ORIGINAL], copies, strict=True))
+    received = {f"{RECEIPTS}{sha256}.eml": sha256 for sha256 in evidence}
+    others = Members().joined(rest.members)
+    first = examine(replace(rest, members=others.joined(copies.named(loose), evidence.named(received))), trust)
+    members = others.joined(
+        copies.named(_copies_named(copies, first.copy)),
+        evidence.named(_evidence_named(first)),
+        {f"{CERTIFICATES}{sha256[:16]}.der": der for sha256, der in first.certificates.items()},
+        _answers(first, trust),
+    )
     sources = replace(rest, members=members)
     return sources, examine(sources, trust, stamp_roots)
 
 
-def _copies_named(copies: Mapping[str, bytes], held_to: str | None) -> dict[str, bytes]:
+def _copies_named(copies: Iterable[str], held_to: str | None) -> dict[str, str]:
+    copies = sorted(copies)
     first = held_to if held_to in copies else next(iter(copies), None)
-    others = [sha256 for sha256 in sorted(copies) if sha256 != first]
-    named = {ORIGINAL: copies[first]} if first is not None else {}
-    return named | {f"{COPIES}{number:02}.eml": copies[sha256] for number, sha256 in enumerate(others, 2)}
+    others = [sha256 for sha256 in copies if sha256 != first]
+    named = {ORIGINAL: first} if first is not None else {}
+    return named | {f"{COPIES}{number:02}.eml": sha256 for number, sha256 in enumerate(others, 2)}
 
 
-def _evidence_named(first: Examined) -> dict[str, bytes]:
+def _evidence_named(first: Examined) -> dict[str, str]:
     counting = {entry["sha256"] for entry in first.report["proof"]}
-    ordered = sorted(first.evidence, key=lambda one: time_key(one.evidence))
+    ordered = sorted((one.evidence for one in first.evidence), key=time_key)
     return {
-        f"{RECEIPTS if one.evidence.key in counting else NOT_PROOF}{number:03}-{one.evidence.kind.value}.eml": one.raw
+        f"{RECEIPTS if one.key in counting else NOT_PROOF}{number:03}-{one.kind.value}.eml": one.key
         for number, one in enumerate(ordered, 1)
     }
 

@@ -10,9 +10,10 @@ from typing import Any, Final
 from pec_tracker.pec import mime
 from pec_tracker.pec.daticert import parse
 from pec_tracker.pec.fingerprint import leaves
-from pec_tracker.pec.read import Mail
+from pec_tracker.pec.read import Mail, certified_xml
 from pec_tracker.render import annex5, pdf, sincro
 from pec_tracker.render.indented import indented
+from pec_tracker.render.members import Members
 from pec_tracker.render.readme import README_NAMES, chain_numbers, readme
 from pec_tracker.render.wording import section
 from pec_tracker.service.proof import summary as proof_summary
@@ -39,11 +40,11 @@ def pdf_is_possible() -> bool:
     return pdf.is_possible()
 
 
-def assemble(sources: Sources, report: Mapping[str, Any]) -> dict[str, bytes]:
+def assemble(sources: Sources, report: Mapping[str, Any]) -> Members:
     """All members of the package, by name."""
-    members = {**sources.members, **derived(sources, report)}
+    members = Members().joined(sources.members, derived(sources, report))
     if sources.frame.pdf:
-        members[summary_name(report)] = summary(sources, report)
+        members = members.joined({summary_name(report): summary(sources, report)})
     return completed(members, report)
 
 
@@ -58,14 +59,13 @@ def derived(sources: Sources, report: Mapping[str, Any]) -> dict[str, bytes]:
     }
 
 
-def completed(members: Mapping[str, bytes], report: Mapping[str, Any]) -> dict[str, bytes]:
+def completed(members: Members, report: Mapping[str, Any]) -> Members:
     """*members* with those that list the others: README, index, sums."""
     names = {README_NAMES[report["language"]], INDEX, SUMS}
-    listed = {name: content for name, content in members.items() if name not in names}
-    listed[README_NAMES[report["language"]]] = readme(report, sorted({*listed, *names}))
-    listed[INDEX] = sincro.index(report, listed)
-    listed[SUMS] = sums(listed)
-    return listed
+    listed = members.only(lambda name: name not in names)
+    listed = listed.joined({README_NAMES[report["language"]]: readme(report, sorted({*listed, *names}))})
+    listed = listed.joined({INDEX: sincro.index(report, listed)})
+    return listed.joined({SUMS: sums(listed)})
 
 
 def summary_name(report: Mapping[str, Any]) -> str:
@@ -84,9 +84,9 @@ def summary_facts(sources: Sources, report: Mapping[str, Any]) -> dict[str, Any]
     return proof_summary.facts(report, acts, encoded(report))
 
 
-def attached(sources: Sources) -> dict[str, bytes]:
+def attached(sources: Sources) -> Members:
     """The mails that the summary carries."""
-    return {name: raw for name, raw in sources.members.items() if name.endswith(".eml")}
+    return Members().joined(sources.members).only(lambda name: name.endswith(".eml"))
 
 
 def encoded(report: Mapping[str, Any]) -> bytes:
@@ -103,7 +103,7 @@ def sums(members: Mapping[str, bytes]) -> bytes:
 def _daticerts(sources: Sources) -> dict[str, bytes]:
     extracts = {}
     for member, raw in sources.evidence:
-        xml = _daticert_xml(raw, sources.readings.of(raw))
+        xml = _daticert_xml(raw, sources.readings.of(raw).mail)
         if xml is not None:
             extracts[f"daticert/{_stem(member)}.xml"] = xml
     return extracts
@@ -114,9 +114,11 @@ def _daticert_xml(raw: bytes, mail: Mail) -> bytes | None:
     if mail.signed is None or mail.daticert is None:
         return None
     content = mime.entity(raw, mail.signed.content)
-    parts = (mime.entity(raw, span) for span in mime.children(raw, content))
+    parts = tuple(mime.entity(raw, span) for span in mime.children(raw, content))
+    known = certified_xml(raw, parts)  # parsing it a second time would say the same
     decoded = (mime.decoded(raw, part) for part in parts)
-    return next((xml for xml in decoded if xml is not None and parse(xml) == mail.daticert), None)
+    found = (xml for xml in decoded if xml is not None and (xml == known or parse(xml) == mail.daticert))
+    return next(found, None)
 
 
 def _pems(sources: Sources, report: Mapping[str, Any]) -> dict[str, bytes]:

@@ -22,7 +22,7 @@ from pec_tracker.pec.evidence import Evidence, Fingerprint, address_key
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.headers import headers_of
 from pec_tracker.pec.journey import Journey
-from pec_tracker.pec.read import Mail, evidence_of
+from pec_tracker.pec.read import Mail, evidence_of, read
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.signature import Verification, verify
@@ -32,7 +32,7 @@ from pec_tracker.service.journeys.consider import Considered, consider
 from pec_tracker.service.journeys.evidence_rows import fingerprint_json
 from pec_tracker.service.proof.authorities import anchor_entries, verification_entry
 from pec_tracker.service.proof.limits import limits
-from pec_tracker.service.proof.sources import CERTIFICATES, ORIGINAL, REVOCATION, Frame, Sources, sealed_until
+from pec_tracker.service.proof.sources import CERTIFICATES, ORIGINAL, REVOCATION, Frame, Reading, Sources, sealed_until
 from pec_tracker.service.proof.stamps import stamps
 
 SCHEMA: Final = 1
@@ -44,8 +44,7 @@ class Read:
     """One evidence of the package, read and verified."""
 
     member: str
-    raw: bytes
-    mail: Mail
+    mail: Mail  # without its original
     evidence: Evidence
     verification: Verification
 
@@ -108,7 +107,10 @@ def examine(sources: Sources, trust: Trust, stamp_roots: Sequence[bytes] = ()) -
         frozenset(one.key for one in considered.counting),
         {str(act.facts.get("mail")): act for act in reversed(acts) if act.act == "mail.archived"},
     )
-    entries = [_evidence_entry(one, held, trust) for one in _in_time(found)]
+    # Every receipt lists all recipients: lists that are one and the same are told as one and the same.
+    lists = {id(one.evidence.recipients): one.evidence for one in found}
+    told = {key: _recipient_entries(one) for key, one in lists.items()}
+    entries = [_evidence_entry(one, held, trust, told[id(one.evidence.recipients)]) for one in _in_time(found)]
     report = {
         "schema": SCHEMA,
         "tool": {"name": TOOL, "version": sources.frame.version},
@@ -172,12 +174,13 @@ def _arrivals(acts: Sequence[Line]) -> dict[str, datetime]:
 
 
 def _read(
-    member: str, raw: bytes, mail: Mail, trust: Trust, arrivals: Mapping[str, datetime], *, now: datetime
+    member: str, raw: bytes, reading: Reading, trust: Trust, arrivals: Mapping[str, datetime], *, now: datetime
 ) -> Read:
+    mail = reading.mail
     verification = verify(raw, mail, trust, now=now)
     key = sha256_of(raw)
     evidence = evidence_of(key, mail, verification.verdict, signer=verification.who, arrived_at=arrivals.get(key))
-    return Read(member, raw, mail, evidence, verification)
+    return Read(member, mail, replace(evidence, enclosed=reading.enclosed), verification)
 
 
 def _in_time(found: Sequence[Read]) -> list[Read]:
@@ -289,7 +292,7 @@ def _sent_entry(sources: Sources, found: Sequence[Read], considered: Considered)
     """What was sent: of the bytes of the message or its copy, else of what a complete receipt that counts encloses.
     `contents_of` names the member that it was read from."""
     original = sources.members.get(ORIGINAL)
-    member, raw = _enclosed(found, considered) if original is None else (ORIGINAL, original)
+    member, raw = _enclosed(sources, found, considered) if original is None else (ORIGINAL, original)
     if raw is None:
         return {"contents_of": None, "text": None, "text_cut": False, "attachments": []}
     sent = contents(raw)
@@ -301,10 +304,10 @@ def _sent_entry(sources: Sources, found: Sequence[Read], considered: Considered)
     }
 
 
-def _enclosed(found: Sequence[Read], considered: Considered) -> tuple[str | None, bytes | None]:
+def _enclosed(sources: Sources, found: Sequence[Read], considered: Considered) -> tuple[str | None, bytes | None]:
     for one in _in_time(found):
         if one.evidence in considered.counting and one.evidence.receipt_form == ReceiptForm.COMPLETE:
-            return one.member, one.mail.original
+            return one.member, read(sources.members[one.member]).original
     return None, None
 
 
@@ -321,7 +324,11 @@ def _journey_entry(one: Journey) -> dict[str, Any]:
     }
 
 
-def _evidence_entry(one: Read, held: "_Held", trust: Trust) -> dict[str, Any]:
+def _recipient_entries(evidence: Evidence) -> list[dict[str, Any]]:
+    return [{"address": recipient.address, "type": recipient.type} for recipient in evidence.recipients]
+
+
+def _evidence_entry(one: Read, held: "_Held", trust: Trust, recipients: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     evidence, considered = one.evidence, held.considered
     agreement = considered.agreements.get(evidence.key)
     archived = held.archived.get(evidence.key)
@@ -334,7 +341,7 @@ def _evidence_entry(one: Read, held: "_Held", trust: Trust) -> dict[str, Any]:
         "issued_at": _iso(evidence.issued_at),
         "provider": evidence.provider,
         "sender": evidence.sender,
-        "recipients": [{"address": recipient.address, "type": recipient.type} for recipient in evidence.recipients],
+        "recipients": recipients,
         "recipient": evidence.recipient,
         "subject": evidence.subject,
         "reference": evidence.reference,

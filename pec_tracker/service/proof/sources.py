@@ -10,12 +10,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final
 
 from pec_tracker.errors import LedgerError
 from pec_tracker.ledger.lines import Line, decode
 from pec_tracker.ledger.segments import SealFile, parse_seal
-from pec_tracker.pec.evidence import CertifiedRecipient
+from pec_tracker.pec import link
+from pec_tracker.pec.evidence import CertifiedRecipient, Fingerprint
+from pec_tracker.pec.fingerprint import fingerprint
+from pec_tracker.pec.link import LinkKeys
 from pec_tracker.pec.read import Mail, read
 
 ORIGINAL: Final = "message/original.eml"
@@ -48,26 +52,46 @@ class Frame:
     pdf: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is kept of a mail that was read: `mail` is without its original, of which `enclosed` are the hashes."""
+
+    mail: Mail
+    keys: LinkKeys
+    enclosed: Fingerprint | None
+
+
 class Readings:
     """Each mail of a package read once, however often it is asked for: reading is most of what a package costs.
 
-    Every receipt of a message lists all its recipients: equal lists are kept once.
+    Facts alone are kept, no bytes of mails. Every receipt of a message lists all its recipients and encloses the same
+    message: equal lists and hashes are kept once.
     """
 
     def __init__(self) -> None:
-        self._mails: dict[bytes, Mail] = {}
+        self._known: dict[bytes, Reading] = {}
         self._lists: dict[tuple[CertifiedRecipient, ...], tuple[CertifiedRecipient, ...]] = {}
+        self._enclosed: dict[Fingerprint, Fingerprint] = {}
 
-    def of(self, raw: bytes) -> Mail:
-        """The mail that these bytes are."""
-        mail = self._mails.get(raw)
-        if mail is None:
-            mail = read(raw)
-            if mail.daticert is not None:
-                listed = self._lists.setdefault(mail.daticert.recipients, mail.daticert.recipients)
-                mail = replace(mail, daticert=replace(mail.daticert, recipients=listed))
-            self._mails[raw] = mail
-        return mail
+    def of(self, raw: bytes) -> Reading:
+        """What the mail says that these bytes are."""
+        key = sha256(raw).digest()
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._read(raw)
+        return known
+
+    def _read(self, raw: bytes) -> Reading:
+        mail = read(raw)
+        enclosed = None if mail.original is None else fingerprint(mail.original)
+        if enclosed is not None:
+            enclosed = self._enclosed.setdefault(enclosed, enclosed)
+        keys = link.keys(mail)
+        mail = replace(mail, original=None)
+        if mail.daticert is not None:
+            listed = self._lists.setdefault(mail.daticert.recipients, mail.daticert.recipients)
+            mail = replace(mail, daticert=replace(mail.daticert, recipients=listed))
+        return Reading(mail, keys, enclosed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +107,14 @@ class Sources:
         return ((name, self.members[name]) for name in sorted(self.members) if name.startswith(folders))
 
     @property
-    def copies(self) -> tuple[tuple[str, bytes], ...]:
+    def copies(self) -> Iterator[tuple[str, bytes]]:
         """The message as sent, and further copies of it."""
-        return tuple(self.under(ORIGINAL, COPIES))
+        return self.under(ORIGINAL, COPIES)
 
     @property
-    def evidence(self) -> tuple[tuple[str, bytes], ...]:
-        """Every receipt and whatever claims to be one, by member."""
-        return tuple(self.under(RECEIPTS, NOT_PROOF))
+    def evidence(self) -> Iterator[tuple[str, bytes]]:
+        """Every receipt and whatever claims to be one, by member; one mail at a time is held."""
+        return self.under(RECEIPTS, NOT_PROOF)
 
     def lines(self) -> dict[str, Line]:
         """The ledger lines that can be read, by member."""
@@ -115,10 +139,10 @@ class Sources:
                     continue  # as above
         return found
 
-    def record(self, sha256: object) -> Mapping[str, Any]:
+    def record(self, name: object) -> Mapping[str, Any]:
         """A record by its hash; empty where it is not there, or is no JSON object."""
         try:
-            facts = json.loads(self.members.get(f"{RECORDS}{sha256}.json", b"{}"))
+            facts = json.loads(self.members.get(f"{RECORDS}{name}.json", b"{}"))
         except ValueError:
             return {}
         return facts if isinstance(facts, dict) else {}

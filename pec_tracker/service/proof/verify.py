@@ -6,17 +6,17 @@ compared: what another release may have written otherwise is compared all the sa
 that it was not compared.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import structlog
 
 from pec_tracker.pec.certificate import certificate
 from pec_tracker.pec.trust import Trust
 from pec_tracker.render import canonical_zip, pdf
+from pec_tracker.render.members import Members
 from pec_tracker.render.readme import README_NAMES
 from pec_tracker.service.proof import members as proof_package
 from pec_tracker.service.proof import verify_summary
@@ -25,6 +25,7 @@ from pec_tracker.service.proof.report import SCHEMA, examine, frame_of, sha256_o
 from pec_tracker.service.proof.sources import CERTIFICATES, RECEIPTS, Sources, is_source
 from pec_tracker.service.proof.stamps import IMPOSSIBLE
 from pec_tracker.service.proof.verify_ledger import ledger_findings
+from pec_tracker.service.proof.verify_report import by_member, loaded, pairs, paths, without_same
 from pec_tracker.texts import N_
 
 log = structlog.get_logger()
@@ -127,12 +128,14 @@ class PackageCheck:
         return Outcome.NOT_COMPARED if self.notes else Outcome.HOLDS
 
 
-def verify_package(raw: bytes, trust: Trust, *, stamp_roots: Sequence[bytes] = ()) -> PackageCheck:
-    """Verify the bytes of a package. Whatever they are, the answer is findings, never an error.
+def verify_package(package: bytes | BinaryIO, trust: Trust, *, stamp_roots: Sequence[bytes] = ()) -> PackageCheck:
+    """Verify a package: its bytes, or its file, open and seekable, of which a member at a time is held.
+
+    Whatever they are, the answer is findings, never an error; but for what reading the file raises.
 
     *stamp_roots* (certificates, DER) are where the chain of a time-stamp may end; of none, no stamp is verified.
     """
-    unpacked = canonical_zip.unpack(raw)
+    unpacked = canonical_zip.unpack(package)
     findings = [PackageFinding(fault.kind, fault.member) for fault in unpacked.faults]
     notes: list[tuple[str, str]] = []
     fresh: Mapping[str, Any] | None = None
@@ -156,7 +159,7 @@ def verify_package(raw: bytes, trust: Trust, *, stamp_roots: Sequence[bytes] = (
 def _report(members: Mapping[str, bytes]) -> Mapping[str, Any] | None:
     """The package's report, as far as it can be worked with."""
     try:
-        report = json.loads(members[REPORT])
+        report = loaded(members[REPORT])
         if report["schema"] != SCHEMA or report["language"] not in README_NAMES:
             return None
         frame_of(report)
@@ -165,9 +168,9 @@ def _report(members: Mapping[str, bytes]) -> Mapping[str, Any] | None:
     return report if isinstance(report, dict) else None
 
 
-def _sums(members: Mapping[str, bytes]) -> Iterator[PackageFinding]:
+def _sums(members: Members) -> Iterator[PackageFinding]:
     """SHA256SUMS against every other member, and its own form."""
-    others = {name: content for name, content in members.items() if name != SUMS}
+    others = members.only(lambda name: name != SUMS)
     told = members.get(SUMS)
     if told is None:
         yield PackageFinding("member-missing", SUMS)
@@ -194,14 +197,13 @@ class _Case:
 
     def __init__(
         self,
-        members: Mapping[str, bytes],
+        members: Members,
         report: Mapping[str, Any],
         findings: list[PackageFinding],
         notes: list[tuple[str, str]],
     ) -> None:
         self.members, self.report, self.findings, self.notes = members, report, findings, notes
-        sources = {name: raw for name, raw in members.items() if is_source(name)}
-        self.sources = Sources(frame_of(report), sources)
+        self.sources = Sources(frame_of(report), members.only(is_source))
         # What another release wrote otherwise is no proof of anything wrong; it is never simply passed over.
         self.own_release = self.sources.frame.version == proof_package.VERSION
 
@@ -219,7 +221,7 @@ class _Case:
 
     def unknown(self, fresh: Mapping[str, Any]) -> tuple[UnknownAuthority, ...]:
         """The authorities at which chains end that hold for whoever made the package, and not here."""
-        told = _by_member(self.report)
+        told = by_member(self.report)
         found: dict[UnknownAuthority, None] = {}
         for entry in (*fresh["proof"], *fresh["not_proof"]):
             done, before = entry["verification"], told.get(str(entry["member"]), {}).get("verification", {})
@@ -245,8 +247,9 @@ class _Case:
         if proof_package.encoded(self.report) != self.members[REPORT]:
             self.findings.append(PackageFinding("member-differs", REPORT))
         lacking: list[str] = []
-        for member, told, found in _pairs(self.report, fresh):
-            differing = list(_paths(told, found))
+        same: dict[tuple[int, int], bool] = {}
+        for member, told, found in pairs(self.report, fresh):
+            differing = list(paths(*without_same(told, found, same)))
             lacking += [one.path for one in differing if one.lacking and not self.own_release]
             wrong = [str(one) for one in differing if self.own_release or not one.lacking]
             if wrong:
@@ -266,9 +269,10 @@ class _Case:
         """What is made from others, made once more; and whatever is neither a source nor made from one."""
         report = self.report if self.own_release else fresh
         summary = proof_package.summary_name(report) if self.sources.frame.pdf else None
-        made = {**self.sources.members, **proof_package.derived(self.sources, report), REPORT: self.members[REPORT]}
+        derived = {**proof_package.derived(self.sources, report), REPORT: self.members[REPORT]}
+        made = Members().joined(self.sources.members, derived)
         if summary is not None:
-            made[summary] = self.members.get(summary, b"")
+            made = made.joined(self.members.named({summary: summary}) if summary in self.members else {summary: b""})
         made = proof_package.completed(made, report)
         changing = (README_NAMES[report["language"]], VERIFIER, INDEX)
         otherwise = []
@@ -289,8 +293,8 @@ class _Case:
         report = self.report if self.own_release else fresh
         name, mails = proof_package.summary_name(self.report), proof_package.attached(self.sources)
         summary = self.members.get(name, b"")
-        attached = set(pdf.attachments(summary))
-        lacking = sorted(mail for mail, raw in mails.items() if raw not in attached)
+        attached = {sha256_of(mail) for mail in pdf.attachments(summary)}
+        lacking = sorted(mail for mail, raw in mails.items() if sha256_of(raw) not in attached)
         found = verify_summary.compare(summary, proof_package.summary_facts(self.sources, report), mails.values())
         if lacking or not found.attachments_ok:
             self.findings.append(PackageFinding("attachment-differs", name, ", ".join(lacking) or "-"))
@@ -327,61 +331,6 @@ def _limits_compared(one: Mapping[str, Any], told: Mapping[str, Any], fresh: Map
     return set(one["limits"]) - by_authorities
 
 
-def _pairs(told: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """What two reports say, piece by piece: each evidence by its member, then the rest."""
-    ours, theirs = _by_member(found), _by_member(told)
-    for member in sorted(ours.keys() | theirs.keys()):
-        yield member, theirs.get(member), ours.get(member)
-    yield REPORT, _rest(told), _rest(found)
-
-
 def _listed(differences: Sequence[str]) -> str:
     """The first of them, and that there are more."""
     return ", ".join([*differences[:6], *(["..."] if len(differences) > 6 else [])])
-
-
-def _by_member(report: Mapping[str, Any]) -> dict[str, Any]:
-    entries = (*report["proof"], *report["not_proof"])
-    return {str(entry["member"]): entry for entry in entries}
-
-
-def _rest(report: Mapping[str, Any]) -> dict[str, Any]:
-    """All but evidence and limits; where an anchor was found, why somebody trusts it, and which time-stamp authorities
-    he knows, is each machine's own matter."""
-    own = ("source", "reason")
-    anchors = [{name: value for name, value in one.items() if name not in own} for one in report["anchors"]]
-    stamps = [{name: one[name] for name in ("seal", "member", "kind", "at", "bare")} for one in report["stamps"]]
-    order = [[entry["member"] for entry in report[part]] for part in ("proof", "not_proof")]
-    others = {name: report[name] for name in report if name not in ("proof", "not_proof", "limits")}
-    return {**others, "anchors": anchors, "stamps": stamps, "order": order}
-
-
-@dataclass(frozen=True, slots=True)
-class _Difference:
-    """Where two JSON values differ; `lacking`: the one told does not speak of it at all."""
-
-    path: str
-    told: Any
-    found: Any
-    lacking: bool
-
-    def __str__(self) -> str:
-        return f"{self.path or 'entry'} {_short(self.told)} -> {_short(self.found)}"
-
-
-def _paths(told: Any, found: Any, path: str = "", *, lacking: bool = False) -> Iterator[_Difference]:
-    """Where two JSON values differ."""
-    if isinstance(told, Mapping) and isinstance(found, Mapping):
-        for name in sorted(told.keys() | found.keys()):
-            inner = f"{path}.{name}" if path else name
-            yield from _paths(told.get(name), found.get(name), inner, lacking=name not in told)
-    elif isinstance(told, list) and isinstance(found, list) and len(told) == len(found):
-        for at, (one, other) in enumerate(zip(told, found, strict=True)):
-            yield from _paths(one, other, f"{path}[{at}]")
-    elif told != found or type(told) is not type(found) or lacking:
-        yield _Difference(path, told, found, lacking)
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import chain
 from typing import Final
 
 from pec_tracker.errors import LedgerError
@@ -64,17 +65,18 @@ def _named(sources: Sources) -> Iterator[Disagreement]:
     lines = sources.lines()
     mails = {line.facts.get("mail") for line in lines.values() if line.act in _NAME_MAILS}
     records = {line.facts.get("record") for line in lines.values()}
-    for member, raw in (*sources.copies, *sources.evidence):
-        if sha256(raw).hexdigest() not in mails:
+    present = {member: sha256(raw).hexdigest() for member, raw in chain(sources.copies, sources.evidence)}
+    for member, digest in present.items():
+        if digest not in mails:
             yield "mail-not-in-ledger", member
     for member, content in sources.under(RECORDS):
         if sha256(content).hexdigest() not in records:
             yield "record-not-in-ledger", member
-    present = {sha256(raw).hexdigest() for _, raw in (*sources.copies, *sources.evidence)}
+    digests = set(present.values())
     for member, line in lines.items():
         if line.act.startswith("message.") and line.facts.get("message") != sources.frame.key:
             yield "line-of-another-message", member
-        if line.act in _NAME_MAILS and line.facts.get("mail") not in present:
+        if line.act in _NAME_MAILS and line.facts.get("mail") not in digests:
             yield "mail-missing", member
         if line.act in _NAME_RECORDS and not sources.record(line.facts.get("record")):
             yield "record-missing", member
