@@ -23,7 +23,7 @@ from pec_tracker.service.journeys.send_state_rows import happened
 from pec_tracker.service.sending import outbox
 from pec_tracker.service.sending.outbox import follow_up, recover, resend, settle, waiting
 from tests.line.houses import message_of, open_alerts, queued, states
-from tests.line.offline import (
+from tests.sending.offline import (
     MINUTE,
     NOW,
     account_of,
@@ -40,18 +40,6 @@ from tests.line.offline import (
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    """A house without servers."""
-    return opened(home_in(tmp_path / "home"))
-
-
-@pytest.fixture
-def account(house: House) -> Account:
-    """Its mailbox."""
-    return account_of(house)
 
 
 @pytest.fixture

@@ -23,29 +23,11 @@ from pec_tracker.service.sending.dispatch import _cut_when_told, _never, _Round,
 from pec_tracker.service.sending.turns import held_by_pace, next_turns
 from pec_tracker.wire.smtp import SendOutcome, SendResult
 from tests.line.houses import Home, message_of, queued, states
-from tests.line.offline import MINUTE, NOW, account_of, alerts, clock_at, home_in, opened, round_of, told, write
+from tests.sending.offline import MINUTE, NOW, account_of, alerts, clock_at, home_in, opened, round_of, told, write
 
 PAUSE = timedelta(minutes=5)
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """A home without servers."""
-    return home_in(tmp_path / "home")
-
-
-@pytest.fixture
-def house(home: Home) -> House:
-    """A house without servers."""
-    return opened(home)
-
-
-@pytest.fixture
-def account(house: House) -> Account:
-    """Its mailbox."""
-    return account_of(house)
 
 
 def next_of(house: House, account: Account, **changes: Any) -> str | None:

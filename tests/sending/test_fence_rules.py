@@ -18,13 +18,12 @@ from pec_tracker.service import sealing
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.sending import fence
 from tests.line.houses import Home, message_of, open_alerts, queued, states
-from tests.line.offline import (
+from tests.sending.offline import (
     MINUTE,
     NOW,
     account_of,
     begun,
     clock_at,
-    home_in,
     mail_of,
     opened,
     receipt_of,
@@ -34,24 +33,6 @@ from tests.line.offline import (
 
 LIVELY = timedelta(minutes=15)
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """A home without servers."""
-    return home_in(tmp_path / "home")
-
-
-@pytest.fixture
-def house(home: Home) -> House:
-    """A house without servers."""
-    return opened(home)
-
-
-@pytest.fixture
-def account(house: House) -> Account:
-    """Its mailbox."""
-    return account_of(house)
 
 
 def mark_file(house: House) -> Path:

@@ -1,7 +1,6 @@
 """The one writer of send states: what it writes, what it leaves alone, and what a rebuild replays."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,21 +15,9 @@ from pec_tracker.pec.sending import Change, Event
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.journeys.send_state_rows import happened, replayed
 from tests.line.houses import message_of, open_alerts, queued, states
-from tests.line.offline import NOW, account_of, alerts, home_in, opened, told, write
+from tests.sending.offline import NOW, alerts, told, write
 
 LATER = NOW + timedelta(minutes=7)
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    """A house without servers."""
-    return opened(home_in(tmp_path / "home"))
-
-
-@pytest.fixture
-def account(house: House) -> Account:
-    """Its mailbox."""
-    return account_of(house)
 
 
 def event(house: House, what: Event, key: str, **more: Any) -> Change | None:

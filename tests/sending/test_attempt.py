@@ -26,24 +26,12 @@ from pec_tracker.service.sending.attempt import (
 )
 from pec_tracker.wire.smtp import SendOutcome, SendResult
 from tests.line.houses import message_of, queued, states
-from tests.line.offline import MINUTE, NOW, account_of, alerts, attempts_of, home_in, opened, round_of, told, write
+from tests.sending.offline import MINUTE, NOW, alerts, attempts_of, round_of, told, write
 
 TOOK = SendResult(SendOutcome.SUBMITTED, 250, "2.0.0 Ok", "reply")
 PUT_OFF = SendResult(SendOutcome.DEFERRED, 451, "4.3.0 later", "rcpt")
 REFUSED = SendResult(SendOutcome.REFUSED, 550, "5.7.1 no", "mail")
 LOST = SendResult(SendOutcome.UNCERTAIN, None, "", "reply", problem=ServerError("the line was cut"))
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    """A house without servers."""
-    return opened(home_in(tmp_path / "home"))
-
-
-@pytest.fixture
-def account(house: House) -> Account:
-    """Its mailbox."""
-    return account_of(house)
 
 
 @pytest.fixture
