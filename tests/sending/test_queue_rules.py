@@ -251,6 +251,10 @@ def test_the_watch_does_not_come_for_what_the_fence_keeps_or_for_who_may_not_see
     assert next_turns(OPERATOR, later, [account]) == {account.id: NOW}
     mailbox(later, account, collected_at=NOW)
     assert next_turns(OPERATOR, opened(home), [account]) == {}
+    known = replace(house, start=replace(house.start, newest=9, collected={account.id: NOW}))
+    mailbox(later, account, collected_at=None)
+    assert round_of(known, account)._next() is None
+    assert next_turns(OPERATOR, known, [account]) == {}, "a restored database may know of no collect at all"
     nobody = Asker("u1", "Ugo", frozenset(Act), mailboxes=frozenset())
     assert next_turns(nobody, later, [account]) == {}
 

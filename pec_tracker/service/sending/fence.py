@@ -45,7 +45,12 @@ def looked_through(house: House, account: Account) -> bool:
     """Whether a collect of all of the mailbox has ended since this process started, here or elsewhere."""
     with reading(house.engine) as connection:
         collected = connection.scalar(select(Mailbox.collected_at).where(Mailbox.id == account.id))
-    return collected is not None and collected != house.start.collected.get(account.id)
+    return lifted(house, account.id, collected)
+
+
+def lifted(house: House, mailbox_id: int, collected_at: datetime | None) -> bool:
+    """Whether a mailbox that was collected then has been looked through since this process started."""
+    return collected_at is not None and collected_at != house.start.collected.get(mailbox_id)
 
 
 def recognise(house: House) -> None:

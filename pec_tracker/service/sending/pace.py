@@ -7,7 +7,7 @@ the mailbox, also those queued meanwhile.
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, exists, select, update
 
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Attempt, Mailbox, Message
@@ -38,6 +38,18 @@ def pause(house: House, account: Account, reply: str) -> None:
             .values(next_attempt_at=until, reply=reply, problem=None)
         )
     log.warning("mailbox.paused", mailbox=account.name, minutes=PAUSE / MINUTE)
+
+
+def pause_end(paused_until: datetime | None, now: datetime) -> datetime | None:
+    """When a mailbox's pause ends; None where there is none. One that is longer than any was written by a clock that
+    was ahead."""
+    return paused_until if paused_until is not None and now < paused_until <= now + PAUSE else None
+
+
+def is_paused(now: datetime) -> ColumnElement[bool]:
+    """The same as a condition on a message: its mailbox is paused now."""
+    until = Mailbox.paused_until
+    return exists().where(Mailbox.id == Message.mailbox_id, until > now, until <= now + PAUSE)
 
 
 def turn(house: House, account: Account) -> datetime | None:

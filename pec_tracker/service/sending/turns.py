@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, func, or_, select
 
 from pec_tracker.askers import Act, Asker
 from pec_tracker.db import leases
@@ -30,19 +30,16 @@ def next_message(
     """The oldest message that may go now, the pace aside; what was deferred since *began* waits for another round."""
     now = house.clock.now()
     due_at = Message.next_attempt_at
-    paused = exists().where(
-        Mailbox.id == Message.mailbox_id, Mailbox.paused_until > now, Mailbox.paused_until <= now + PAUSE
-    )
     due = {
-        SendState.QUEUED: or_(due_at <= now, due_at > now + PAUSE),
-        SendState.DEFERRED: or_(due_at <= began, due_at > now + LONGEST_RETRY),
+        state: or_(due_at <= by, due_at > now + _LONGEST[state.value])
+        for state, by in ((SendState.QUEUED, now), (SendState.DEFERRED, began))
     }
     columns = (
         select(
             Message.id, Message.key, Message.raw, Message.sender, Message.send_state, Message.attempts,
             Message.created_at,
         )
-        .where(Message.mailbox_id == account.id, ~paused)
+        .where(Message.mailbox_id == account.id, ~pace.is_paused(now))
         .order_by(Message.created_at, Message.id)
         .limit(1)
     )  # fmt: skip
@@ -77,12 +74,9 @@ def next_turns(asker: Asker, house: House, accounts: Sequence[Account]) -> dict[
     mine = {one.id: one for one in accounts if asker.sees(one.id)}
     turns: dict[int, datetime] = {}
     with reading(house.engine) as connection:
-        mailboxes = {
-            row.id: row
-            for row in connection.execute(select(Mailbox.id, Mailbox.collected_at, Mailbox.paused_until))
-            if row.id in mine
-        }
-        looked = [one for one, row in mailboxes.items() if row.collected_at != house.start.collected.get(one)]
+        columns = select(Mailbox.id, Mailbox.collected_at, Mailbox.paused_until)
+        mailboxes = {row.id: row for row in connection.execute(columns) if row.id in mine}
+        looked = [one for one, row in mailboxes.items() if fence.lifted(house, one, row.collected_at)]
         for row in connection.execute(_earliest(house, looked)):
             if row.mailbox_id in mine:
                 at = now if row.at is None or row.at > now + _LONGEST[row.send_state] else row.at
@@ -96,10 +90,8 @@ def next_turns(asker: Asker, house: House, accounts: Sequence[Account]) -> dict[
             if row.mailbox_id in mine and leases.is_over(house.presence, row.lease_owner, row.lease_until)
         ]
     for number, at in turns.items():
-        paused_until = mailboxes[number].paused_until
-        if paused_until is not None and now < paused_until <= now + PAUSE:
-            at = max(at, paused_until)
-        turns[number] = max(at, pace.turn(house, mine[number]) or at)
+        paused = pace.pause_end(mailboxes[number].paused_until, now)
+        turns[number] = max(at, paused or at, pace.turn(house, mine[number]) or at)
     return turns | dict.fromkeys(left_behind, now)
 
 
