@@ -23,8 +23,8 @@ from pec_tracker.texts import N_, _, error_text
 
 if TYPE_CHECKING:
     from pec_tracker.service.house import Account, House, Stop
+    from pec_tracker.service.rounds.send_waiting import Progress
     from pec_tracker.service.sending.attempt import Dispatched
-    from pec_tracker.service.sending.in_turn import Progress
     from pec_tracker.service.sending.outbox import OutboxEntry
 
 

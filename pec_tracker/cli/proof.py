@@ -188,14 +188,12 @@ class _Written:
 
 
 def _package_facts(target: Path, package: "Package", written: _Written) -> Mapping[str, Any]:
-    from pec_tracker.service.proof.members import encoded
-    from pec_tracker.service.proof.report import sha256_of
 
     report = package.report
     return {
         "file": target,
         "sha256": written.sha256,
-        "report_sha256": sha256_of(encoded(report)),
+        "report_sha256": package.report_sha256,
         "size": written.size,
         "key": report["message"]["key"],
         "as_of": report["as_of"],
@@ -210,14 +208,12 @@ def _package_facts(target: Path, package: "Package", written: _Written) -> Mappi
 
 def _tell_package(output: Output, target: Path, package: "Package", written: _Written) -> None:
     from pec_tracker.render.wording import section
-    from pec_tracker.service.proof.members import encoded
-    from pec_tracker.service.proof.report import sha256_of
 
     report = package.report
     output.say(_("{file}: {size} bytes, as of seal {seal}").format(
         file=target, size=written.size, seal=report["as_of"]["seal"]))  # fmt: skip
     output.say(f"SHA-256: {written.sha256}")
-    output.say(f"SHA-256 (report.json): {sha256_of(encoded(report))}")
+    output.say(f"SHA-256 (report.json): {package.report_sha256}")
     output.say(_("Proof: {proof} receipts; not proof: {other}").format(
         proof=len(report["proof"]), other=len(report["not_proof"])))  # fmt: skip
     output.table([_("Recipient"), _("State"), _("Certified time")], journey_rows(report["journeys"]))

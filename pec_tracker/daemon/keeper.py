@@ -55,7 +55,6 @@ class Keeper:
         self._stop = stop
         self._threads = FewThreads()
         self._states: dict[Key, JobState] = {}
-        self._held: set[Key] = set()
         self._troubled = False
         self._noted: dict[Key, JobState] = {}
         self._lock = threading.Lock()
@@ -148,7 +147,7 @@ class Keeper:
         with self._lock:
             for key, state in self._states.items():
                 account = state.job.account
-                if key[0] is not JobName.DISPATCH or account is None or key in self._held:
+                if key[0] is not JobName.DISPATCH or account is None or state.held:
                     continue
                 turn = turns.get(account.id)
                 if state.running_since is None and turn != state.next_at:
@@ -210,7 +209,6 @@ class Keeper:
             state = self._states[key]
             now = house.clock.now()
             decision = ended.decision if ended is not None else Decision(now + state.job.every, held=True)
-            (self._held.add if decision.held else self._held.discard)(key)
             self._states[key] = replace(
                 state,
                 next_at=self._at(state.job, decision, house),
@@ -218,6 +216,7 @@ class Keeper:
                 ended_at=now,
                 outcome=ended.outcome if ended is not None else state.outcome,
                 problem=dict(ended.problem) if ended is not None and ended.problem else None,
+                held=decision.held,
             )
 
     def _at(self, job: Job, decision: Decision, house: House) -> datetime | None:

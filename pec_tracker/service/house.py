@@ -80,3 +80,8 @@ class Account:
     retention_months: int = 30
     quota_bytes: int | None = None
     notary: bool = False  # once a day it writes a PEC to itself that quotes the newest seal
+
+    @property
+    def interval(self) -> timedelta:
+        """How often it is looked into."""
+        return timedelta(minutes=self.interval_minutes)

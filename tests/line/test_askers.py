@@ -50,7 +50,7 @@ NO_VERBS = {
     "trust.folder.kept",  # before there is a house
     "dating.stamps.known_anchors", "rounds.jobs.jobs_of", "inspect.rem_facts", "inspect.report",
     "mailboxes.add.from_csv", "mailboxes.add.settings_of", "mailboxes.add.with_mailboxes", "mailboxes.add.write",
-    "mailboxes.trial.try_out", "proof.members.encoded", "proof.report.sha256_of", "proof.verify.verify_package",
+    "mailboxes.trial.try_out", "proof.verify.verify_package",
 }  # fmt: skip
 
 

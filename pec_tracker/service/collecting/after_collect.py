@@ -26,7 +26,7 @@ def mark_collected(house: House, account: Account) -> None:
     now = house.clock.now()
     with reading(house.engine) as connection:
         noted = connection.scalar(select(Mailbox.collected_at).where(Mailbox.id == account.id))
-    stands = 2 * timedelta(minutes=account.interval_minutes) if house.served else NOTED_EVERY
+    stands = 2 * account.interval if house.served else NOTED_EVERY
     if noted is not None and noted <= now < noted + stands and looked_through(house, account):
         return
     with writing(house.engine) as connection:

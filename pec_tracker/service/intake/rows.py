@@ -293,7 +293,7 @@ def write_ledger(
                 facts = {"mailbox": place.mailbox_key, "mail": item.sha256, "outlook": item.arrival.outlook}
                 converted.append(lines.new_line(LedgerAct.MAIL_CONVERTED, at=now, **facts))
         elif _where(place, item.arrival) and (item.arrival.folder_id, item.arrival.uid) in sighted:
-            acts.append(_sighted(place, item, now))
+            acts.append(lines.new_line(LedgerAct.MAIL_SIGHTED, at=now, **_sighting(place, item)))
     for arrival in missing:
         if (arrival.folder_id, arrival.uid) in sighted:
             where = {"mailbox": place.mailbox_key, **_where(place, arrival)}
@@ -305,27 +305,23 @@ def _archived(place: Place, item: Studied, now: datetime) -> lines.Line:
     return lines.new_line(
         LedgerAct.MAIL_ARCHIVED,
         at=now,
-        mailbox=place.mailbox_key,
-        mail=item.sha256,
         origin=place.origin,
-        sent=item.arrival.sent,
-        internal_at=item.arrival.internal_at.isoformat() if item.arrival.internal_at else None,
         verdict=item.verification.verdict.value if item.verification else None,
         certificates=[facts.sha256 for facts in certificates_of(item)],
-        **_where(place, item.arrival),
+        **_sighting(place, item),
     )
 
 
-def _sighted(place: Place, item: Studied, now: datetime) -> lines.Line:
-    return lines.new_line(
-        LedgerAct.MAIL_SIGHTED,
-        at=now,
-        mailbox=place.mailbox_key,
-        mail=item.sha256,
-        sent=item.arrival.sent,
-        internal_at=item.arrival.internal_at.isoformat() if item.arrival.internal_at else None,
+def _sighting(place: Place, item: Studied) -> dict[str, Any]:
+    """A mail, and where and when the server showed it."""
+    at = item.arrival.internal_at
+    return {
+        "mailbox": place.mailbox_key,
+        "mail": item.sha256,
+        "sent": item.arrival.sent,
+        "internal_at": at.isoformat() if at else None,
         **_where(place, item.arrival),
-    )
+    }
 
 
 def _where(place: Place, arrival: Arrival) -> dict[str, Any]:

@@ -73,6 +73,11 @@ class Package:
         return tuple(sorted(self.files))
 
     @property
+    def report_sha256(self) -> str:
+        """The SHA-256 of report.json as it lies in the package."""
+        return sha256_of(self.files[proof_package.REPORT])
+
+    @property
     def content(self) -> bytes:
         """Its bytes, whole; `pieces` gives them one after the other."""
         return canonical_zip.pack(self.files)

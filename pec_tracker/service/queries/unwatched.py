@@ -24,7 +24,7 @@ def unwatched(house: House, accounts: Sequence[Account]) -> Iterator[tuple[str, 
         looked = {row.id: row.collected_at for row in connection.execute(select(Mailbox.id, Mailbox.collected_at))}
     for account in accounts:
         last = looked.get(account.id)
-        span = INTERVALS * timedelta(minutes=account.interval_minutes)
+        span = INTERVALS * account.interval
         if last is None:
             yield (
                 "never-collected",

@@ -35,6 +35,7 @@ class JobState:
     ended_at: datetime | None = None
     outcome: Outcome | None = None
     problem: dict[str, Any] | None = None
+    held: bool = False  # as its `Decision` says
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Job:
     @property
     def every(self) -> timedelta:
         """How long after a failure it is tried again."""
-        return timedelta(minutes=self.account.interval_minutes) if self.account is not None else MINUTE
+        return self.account.interval if self.account is not None else MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def _collect(work: _Work) -> Decision:
             folder=folder,
             reason=reason,
         )
-    return work.after(timedelta(minutes=work.account.interval_minutes))
+    return work.after(work.account.interval)
 
 
 def _dispatch(work: _Work) -> Decision:
@@ -185,13 +185,13 @@ def _dispatch(work: _Work) -> Decision:
     turn = next_turns(work.asker, work.house, [work.account]).get(work.account.id)
     now = work.house.clock.now()
     if turn is not None and turn <= now and not sent:  # due, and yet nothing left: not again and again
-        return Decision(now + timedelta(minutes=work.account.interval_minutes), held=True)
+        return Decision(now + work.account.interval, held=True)
     return Decision(turn)
 
 
 def _copy(work: _Work) -> Decision:
     copy_to_sent(work.asker, work.house, work.account, stop=work.stop)
-    return work.after(timedelta(minutes=work.account.interval_minutes))
+    return work.after(work.account.interval)
 
 
 def _quota(work: _Work) -> Decision:
@@ -212,7 +212,7 @@ def _notary(work: _Work) -> Decision:
     """What the provider certified of the ledger is written down, and today's PEC about it is queued."""
     notary.record_acceptances(work.asker, work.house, work.account)
     notary.write_to_self(work.asker, work.house, work.account)
-    return work.after(timedelta(minutes=work.account.interval_minutes))
+    return work.after(work.account.interval)
 
 
 def _refresh(work: _Work) -> Decision:

@@ -1,9 +1,10 @@
 """How does everything that waits leave, by hand? Collected first, then sent turn after turn, then copied."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from pec_tracker.askers import Act, Asker
 from pec_tracker.errors import PecTrackerError, StorageError
@@ -11,10 +12,16 @@ from pec_tracker.pec.sending import WAITING
 from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House, Stop
 from pec_tracker.service.sending.attempt import Dispatched
-from pec_tracker.service.sending.in_turn import Progress, Wait, send_in_turn
+from pec_tracker.service.sending.in_turn import Wait, send_in_turn
 from pec_tracker.service.sending.outbox import OutboxEntry, waiting
 from pec_tracker.service.sending.sent_copy import copy_to_sent
 from pec_tracker.service.verbs import verb
+
+
+class Progress(Protocol):
+    """How far it is: so many are done, of a total where that is known by now."""
+
+    def __call__(self, done: int, total: int | None = None, /) -> None: ...
 
 
 class Step(StrEnum):
@@ -45,18 +52,13 @@ def send_waiting(
     *,
     wait: Wait,
     stop: Stop,
-    under: Callable[[Step], AbstractContextManager[Progress]] | None = None,
+    under: Callable[[Step], AbstractContextManager[Progress]],
 ) -> SentOut:
     """Collect the mailbox, send what waits, put the copies where the account wants them.
 
     Collecting comes first: what receipts show as sent must not go again after a restart or a restored backup. `under`
     gives the progress of each step. Raises what `collect` and `dispatch` raise.
     """
-    if under is None:
-
-        def under(_step: Step) -> AbstractContextManager[Progress]:
-            return nullcontext(_silent)
-
     with under(Step.COLLECT) as progress:
         complete = collect(asker, house, account, progress=progress, stop=stop).complete
     with under(Step.DISPATCH) as progress:
@@ -64,10 +66,6 @@ def send_waiting(
     problem = None if stop() else _copied(asker, house, account)
     left = [entry for entry in waiting(asker, house, account) if entry.send_state in WAITING]
     return SentOut(tuple(sent), tuple(left), complete, problem)
-
-
-def _silent(_done: int, _total: int | None = None, /) -> None:
-    """Progress that nobody watches."""
 
 
 def _copied(asker: Asker, house: House, account: Account) -> PecTrackerError | None:

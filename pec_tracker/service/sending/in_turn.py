@@ -5,7 +5,6 @@ The verbs do not sleep: who runs them says how a turn is waited for.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
 
 from pec_tracker.askers import Act, Asker
 from pec_tracker.service.house import Account, House, Stop
@@ -16,12 +15,6 @@ from pec_tracker.service.verbs import verb
 
 Wait = Callable[[datetime], bool]
 """Waits until a time of the house's clock; False where somebody said stop meanwhile."""
-
-
-class Progress(Protocol):
-    """How far it is: so many are done, of a total where that is known by now."""
-
-    def __call__(self, done: int, total: int | None = None, /) -> None: ...
 
 
 @verb(Act.SEND)
