@@ -34,6 +34,10 @@ class FindingKind(StrEnum):
     SEAL_UNRECORDED = "seal-unrecorded"
     CHAIN_BROKEN = "chain-broken"
 
+    HEAD_MISSING = "head-missing"
+    HEAD_UNREADABLE = "head-unreadable"
+    HEAD_REPLACED = "head-replaced"
+
     STAMP_MISSING = "stamp-missing"
     STAMP_UNREADABLE = "stamp-unreadable"
     STAMP_MISMATCH = "stamp-mismatch"

@@ -1,4 +1,4 @@
-"""How do lines become sealed? Segment file, seal file, then one commit; a crash between any two resumes.
+"""How do lines become sealed? Segment file, head of the seal before, seal file, then one commit; a crash resumes.
 
 Lines are numbered here and not when they are written: PostgreSQL's commits end out of order. No lock is needed: files
 are created exclusively, and a number is a primary key.
@@ -6,6 +6,7 @@ are created exclusively, and a number is a primary key.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pec_tracker.db.engine import reading, storage_errors
 from pec_tracker.db.tables import Ledger, Seal
 from pec_tracker.errors import LedgerError
 from pec_tracker.ledger import leftovers, together
+from pec_tracker.ledger.heads import ensure_head
 from pec_tracker.ledger.lines import decode
 from pec_tracker.ledger.segments import (
     LINES_PER_SEGMENT,
@@ -57,7 +59,9 @@ def seal_pending(engine: Engine, archive_root: Path, *, now: datetime, force: bo
         if not _has_segment(engine, archive_root, last, None if force else now - SEALED_WITHIN):
             return sealed
         crash.at("seal.segment-written")
-        seal = finish_seal(archive_root, last.number + 1, last.sha256)
+        head = ensure_head(archive_root, last.number, partial(_sealed, engine))
+        crash.at("seal.head-written")
+        seal = finish_seal(archive_root, last.number + 1, last.sha256, head)
         crash.at("seal.seal-written")
         if _record(engine, seal, now):
             crash.at("seal.committed")
@@ -69,6 +73,12 @@ def _last_seal(engine: Engine) -> _LastSeal:
     with storage_errors(), reading(engine) as connection:
         row = connection.execute(select(Seal.number, Seal.sha256).order_by(Seal.number.desc()).limit(1)).first()
     return _LastSeal(0, None) if row is None else _LastSeal(row.number, row.sha256)
+
+
+def _sealed(engine: Engine, number: int) -> str:
+    """The SHA-256 of a recorded seal."""
+    with storage_errors(), reading(engine) as connection:
+        return str(connection.scalar(select(Seal.sha256).where(Seal.number == number)))
 
 
 def _has_segment(engine: Engine, root: Path, last: _LastSeal, due_before: datetime | None) -> bool:

@@ -2,7 +2,9 @@
 
     ROOT/ledger/00000042.jsonl      at most 1,000 lines
     ROOT/ledger/00000042.seal       "# previous <SHA-256 of the seal before|none>",
+                                    "# head <SHA-256 of 00000041.head>" (not in the first, nor in an old release's),
                                     then "<SHA-256>  <line id>.json" for each line
+    ROOT/ledger/00000041.head       see `heads`; written before the seal that says its hash
     ROOT/ledger/00000042.tsr        a time-stamp over the seal (RFC 3161), where an authority gave one
 
 Numbers begin at 1. A seal is known by the SHA-256 of its file.
@@ -18,12 +20,14 @@ from pec_tracker import osfiles
 from pec_tracker.archive.local import ledger_folder, prepare
 from pec_tracker.archive.underway import notes_folder
 from pec_tracker.errors import LedgerError
+from pec_tracker.ledger.heads import Heads, head_digest
 from pec_tracker.ledger.lines import Line, decode, id_at_end
 
 LINES_PER_SEGMENT = 1_000
 
-_FILE = re.compile(r"([0-9]{8,})\.(jsonl|seal|tsr)")
+_FILE = re.compile(r"([0-9]{8,})\.(jsonl|seal|tsr|head)")
 _FIRST = re.compile(r"# previous ([0-9a-f]{64}|none)")
+_HEAD = re.compile(r"# head ([0-9a-f]{64})")
 _ENTRY = re.compile(r"([0-9a-f]{64})  ([0-9a-v]{26})\.json")
 
 
@@ -37,12 +41,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class SealFile:
-    """A seal: `previous` is the SHA-256 of the seal before, None for the first; `sha256` that of its own bytes."""
+    """A seal: `previous` is the SHA-256 of the seal before, None for the first; `sha256` that of its own bytes.
+
+    `head` is the SHA-256 of the head of the seal before; None in the first, and in those of old releases.
+    """
 
     number: int
     previous: str | None
     entries: tuple[Entry, ...]
     sha256: str
+    head: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +65,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class LedgerFiles:
-    """Which numbers have a segment, a seal, a time-stamp; `foreign` names files that are none of these."""
+    """Which numbers have a segment, a seal, a time-stamp, a head; `foreign` names files that are none of these."""
 
     segments: frozenset[int]
     seals: frozenset[int]
     foreign: tuple[str, ...]
     stamps: frozenset[int] = frozenset()
+    heads: frozenset[int] = frozenset()
 
     @property
     def newest(self) -> int:
@@ -87,7 +96,7 @@ def stamp_path(root: Path, number: int) -> Path:
 
 def list_files(root: Path) -> LedgerFiles:
     """What lies in the ledger's folder. Raises OSError when it cannot be listed."""
-    numbers: dict[str, set[int]] = {"jsonl": set(), "seal": set(), "tsr": set()}
+    numbers: dict[str, set[int]] = {"jsonl": set(), "seal": set(), "tsr": set(), "head": set()}
     foreign: list[str] = []
     folder = ledger_folder(root)
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -96,9 +105,8 @@ def list_files(root: Path) -> LedgerFiles:
             numbers[match[2]].add(int(match[1]))
         elif not (path.name.startswith(".") and path.name.endswith(".tmp")):  # what a killed writer left aside
             foreign.append(path.name)
-    kinds = (frozenset(numbers[kind]) for kind in ("jsonl", "seal", "tsr"))
-    segments, seals, stamps = kinds
-    return LedgerFiles(segments, seals, tuple(foreign), stamps)
+    segments, seals, stamps, heads = (frozenset(numbers[kind]) for kind in ("jsonl", "seal", "tsr", "head"))
+    return LedgerFiles(segments, seals, tuple(foreign), stamps, heads)
 
 
 def newest_seal_number(root: Path) -> int | None:
@@ -117,21 +125,22 @@ def write_segment(root: Path, number: int, lines: Sequence[str]) -> bool:
         )
 
 
-def finish_seal(root: Path, number: int, previous: str | None) -> SealFile:
+def finish_seal(root: Path, number: int, previous: str | None, head: str | None) -> SealFile:
     """The seal of segment *number*: as its file says, or written now from the segment. Durable when it returns.
 
-    The seal is a function of the segment and the seal before, so two processes write the same. Raises LedgerError when
-    an existing seal does not match them.
+    The seal is a function of the segment, the seal before and its head, so two processes write the same. Raises
+    LedgerError when an existing seal does not match them.
     """
     lines = read_lines(root, number)
     if not lines:
         raise LedgerError(
             "{segment} is empty and has no seal; move it away, then seal again", segment=segment_path(root, number).name
         )
-    content = render_seal(previous, [_entry(root, number, place, line) for place, line in enumerate(lines, 1)])
+    forms = seal_forms(previous, head, [_entry(root, number, place, line) for place, line in enumerate(lines, 1)])
     with osfiles.disk_errors(ledger_folder(root)):
-        made = osfiles.create_durably(seal_path(root, number), content, by_way_of=notes_folder(root))
-    if not made and _read(seal_path(root, number)) != content:
+        made = osfiles.create_durably(seal_path(root, number), forms[0], by_way_of=notes_folder(root))
+    content = forms[0] if made else _read(seal_path(root, number))
+    if content not in forms:
         raise LedgerError(
             "the seal {seal} does not match its segment and the seal before; run check to see which changed",
             seal=seal_path(root, number).name,
@@ -139,9 +148,14 @@ def finish_seal(root: Path, number: int, previous: str | None) -> SealFile:
     return parse_seal(number, content)
 
 
-def render_seal(previous: str | None, entries: Sequence[Entry]) -> bytes:
+def seal_forms(previous: str | None, head: str | None, entries: Sequence[Entry]) -> tuple[bytes, ...]:
+    """The bytes of a seal as it is written now, and as old releases wrote it."""
+    return tuple(render_seal(previous, one, entries) for one in dict.fromkeys((head, None)))
+
+
+def render_seal(previous: str | None, head: str | None, entries: Sequence[Entry]) -> bytes:
     """The bytes of a seal."""
-    first = f"# previous {previous or 'none'}\n"
+    first = f"# previous {previous or 'none'}\n" + (f"# head {head}\n" if head else "")
     return (first + "".join(f"{entry.sha256}  {entry.line_id}.json\n" for entry in entries)).encode("ascii")
 
 
@@ -151,16 +165,19 @@ def parse_seal(number: int, content: bytes) -> SealFile:
     head = _FIRST.fullmatch(first)
     if head is None:
         raise _malformed(number, 1)
-    if rows[-1:] != [""] or len(rows) < 2:
+    before = _HEAD.fullmatch(rows[0]) if rows else None
+    begin = 2 if before is None else 3
+    if rows[-1:] != [""] or len(rows) < begin:
         raise _malformed(number, len(rows) + 1)
     entries = []
-    for position, row in enumerate(rows[:-1], 2):
+    for position, row in enumerate(rows[begin - 2 : -1], begin):
         match = _ENTRY.fullmatch(row)
         if match is None:
             raise _malformed(number, position)
         entries.append(Entry(match[1], match[2]))
     previous = None if head[1] == "none" else head[1]
-    return SealFile(number, previous, tuple(entries), hashlib.sha256(content).hexdigest())
+    digest = hashlib.sha256(content).hexdigest()
+    return SealFile(number, previous, tuple(entries), digest, None if before is None else before[1])
 
 
 def read_seal(root: Path, number: int) -> SealFile:
@@ -188,23 +205,56 @@ def read_segments(root: Path, lost: Callable[[str], None] | None = None) -> Iter
     """
     with osfiles.disk_errors(ledger_folder(root)):
         files = list_files(root)
-    previous: str | None = None
+    before = _Before()
     for number in range(1, files.newest + 1):
         if number not in files.segments and lost is not None:
             lost(segment_path(root, number).name)
             if number not in files.seals:
                 lost(seal_path(root, number).name)
-                previous = _expected(root, files, number)
+                before.pass_over(root, number, _expected(root, files, number))
                 continue
-        seal = _seal_of(root, files, number, previous, lost)
-        if seal.previous != previous and (previous is not None or number == 1 or number - 1 in files.seals):
+        seal = _seal_of(root, files, number, before, lost)
+        known = before.sha256 is not None or number == 1 or number - 1 in files.seals
+        if (known and seal.previous != before.sha256) or not before.has_head(seal.head):
             raise LedgerError(
                 "the seal {seal} does not follow the seal before it; run check to see which changed",
                 seal=seal_path(root, number).name,
             )
         lines = _verified_lines(root, seal) if number in files.segments or lost is None else ()
         yield Segment(number, lines, seal.sha256, seal.previous)
-        previous = seal.sha256
+        before.follow(seal)
+
+
+class _Before:
+    """The seal before the one that is read: its SHA-256, that of its head, and whether it says one itself."""
+
+    def __init__(self) -> None:
+        self.sha256: str | None = None
+        self.form_has_head = True
+        self._heads = Heads()
+
+    @property
+    def head(self) -> str | None:
+        """The SHA-256 of its head; None before the first, and where it cannot be known."""
+        return self._heads.newest
+
+    def has_head(self, digest: str | None) -> bool:
+        """Whether *digest*, of a seal that follows, can be its head's; None where it was sealed by an old release."""
+        return digest is None or self.head in (None, digest)
+
+    def follow(self, seal: SealFile) -> None:
+        """Go on to *seal*."""
+        if self.head is None and seal.head is not None:
+            self._heads.tell(seal.head)
+        self._heads.add(seal.sha256)
+        self.sha256, self.form_has_head = seal.sha256, seal.head is not None or seal.number == 1
+
+    def pass_over(self, root: Path, number: int, expected: str | None) -> None:
+        """Go on to the seal *number*, which is gone; *expected* is its SHA-256 where the seal after it says so."""
+        self._heads.add(expected)
+        if self.head is None and (found := head_digest(root, number)) is not None:
+            self._heads.tell(found)
+        self.sha256 = expected
 
 
 def _expected(root: Path, files: LedgerFiles, number: int) -> str | None:
@@ -213,20 +263,25 @@ def _expected(root: Path, files: LedgerFiles, number: int) -> str | None:
 
 
 def _seal_of(
-    root: Path, files: LedgerFiles, number: int, previous: str | None, lost: Callable[[str], None] | None
+    root: Path, files: LedgerFiles, number: int, before: _Before, lost: Callable[[str], None] | None
 ) -> SealFile:
     """The seal as it lies there; else made from its segment, where the seal that follows does not contradict it."""
     if number in files.seals or (lost is None and number != files.newest):
         return read_seal(root, number)
     expected = _expected(root, files, number)
     lines = read_lines(root, number)
-    content = render_seal(previous, [_entry(root, number, place, line) for place, line in enumerate(lines, 1)])
-    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
-        raise LedgerError(
-            "the seal {seal} is gone, and its segment is not the one that it sealed, says the seal after it; run check",
-            seal=seal_path(root, number).name,
-        )
-    return finish_seal(root, number, previous)
+    entries = [_entry(root, number, place, line) for place, line in enumerate(lines, 1)]
+    head = before.head if before.form_has_head else None
+    if expected is not None:
+        forms = {parse_seal(number, one).sha256: one for one in seal_forms(before.sha256, before.head, entries)}
+        if expected not in forms:
+            raise LedgerError(
+                "the seal {seal} is gone, and its segment is not the one that it sealed, says the seal after it; "
+                "run check",
+                seal=seal_path(root, number).name,
+            )
+        head = parse_seal(number, forms[expected]).head
+    return finish_seal(root, number, before.sha256, head)
 
 
 def _entry(root: Path, number: int, position: int, line: bytes) -> Entry:

@@ -25,6 +25,7 @@ from pec_tracker.ledger.segments import (
     segment_path,
     split_lines,
 )
+from pec_tracker.ledger.verify_heads import HeadsExaminer
 
 _IN_SEGMENT = {
     Change.EDITED: FindingKind.LINE_EDITED,
@@ -97,15 +98,20 @@ class _Examiner:
         self.findings += [foreign_file(f"ledger/{name}") for name in self._files.foreign]
         previous: str | None = None
         known = True
+        heads = HeadsExaminer(self._root, self._files.heads)
         for number in range(1, max([self._files.newest, *self._recorded]) + 1):
             content = self._seal_bytes(number)
             seal = None if content is None else self._seal(number, content)
             if seal is None:
                 self._ask(functools.partial(self._read_rows, number=number))
             else:
-                self._examine_seal(seal, previous=previous, previous_known=known)
+                self.findings += heads.missing(seal)
+                follows = heads.agree(seal) and (not known or seal.previous == previous)
+                self._examine_seal(seal, follows=follows)
             previous = self._recorded.get(number) if content is None else sha256(content).hexdigest()
             known = previous is not None
+            self.findings += heads.follow(number, previous)
+        self.findings += heads.beyond()
         self._ask(functools.partial(self._read_rows, number=None))
 
     def _ask(self, question: Callable[[Engine], None]) -> None:
@@ -162,8 +168,8 @@ class _Examiner:
             self.findings.append(Finding(FindingKind.SEAL_MALFORMED, name, error.template, params))
             return None
 
-    def _examine_seal(self, seal: SealFile, *, previous: str | None, previous_known: bool) -> None:
-        if previous_known and seal.previous != previous:
+    def _examine_seal(self, seal: SealFile, *, follows: bool) -> None:
+        if not follows:
             name = seal_path(self._root, seal.number).name
             self._find(FindingKind.CHAIN_BROKEN, name, "the seal {seal} does not follow the one before", seal=name)
         sound = self._examine_segment(seal)

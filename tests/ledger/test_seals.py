@@ -26,7 +26,7 @@ from pec_tracker.ledger.verify import verify_ledger
 from tests.archive.killed import at_once, killed_at
 from tests.ledger.ledgers import NOON, overwrite, sealed_ledger, write_lines
 
-POINTS = ["seal.segment-written", "seal.seal-written", "seal.before-commit", "seal.committed"]
+POINTS = ["seal.segment-written", "seal.head-written", "seal.seal-written", "seal.before-commit", "seal.committed"]
 
 
 def seal_in_new_process(engine: Engine, root: Path) -> None:
@@ -62,6 +62,10 @@ def test_expert_checks_a_segment_with_split_and_sha256sum(engine: Engine, root: 
         seal = seal_path(root, number)
         first, *entries = seal.read_text().splitlines()
         assert first == f"# previous {previous}"
+        if number == 2:
+            head = (root / "ledger/00000001.head").read_bytes()
+            assert entries.pop(0) == f"# head {hashlib.sha256(head).hexdigest()}"
+            assert head == f"{previous}  00000001.seal\n".encode()
         folder = tmp_path / f"segment{number}"
         folder.mkdir()
         subprocess.run(["split", "-l", "1", "-a", "4", segment_path(root, number), f"{folder}/x"], check=True)

@@ -33,7 +33,9 @@ def found(root: Path, engine: Engine | None = None) -> set[tuple[str, str]]:
     return named(verify_ledger(root, engine))
 
 
-@pytest.mark.parametrize("name", [f"0000000{n}.{kind}" for n in (1, 2, 3) for kind in ("jsonl", "seal")])
+@pytest.mark.parametrize(
+    "name", [*(f"0000000{n}.{kind}" for n in (1, 2, 3) for kind in ("jsonl", "seal")), "00000001.head", "00000002.head"]
+)
 def test_any_single_byte_flipped_is_found_and_named(sealed: Path, name: str) -> None:
     """Without the database: the archive alone shows it. Every byte, each with one random other value."""
     path = sealed / "ledger" / name
