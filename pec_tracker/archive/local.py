@@ -31,6 +31,7 @@ FORMAT_TEXT = f"""{FORMAT_LINE}
 objects/ab/<sha256>.eml|.json|.der|.msg  one file each, never changed: its name is the SHA-256 of its bytes
 ledger/00000001.jsonl                    what was done, one act a line
 ledger/00000001.seal                     the SHA-256 of each of those lines, and of the seal before
+ledger/00000001.head                     the SHA-256 of that seal, and of heads before it
 
 To check an object:   sha256sum objects/ab/<file>        and compare with its name
 To check a segment:   split the .jsonl into one file a line, named as the .seal says, then   sha256sum -c <seal>

@@ -9,6 +9,7 @@ seal; between two seals lie at most 30 heads for each power of 16, however many 
 the seals up to it: whoever has their hashes can make it again.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,8 @@ from pec_tracker.archive.underway import notes_folder
 from pec_tracker.errors import LedgerError
 
 STRIDE = 16
+
+_ROW = re.compile(r"([0-9a-f]{64})  [0-9]{8,}\.(?:seal|head)")
 
 
 def head_path(root: Path, number: int) -> Path:
@@ -50,6 +53,18 @@ def render_head(number: int, seal_sha256: str, before: Callable[[int], str]) -> 
     rows = [f"{seal_sha256}  {number:08}.seal\n"]
     rows += [f"{before(number - step)}  {number - step:08}.head\n" for step in steps(number)]
     return "".join(rows).encode("ascii")
+
+
+def parse_head(number: int, content: bytes) -> tuple[str, dict[int, str]]:
+    """What a head says: the SHA-256 of its seal, and those of heads before it by their numbers. Raises LedgerError."""
+    rows = [_ROW.fullmatch(row) for row in content.decode("ascii", "replace").split("\n")[:-1]]
+    digests = [row[1] for row in rows if row is not None]
+    earlier = [number - step for step in steps(number)]
+    if len(digests) == len(rows) == len(earlier) + 1:
+        told = dict(zip(earlier, digests[1:], strict=True))
+        if content == render_head(number, digests[0], told.__getitem__):
+            return digests[0], told
+    raise LedgerError("{head} is not written as heads are", head=f"{number:08}.head")
 
 
 class Heads:

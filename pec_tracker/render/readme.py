@@ -23,6 +23,7 @@ _CHAIN: Final = (
     'grep -qx "# previous $previous" "$seal" || exit 1; echo "$seal: OK"; fi; '
     'previous=$(sha256sum "$seal" | cut -c1-64); done'
 )
+_HEADS: Final = 'cd ledger && for head in *.head; do sha256sum --check --ignore-missing "$head" || exit 1; done'
 # OpenSSL refuses these at its usual level, and they are genuine at their time: PEC before about 2018.
 _OLD: Final = ("sha1", "rsa-1024")
 
@@ -50,7 +51,9 @@ def readme(report: Mapping[str, Any], members: Sequence[str]) -> bytes:
         revocation_commands=_revocation(members, text),
         not_proof=_not_proof(report, text),
         ledger_commands=_commands([*_seals(ledger), *_naming(mails)], text),
-        chain_command=_commands([f"sh -c '{_CHAIN}'"], text),
+        seals_here=text["seals_by_heads" if _heads(members) else "seals_in_a_row"].format(seal=as_of["seal"]),
+        chain_text=text["chain_by_heads" if _heads(members) else "chain_in_a_row"],
+        chain_command=_commands(_chain(members, as_of["seal"]), text),
         seal_sha256=as_of["sha256"],
         stamp_text=_stamps(report, text),
         limits="\n".join(f"- {words[limit]}" for limit in (*report["limits"], "contents")),
@@ -162,6 +165,20 @@ def reasons(entry: Mapping[str, Any]) -> list[str]:
 def _seals(ledger: Mapping[str, Any]) -> Iterator[str]:
     for number in sorted({line["seal"] for line in ledger["lines"] if line["seal"] is not None}):
         yield f"sh -c 'cd ledger && sha256sum --check --ignore-missing {number:08}.seal'"
+
+
+def _heads(members: Sequence[str]) -> list[str]:
+    return sorted(name for name in members if name.endswith(".head"))
+
+
+def _chain(members: Sequence[str], newest: int) -> list[str]:
+    """That the newest seal says the newest head, and each head what it names; by old releases, each seal the last."""
+    heads = _heads(members)
+    if not heads:
+        return [f"sh -c '{_CHAIN}'"]
+    seal = f"ledger/{newest:08}.seal"
+    said = f'grep -qx "# head $(sha256sum {heads[-1]} | cut -c1-64)" {seal} && echo "{seal}: OK"'
+    return [said, f"sh -c '{_HEADS}'"]
 
 
 def _naming(mails: Sequence[str]) -> Iterator[str]:

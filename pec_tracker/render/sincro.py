@@ -23,6 +23,7 @@ _TYPES: Final = {
     ".ocsp": "application/ocsp-response",
     ".tsr": "application/timestamp-reply",
     ".seal": "text/plain",
+    ".head": "text/plain",
     ".txt": "text/plain",
     ".py": "text/x-python",
 }

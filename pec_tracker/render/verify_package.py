@@ -1706,26 +1706,82 @@ class Seal:
     newest: datetime
 
 
+SEAL_TEXT = re.compile(
+    r"# previous ([0-9a-f]{64}|none)\n(# head ([0-9a-f]{64})\n)?(([0-9a-f]{64}  [0-9a-v]{26}\.json\n)+)"
+)
+
+
 def seals_of(members: Members) -> tuple[list[Seal], list[Finding]]:
     """The seals in order, and what is wrong with them or between them."""
     seals: list[Seal] = []
     findings: list[Finding] = []
-    previous = None
+    says: dict[str, list[tuple[str, str]]] = {}  # of each seal and head: the members that it names, and their SHA-256
     for name in sorted(name for name in members if re.fullmatch(r"ledger/[0-9]{8,15}\.seal", name)):
-        text = members[name].decode("ascii", "replace")
-        rows = re.findall(r"^([0-9a-f]{64})  ([0-9a-v]{26})\.json\n", text, re.M)
-        head = re.match(r"# previous ([0-9a-f]{64}|none)\n", text)
-        if head is None or text != head[0] + "".join(f"{row[0]}  {row[1]}.json\n" for row in rows) or not rows:
+        number = int(name[7:-5])
+        text = SEAL_TEXT.fullmatch(members[name].decode("ascii", "replace"))
+        if text is None or name != seal_name(number):
             findings.append((name, "is no seal"))
-        elif previous is not None and head[1] != sha256(members[previous]):
-            findings.append((name, "does not follow the seal before"))
-        lines = {row[1]: row[0] for row in rows}
-        seals.append(Seal(name, int(name[7:-5]), lines, max(map(time_of_id, lines), default=EPOCH)))
-        previous = name
-    numbers = [seal.number for seal in seals]
-    if not numbers or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
-        findings.append(("ledger/", "lacks a seal"))
+        else:
+            says[name] = [(seal_name(number - 1), text[1]), (head_name(number - 1), text[3] or "")]
+        lines = {row[66:92]: row[:64] for row in (text[4] if text else "").splitlines()}
+        seals.append(Seal(name, number, lines, max(map(time_of_id, lines), default=EPOCH)))
+    for name in members:
+        if name.startswith("ledger/") and name.endswith(".head"):
+            says[name] = head_says(name, members[name])
+            if not says[name]:
+                findings.append((name, "is no head of a seal"))
+    findings += chain_findings(members, [seal.member for seal in seals], says)
     return seals, findings
+
+
+def seal_name(number: int) -> str:
+    """The member of a seal."""
+    return f"ledger/{number:08}.seal"
+
+
+def head_name(number: int) -> str:
+    """The member of a head, which names its seal and the heads 1, 16, 256 ... before it that divide its number."""
+    return f"ledger/{number:08}.head"
+
+
+def head_says(name: str, content: bytes) -> list[tuple[str, str]]:
+    """What a head names, each with the SHA-256 that it says; nothing where it is not written as heads are."""
+    rows = re.findall(r"([0-9a-f]{64})  (.+)\n", content.decode("ascii", "replace"))
+    number = int(name[7:-5])
+    right, step = [seal_name(number)], 1
+    while step < number and number % step == 0:
+        right.append(head_name(number - step))
+        step *= 16
+    found = [("ledger/" + row[1], row[0]) for row in rows]
+    same = [one[0] for one in found] == right and "".join(f"{row[0]}  {row[1]}\n" for row in rows).encode() == content
+    return found if same and name == head_name(number) else []
+
+
+def chain_findings(members: Members, seals: list[str], says: dict[str, list[tuple[str, str]]]) -> Iterator[Finding]:
+    """From the newest seal every other, and every head, is reached by what each says of those before it."""
+    reached: set[str] = set()
+    for newest in reversed(seals):
+        if newest in reached:
+            continue
+        if reached:
+            yield "ledger/", "lacks a seal"
+        waiting = [newest]
+        reached.add(newest)
+        while waiting:
+            name = waiting.pop()
+            for earlier, digest in says.get(name, ()):
+                if earlier not in members or digest == "":
+                    continue
+                if sha256(members[earlier]) != digest:
+                    yield name, "does not follow the seal before" if name in seals else "names what is not here"
+                if earlier not in reached:
+                    reached.add(earlier)
+                    waiting.append(earlier)
+    if not seals:
+        yield "ledger/", "lacks a seal"
+    for name in says:
+        if name not in reached:
+            yield name, "leads to no seal"
 
 
 def time_of_id(line_id: str) -> datetime:
@@ -1859,7 +1915,7 @@ COPIES_DIFFER = ("copies-differ", "copy-differs")
 
 SHAPES = re.compile(
     r"message/(original|copy-[0-9]{2,})\.eml|(receipts|not-proof)/[0-9]{3,}-[a-z-]+\.eml|records/[0-9a-f]{64}\.json"
-    r"|ledger/([0-9a-v]{26}\.json|[0-9]{8,}\.(seal|tsr))|notary/[0-9]{8,}\.[0-9a-f]{8}\.eml"
+    r"|ledger/([0-9a-v]{26}\.json|[0-9]{8,}\.(seal|tsr|head))|notary/[0-9]{8,}\.[0-9a-f]{8}\.eml"
     r"|certificates/([0-9a-f]{16}\.(der|pem)|chain-[0-9]+-(anchor|intermediates)\.pem)"
     r"|revocation/[0-9a-f]{16}\.(crl|ocsp)|metadata/([0-9]{3,}-[a-z-]+|original|PIndex)\.xml"
     r"|daticert/[0-9]{3,}-[a-z-]+\.xml|README\.txt|LEGGIMI\.txt|summary\.pdf|riepilogo\.pdf"

@@ -20,7 +20,7 @@ from tests.sandbox.materials import SENDER, letter
 COLLECT_POINTS = {
     "archive.before-write", "archive.written", "archive.synced", "archive.renamed", "archive.done",
     "collect.fetched", "intake.archived", "intake.before-commit", "intake.committed", "collect.batch-done",
-    "seal.segment-written", "seal.seal-written", "seal.before-commit", "seal.committed",
+    "seal.segment-written", "seal.head-written", "seal.seal-written", "seal.before-commit", "seal.committed",
 }  # fmt: skip
 
 # Before the attempt is committed nothing can have left, after it nobody knows until a receipt tells.

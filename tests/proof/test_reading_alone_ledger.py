@@ -85,7 +85,7 @@ SECOND_SEAL = seal({TWO: line(TWO)}, digest(FIRST))
         ({"00000001": FIRST[1:]}, [1], [("ledger/00000001.seal", "is no seal")]),
         ({"00000001": b"# previous none\n"}, [1], [("ledger/00000001.seal", "is no seal")]),
         ({"0000001": FIRST, "00000001": FIRST}, [1], []),
-        ({"000000001": FIRST}, [1], []),
+        ({"000000001": FIRST}, [1], [("ledger/000000001.seal", "is no seal")]),
         ({"1" * 16: FIRST}, [], [("ledger/", "lacks a seal")]),
     ],
 )  # fmt: skip

@@ -67,7 +67,8 @@ def test_commands_of_the_readme_verify_the_package_without_us(
     [
         ("receipts/002-delivery.eml", lambda raw: raw.replace(b"Y2VydGlm", b"Y2VydGlt", 1), "openssl cms"),
         ("message/original.eml", lambda raw: raw + b"x", "grep"),
-        ("ledger/00000001.seal", lambda raw: raw.replace(b"0", b"1", 1), "previous"),
+        ("ledger/00000001.seal", lambda raw: raw.replace(b"0", b"1", 1), "*.head"),
+        ("ledger/00000001.head", lambda raw: raw.replace(b"0", b"1", 1), "*.head"),
         ("README.txt", lambda raw: raw + b"\n", "SHA256SUMS"),
     ],
 )

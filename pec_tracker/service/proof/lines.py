@@ -1,22 +1,18 @@
 """Which sealed lines speak of a message, and which seals list them? Nothing after the seal asked for is looked at."""
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from pec_tracker import osfiles
-from pec_tracker.archive.local import ledger_folder
 from pec_tracker.db.chunks import chunks
 from pec_tracker.db.tables import Ledger, Seal
 from pec_tracker.errors import LedgerError, NotFoundError
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.ledger.lines import Line, decode
-from pec_tracker.ledger.segments import parse_seal, seal_path
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -68,30 +64,7 @@ def lines_of(
     return [found[line_id] for line_id in sorted(found)]
 
 
-def seals_between(root: Path, first: int, last: int) -> dict[str, bytes]:
-    """The seal files from *first* to *last* by name. LedgerError where one is missing or is no seal."""
-    found = {}
-    with osfiles.disk_errors(ledger_folder(root)):
-        for number in range(first, last + 1):
-            path = seal_path(root, number)
-            try:
-                found[path.name] = path.read_bytes()
-            except FileNotFoundError as error:
-                raise LedgerError("the seal {seal} is gone from the archive; run check", seal=path.name) from error
-            parse_seal(number, found[path.name])
-    return found
-
-
-def stamp_files(root: Path, numbers: Sequence[int]) -> Iterator[tuple[str, bytes]]:
-    """The time-stamps beside these seals, by name."""
-    with osfiles.disk_errors(ledger_folder(root)):
-        for number in numbers:
-            path = seal_path(root, number).with_suffix(".tsr")
-            if path.is_file():
-                yield path.name, path.read_bytes()
-
-
-def require_sealed(lines: Sequence[SealedLine], seals: dict[str, bytes]) -> None:
+def require_sealed(lines: Sequence[SealedLine], seals: Mapping[str, bytes]) -> None:
     """LedgerError unless each line stands in its seal as it is."""
     for one in lines:
         entry = f"{sha256(one.content).hexdigest()}  {one.line.id}.json\n".encode()

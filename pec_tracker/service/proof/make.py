@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, select
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading
-from pec_tracker.db.tables import Folder, Mail, Mailbox, Message, Recipient, Sighting, Stamp
+from pec_tracker.db.tables import Folder, Mail, Mailbox, Message, Recipient, Sighting
 from pec_tracker.errors import NotFoundError
 from pec_tracker.ledger import seals
 from pec_tracker.ledger.acts import LedgerAct
@@ -30,8 +30,9 @@ from pec_tracker.render.members import Members
 from pec_tracker.service.dating.stamps import known_anchors
 from pec_tracker.service.house import House
 from pec_tracker.service.proof import members as proof_package
-from pec_tracker.service.proof.lines import SealedLine, lines_of, require_sealed, seal_at, seals_between, stamp_files
+from pec_tracker.service.proof.lines import SealedLine, lines_of, require_sealed, seal_at
 from pec_tracker.service.proof.report import Examined, examine, sha256_of
+from pec_tracker.service.proof.seals import Dated, chain, dated
 from pec_tracker.service.proof.sources import (
     CERTIFICATES,
     COPIES,
@@ -45,9 +46,7 @@ from pec_tracker.service.proof.sources import (
     Frame,
     Readings,
     Sources,
-    sealed_until,
 )
-from pec_tracker.service.proof.stamps import read_token
 from pec_tracker.service.proof.trust_at_seal import trust_at
 from pec_tracker.service.queries.show import message_named
 from pec_tracker.service.verbs import verb
@@ -126,7 +125,7 @@ def gathered(
             times=_times(connection, found),
             until=number,
         )
-        notary = _notary(connection)
+        known = dated(connection, number)
     frame = Frame(message.key, recipient, language, proof_package.VERSION, proof_package.pdf_is_possible())
     sealed = _sealed_mails(lines)
     there = [row for row in found if row.sha256 in sealed]
@@ -137,7 +136,7 @@ def gathered(
     if not copies and not evidence:
         raise NotFoundError("nothing of {name} was sealed by seal {seal}; name a later one", name=name, seal=number)
     kept = [line for line in lines if line.line.facts.get("mail") in {None, *copies, *evidence}]
-    ledger = _ledger(house, kept, notary, number)
+    ledger = _ledger(house, kept, known, number)
     rest = {**ledger, **_records(house, kept)}
     stamp_roots = known_anchors(house.authorities)
     return _named(Sources(frame, rest, readings), copies, evidence, trust_at(house, number), stamp_roots)
@@ -170,17 +169,6 @@ def _times(connection: Connection, mails: Sequence[Row[*tuple[Any, ...]]]) -> li
     ids = [row.id for row in mails]
     seen = select(Sighting.seen_at).join(Folder, Folder.id == Sighting.folder_id).where(Sighting.mail_id.in_(ids))
     return [*(row.archived_at for row in mails), *connection.scalars(seen)]
-
-
-def _notary(connection: Connection) -> list[tuple[int, str, datetime]]:
-    """Acceptances that date a seal: its number, the acceptance's hash, when it was taken in."""
-    rows = connection.execute(
-        select(Stamp.seal_number, Stamp.sha256, Mail.archived_at)
-        .join(Mail, Mail.sha256 == Stamp.sha256)
-        .where(Stamp.kind == "pec")
-        .order_by(Stamp.seal_number, Stamp.sha256)
-    )
-    return [(row.seal_number, row.sha256, row.archived_at) for row in rows]
 
 
 # --- which of it belongs into the package ---
@@ -238,27 +226,15 @@ def _record(one: SealedLine) -> bool:
     return isinstance(one.line.facts.get("record"), str)
 
 
-def _ledger(
-    house: House, lines: Sequence[SealedLine], notary: Sequence[tuple[int, str, datetime]], last: int
-) -> dict[str, bytes]:
-    """Lines, the seals that list them and all up to the last, and what dated them by then."""
-    first = min((one.seal for one in lines), default=last)
-    seal_files = seals_between(house.archive.root, first, last)
-    require_sealed(lines, seal_files)
+def _ledger(house: House, lines: Sequence[SealedLine], known: Dated, last: int) -> dict[str, bytes]:
+    """Lines, what ties the seals that list them to the last, and what dated them by then."""
+    tied = chain(house.archive.root, (one.seal for one in lines), known, last)
+    require_sealed(lines, tied.seals)
     members = {f"{LEDGER}{one.line.id}.json": one.content for one in lines}
-    members |= {LEDGER + name: content for name, content in seal_files.items()}
-    until = sealed_until(list(Sources(_NO_FRAME, members).seals().values())[-1])
-    for name, content in stamp_files(house.archive.root, range(first, last + 1)):
-        token = read_token(content)
-        if token is not None and token.at <= until:
-            members[LEDGER + name] = content
-    for number, sha256, archived_at in notary:
-        if first <= number <= last and archived_at <= until:
-            members[f"{NOTARY}{number:08}.{sha256[:8]}.eml"] = house.archive.get(sha256, Suffix.MAIL)
+    members |= {LEDGER + name: content for name, content in {**tied.seals, **tied.others}.items()}
+    for one in tied.quoted:
+        members[f"{NOTARY}{one.number:08}.{one.mail[:8]}.eml"] = house.archive.get(one.mail, Suffix.MAIL)
     return members
-
-
-_NO_FRAME: Final = Frame("", None, "en", "", False)
 
 
 # --- under which names ---

@@ -34,7 +34,7 @@ REVOCATION: Final = "revocation/"
 
 _SOURCE: Final = re.compile(
     r"message/(original|copy-[0-9]{2,})\.eml|(receipts|not-proof)/[0-9]{3,}-[a-z-]+\.eml|records/[0-9a-f]{64}\.json"
-    r"|ledger/([0-9a-v]{26}\.json|[0-9]{8,}\.(seal|tsr))|notary/[0-9]{8,}\.[0-9a-f]{8}\.eml"
+    r"|ledger/([0-9a-v]{26}\.json|[0-9]{8,}\.(seal|tsr|head))|notary/[0-9]{8,}\.[0-9a-f]{8}\.eml"
     r"|certificates/[0-9a-f]{16}\.der|revocation/[0-9a-f]{16}\.(crl|ocsp)"
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -50,6 +50,7 @@ FINDINGS: Final[Mapping[str, str]] = {
     "line-of-another-message": N_("the ledger line is about another message"),
     "seal-malformed": N_("it is not a seal"),
     "seal-chain-broken": N_("the seal does not follow the one before"),
+    "head-malformed": N_("it is no head of a seal"),
     "seal-missing": N_("there is no seal"),
     "mail-not-in-ledger": N_("no sealed line names this mail"),
     "mail-missing": N_("the mail that this line names is missing"),

@@ -1,13 +1,14 @@
 """Do the ledger lines of a package stand in its seals, and name its very files? Each disagreement by its member."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import chain
 from typing import Final
 
 from pec_tracker.errors import LedgerError
 from pec_tracker.ledger.acts import LedgerAct
+from pec_tracker.ledger.heads import parse_head
 from pec_tracker.ledger.lines import decode
 from pec_tracker.ledger.segments import SealFile, parse_seal
 from pec_tracker.service.proof.sources import CERTIFICATES, LEDGER, RECORDS, REVOCATION, Sources
@@ -42,22 +43,81 @@ def _lines(sources: Sources) -> Iterator[Disagreement]:
 
 
 def _seals(sources: Sources) -> Iterator[Disagreement]:
-    """Every seal is one, and begins with the hash of the one before; none between first and last is missing."""
-    previous: SealFile | None = None
+    """Every seal and head is one, and each is tied to the newest seal."""
+    seals: dict[int, tuple[str, SealFile]] = {}
+    heads: dict[int, str] = {}
     for member, content in sources.under(LEDGER):
-        if not member.endswith(".seal"):
+        name, _, kind = member.removeprefix(LEDGER).rpartition(".")
+        if kind not in ("seal", "head"):
             continue
         try:
-            seal = parse_seal(int(member.removeprefix(LEDGER).removesuffix(".seal")), content)
+            if not name.isdecimal() or name != f"{int(name):08}":
+                raise LedgerError("{member} has no number", member=member)
+            if kind == "seal":
+                seals[int(name)] = member, parse_seal(int(name), content)
+            else:
+                parse_head(int(name), content)
+                heads[int(name)] = member
         except LedgerError:
-            yield "seal-malformed", member
-            previous = None
-            continue
-        if previous is not None and (seal.number, seal.previous) != (previous.number + 1, previous.sha256):
-            yield "seal-chain-broken", member
-        previous = seal
+            yield f"{kind}-malformed", member
     if not sources.seals():
         yield "seal-missing", LEDGER
+    yield from _Chain(sources.members, seals, heads).disagreements()
+
+
+class _Chain:
+    """Walks from the newest seal to all that it commits to: by the seal before, and by heads."""
+
+    def __init__(
+        self, members: Mapping[str, bytes], seals: Mapping[int, tuple[str, SealFile]], heads: Mapping[int, str]
+    ) -> None:
+        self._members, self._seals, self._heads = members, seals, heads
+        self._reached: set[str] = set()
+
+    def disagreements(self) -> Iterator[Disagreement]:
+        """Each member that says another hash than what it names has, or before which something is missing."""
+        above: str | None = None
+        for number in sorted(self._seals, reverse=True):
+            member, _ = self._seals[number]
+            if member not in self._reached:
+                if above is not None:
+                    yield "seal-chain-broken", above
+                yield from self._walk(member, self._said_by_seal(number))
+            above = member
+        for member in self._heads.values():
+            if member not in self._reached:
+                yield "seal-chain-broken", member
+
+    def _walk(self, member: str, said: Iterable[tuple[str | None, str, int]]) -> Iterator[Disagreement]:
+        self._reached.add(member)
+        waiting = [(member, *one) for one in said]
+        while waiting:
+            by, there, digest, number = waiting.pop()
+            if there is None:
+                continue
+            if sha256(self._members[there]).hexdigest() != digest:
+                yield "seal-chain-broken", by
+            if there in self._reached:
+                continue
+            self._reached.add(there)
+            if there.endswith(".seal"):
+                waiting += [(there, *one) for one in self._said_by_seal(number)]
+            else:
+                of_seal, earlier = parse_head(number, self._members[there])
+                waiting += [(there, self._seal(number), of_seal, number)]
+                waiting += [(there, self._heads.get(one), told, one) for one, told in earlier.items()]
+
+    def _said_by_seal(self, number: int) -> Iterator[tuple[str | None, str, int]]:
+        """The members that a seal names, where they are here, with the SHA-256 that it says, and their numbers."""
+        seal = self._seals[number][1]
+        if seal.previous is not None:
+            yield self._seal(number - 1), seal.previous, number - 1
+        if seal.head is not None:
+            yield self._heads.get(number - 1), seal.head, number - 1
+
+    def _seal(self, number: int) -> str | None:
+        found = self._seals.get(number)
+        return None if found is None else found[0]
 
 
 def _named(sources: Sources) -> Iterator[Disagreement]:
