@@ -5,7 +5,6 @@ The same facts give the same bytes: typst's own fonts only, dated by the facts, 
 
 import json
 import re
-import tempfile
 import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from pec_tracker import crash
 from pec_tracker.render.wording import template
+from pec_tracker.render.workshop import workshop
 
 STANDARD: Final = "a-3b"
 MAX_ATTACHED: Final = 512 * 1024 * 1024  # bytes, unpacked, of all that a PDF carries: a package has 30 MB a mail
@@ -50,17 +51,20 @@ def is_possible() -> bool:
 
 
 def summary(facts: Mapping[str, Any], mails: Mapping[str, bytes]) -> bytes:
-    """The summary of *facts* (see `service/proof/summary.py`) as PDF/A-3b, with *mails* and the facts attached."""
+    """The summary of *facts* (see `service/proof/summary.py`) as PDF/A-3b, with *mails* and the facts attached.
+
+    Raises DiskFullError, StorageError.
+    """
     told = encoded(facts)
     drawn = json.dumps({**_code(facts["code"]), "files": sorted(mails)})
     # Given as files, the mails take half the memory that they take given as bytes.
-    with tempfile.TemporaryDirectory(prefix="pec-tracker-") as name:
-        folder = Path(name)
+    with workshop() as folder:
         for member in mails:
             (folder / member).parent.mkdir(parents=True, exist_ok=True)
             (folder / member).write_bytes(mails[member])
         (folder / FACTS).write_bytes(told)
         (folder / MAIN).write_bytes(template("summary.typ").encode())
+        crash.at("summary.files-written")
         return _compiled(folder, told, drawn)
 
 
