@@ -56,7 +56,7 @@ def _filled(folder: Path, *, count: int, receipts: int) -> House:
     for start in range(0, len(mails), BATCH):
         arrivals = [Arrival(raw=raw) for raw in mails[start : start + BATCH]]
         take_in(engine, archive.put_many, place, arrivals, trust=trust, now=house.clock.now())
-    seals.seal_pending(engine, archive.root, now=house.clock.now())
+    seals.seal_pending(engine, archive, now=house.clock.now())
     plain = [Object(b"%d\r\n" % number + mails[number % len(mails)], Suffix.MAIL) for number in range(count - receipts)]
     for start in range(0, len(plain), BATCH):
         archive.put_many(plain[start : start + BATCH])

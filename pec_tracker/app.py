@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Engine, make_url
 
 import pec_tracker.anchors as anchors
+from pec_tracker.archive.archive import Archive
 from pec_tracker.archive.local import LocalArchive
 from pec_tracker.askers import Asker
 from pec_tracker.clock import Clock
@@ -27,6 +28,7 @@ from pec_tracker.service.sending import fence
 from pec_tracker.service.trust import folder as trust_folder
 
 if TYPE_CHECKING:
+    from pec_tracker.ledger.mend import Mended
     from pec_tracker.service.upkeep.carry import Left
     from pec_tracker.service.upkeep.rebuild import Rebuilt
 
@@ -64,7 +66,7 @@ class App:
             self._accounts[own_name] = _account(self.house, self.config, own_name, mailbox)
             if self.apart is None:
                 # The account's record may have been the archive's first object: its identity is noted with it.
-                together.meet(self.house.engine, self.house.archive.root)
+                together.meet(self.house.engine, self.house.archive)
         return self._accounts[own_name]
 
     def accounts(self) -> list[Account]:
@@ -98,8 +100,9 @@ def build(config: Config) -> App:
     """Open archive and database. Raises ConfigurationError, StorageError."""
     seen = _seen(config)
     engine = _open_database(config)
-    meeting = together.meet(engine, config.archive)
-    apart = None if meeting.disagreement is None else together.apart(meeting.disagreement, config.archive)
+    found = LocalArchive(config.archive)
+    meeting = together.meet(engine, found)
+    apart = None if meeting.disagreement is None else together.apart(meeting.disagreement, found)
     house = _furnish(config, engine, LocalArchive(config.archive, identity=meeting.identity, refusal=apart))
     return App(config, house, apart, seen=seen)
 
@@ -114,7 +117,7 @@ def _open_database(config: Config) -> Engine:
     return open_engine(config.database_url)
 
 
-def _furnish(config: Config, engine: Engine, archive: LocalArchive) -> House:
+def _furnish(config: Config, engine: Engine, archive: Archive) -> House:
     clock = config.real_or_shared_clock()
     return House(
         engine=engine,
@@ -187,6 +190,17 @@ def _account(house: House, config: Config, name: str, mailbox: MailboxConfig) ->
     )
 
 
+def repair_archive(asker: Asker, config: Config, *, into_empty: bool) -> "Mended":
+    """See `service.upkeep.repair`: before the house is opened, which would refuse to write there."""
+    from pec_tracker.service.upkeep.repair import repair
+
+    engine = open_engine(config.database_url)
+    try:
+        return repair(asker, engine, LocalArchive(config.archive), into_empty=into_empty)
+    finally:
+        engine.dispose()
+
+
 def rebuild_database(
     asker: Asker, config: Config, *, old_database: str | None = None, progress: Callable[[int], None] | None = None
 ) -> "tuple[Rebuilt, Path | None]":
@@ -201,7 +215,8 @@ def rebuild_database(
 
     file = _database_file(config)
     old = old_database or (sqlite_url(file) if file is not None and file.exists() else None)
-    left = carry.Left() if old is None else carry.what_is_left(old, config.archive, presence=_presence(config))
+    archive = LocalArchive(config.archive)
+    left = carry.Left() if old is None else carry.what_is_left(old, archive, presence=_presence(config))
     if file is None:
         return _rebuild_into(asker, config, left, progress), None
     beside = file.with_name(f"{file.name}.rebuilding")

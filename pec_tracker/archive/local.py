@@ -13,15 +13,21 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import structlog
 
 from pec_tracker import crash, osfiles
+from pec_tracker.archive import aside, attempts
+from pec_tracker.archive.archive import LedgerShelf
+from pec_tracker.archive.finding import Finding, FindingKind
+from pec_tracker.archive.local_ledger import LocalLedger, ledger_folder
 from pec_tracker.archive.objects import Object, Suffix
-from pec_tracker.archive.scan import INCOMING, scan
+from pec_tracker.archive.rehash import Rehash
+from pec_tracker.archive.rehash_all import rehash_all
+from pec_tracker.archive.scan import INCOMING, Shelf, scan
 from pec_tracker.archive.underway import Note
 from pec_tracker.errors import ApartError, ObjectDamagedError, ObjectMissingError, PecTrackerError, StorageError
 
@@ -82,11 +88,6 @@ def give_identity(root: Path, identity: str | None = None) -> str | None:
     return read_identity(root)
 
 
-def ledger_folder(root: Path) -> Path:
-    """Where segments and seals lie."""
-    return root / "ledger"
-
-
 def prepare(root: Path) -> None:
     """Make the archive's folders, its FORMAT file and its identity, durably, where they are missing. Raises OSError.
 
@@ -127,7 +128,13 @@ class LocalArchive:
         self._identity = identity
         self._refusal = refusal
         self._note = Note(root)
+        self.ledger: LedgerShelf = LocalLedger(root, self._make_ledger)
         _require_known_format(root)
+
+    @property
+    def place(self) -> str:
+        """See `Archive.place`."""
+        return str(self.root)
 
     def put_many(self, objects: Sequence[Object]) -> list[str]:
         """See `Archive.put_many`."""
@@ -191,9 +198,80 @@ class LocalArchive:
                 with suppress(FileNotFoundError), osfiles.disk_errors(self.root):
                     yield name[:64], Suffix(name[64:]), (shelf.folder / name).stat().st_size
 
+    def identity(self) -> str | None:
+        """See `Archive.identity`."""
+        return read_identity(self.root)
+
+    def give_identity(self, identity: str | None = None) -> str | None:
+        """See `Archive.give_identity`."""
+        return give_identity(self.root, identity)
+
+    def make_ready(self, identity: str | None) -> None:
+        """See `Archive.make_ready`."""
+        with osfiles.disk_errors(self.root):
+            if read_identity(self.root) is None:
+                self.root.mkdir(parents=True, exist_ok=True)
+                give_identity(self.root, identity)
+            prepare(self.root)
+
+    def is_bare(self) -> bool:
+        """See `Archive.is_bare`."""
+        return read_identity(self.root) is None and not format_file(self.root).exists()
+
+    def is_empty(self) -> bool:
+        """See `Archive.is_empty`."""
+        with osfiles.disk_errors(self.root):
+            return not self.root.exists() or next(self.root.iterdir(), None) is None
+
+    def note_attempt(self, key: str, number: int) -> None:
+        """See `Archive.note_attempt`."""
+        attempts.note(self.root, key, number)
+
+    def noted_attempts(self) -> set[tuple[str, int]]:
+        """See `Archive.noted_attempts`."""
+        return attempts.noted(self.root)
+
+    def forget_attempt(self, key: str, number: int) -> None:
+        """See `Archive.forget_attempt`."""
+        attempts.forget(self.root, key, number)
+
+    def take_up(self, named: Callable[[Collection[str]], set[str]], *, of_earlier_releases: bool) -> list[str]:
+        """See `Archive.take_up`."""
+        return aside.take_up(self.root, named, of_earlier_releases=of_earlier_releases)
+
+    def set_aside(self, names: Iterable[str]) -> list[str]:
+        """See `Archive.set_aside`."""
+        return aside.set_aside(self.root, names)
+
+    def bring_back(self, names: Iterable[str]) -> None:
+        """See `Archive.bring_back`."""
+        aside.bring_back(self.root, names)
+
+    def format_findings(self) -> list[Finding]:
+        """See `Archive.format_findings`."""
+        return format_findings(self.root)
+
+    def shelves(self) -> Iterator[Shelf]:
+        """See `Archive.shelves`."""
+        return scan(self._objects)
+
+    def shelf_of(self, name: str) -> Shelf:
+        """See `Archive.shelf_of`."""
+        return Shelf(self.path(name[:64], Suffix(name[64:])).parent, (name,), ())
+
+    def rehash(self, shelves: Sequence[Shelf], processes: int) -> Iterator[tuple[str, Rehash]]:
+        """See `Archive.rehash`."""
+        return rehash_all([(str(shelf.folder), shelf.names) for shelf in shelves], processes)
+
     def close(self) -> None:
         """Hold no file of the archive open, so that its disk can be unmounted; it may be used again."""
         self._note.close()
+
+    def _make_ledger(self) -> None:
+        self._require_ours()
+        if not ledger_folder(self.root).is_dir():
+            with osfiles.disk_errors(self.root):
+                prepare(self.root)
 
     def _require_ours(self) -> None:
         """Asked before each writing: a disk may go away while `serve` runs, and leave its mount point empty."""
@@ -263,6 +341,21 @@ def _remove(paths: Iterable[Path]) -> None:
     for path in paths:
         with suppress(OSError):  # the failure that led here is the one to report
             path.unlink(missing_ok=True)
+
+
+def format_findings(root: Path) -> list[Finding]:
+    """What is wrong with the FORMAT of the archive in *root*."""
+    file = format_file(root)
+    try:
+        first = file.read_bytes().partition(b"\n")[0].strip()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        text = "the file FORMAT, which says what this folder is, cannot be read ({reason})"
+        return [Finding(FindingKind.FORMAT_MISSING, file.name, text, {"reason": reason})]
+    if first == FORMAT_LINE.encode("ascii"):
+        return []
+    text = "the file FORMAT does not say '{expected}'"
+    return [Finding(FindingKind.FORMAT_UNKNOWN, file.name, text, {"expected": FORMAT_LINE})]
 
 
 def _require_known_format(root: Path) -> None:

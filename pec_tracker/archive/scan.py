@@ -36,7 +36,7 @@ def scan(objects: Path) -> Iterator[Shelf]:
     except FileNotFoundError:
         return  # nothing was ever kept
     except OSError as error:
-        yield Shelf(objects, (), (unreadable_folder(objects, objects.name, error),))
+        yield Shelf(objects, (), (unreadable_folder(str(objects), objects.name, _reason(error)),))
         return
     for entry in entries:
         if _SHELF.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
@@ -59,23 +59,27 @@ def _shelf(folder: Path) -> Shelf:
                 else:
                     names.append(entry.name)
     except OSError as error:
-        findings.append(unreadable_folder(folder, place, error))
+        findings.append(unreadable_folder(str(folder), place, _reason(error)))
     return Shelf(folder, tuple(sorted(names)), tuple(findings))
 
 
-def unreadable_folder(folder: Path, place: str, error: OSError) -> Finding:
+def unreadable_folder(folder: str, place: str, reason: str) -> Finding:
     """That *folder*, called *place* in reports, cannot be listed."""
     return Finding(
         FindingKind.FOLDER_UNREADABLE,
         place,
         "the folder {folder} cannot be listed ({reason}); check its permissions and the disk",
-        {"folder": str(folder), "reason": error.strerror or type(error).__name__},
+        {"folder": folder, "reason": reason},
     )
 
 
 def foreign_file(place: str) -> Finding:
     """That something lies at *place* which is none of ours."""
     return Finding(FindingKind.FOREIGN_FILE, place, "the archive did not put this here; move it elsewhere")
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
 
 
 def _misnamed(place: str) -> Finding:

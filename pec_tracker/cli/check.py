@@ -61,6 +61,7 @@ def command(
     as_json: bool,
 ) -> Exit:
     """Mend what was asked for, then look at everything, once."""
+    from pec_tracker.app import repair_archive
     from pec_tracker.db.engine import read_only
     from pec_tracker.ledger import leftovers
     from pec_tracker.service.collecting.refetch import refetch as refetch_of
@@ -69,13 +70,12 @@ def command(
     from pec_tracker.service.upkeep.repair import put_aside
 
     output = cli.output(as_json=as_json)
-    mended = _repair(cli, into_empty=into_empty) if repair else None
+    mended = repair_archive(OPERATOR, cli.config(), into_empty=into_empty) if repair else None
     app = cli.app()
     house = app.house
-    if app.apart is None and not read_only(house.engine):
-        leftovers.take_up(house.engine, house.archive.root, of_earlier_releases=True)
+    if not (app.apart or read_only(house.engine)):
+        leftovers.take_up(house.engine, house.archive, of_earlier_releases=True)
     refetched = [refetch_of(OPERATOR, house, account) for account in app.accounts()] if refetch else []
-    anchorage = Anchorage(house.trust, known_anchors(house.authorities), house.clock.now())
     with output.progress(_("Checking")) as progress:
         report = check(
             OPERATOR,
@@ -83,7 +83,7 @@ def command(
             house.archive,
             processes=processes or os.cpu_count() or 1,
             progress=progress.reach,
-            anchorage=anchorage,
+            anchorage=Anchorage(house.trust, known_anchors(house.authorities), house.clock.now()),
         )
     aside = put_aside(OPERATOR, house, report.findings) if set_aside else []
     if as_json:
@@ -100,19 +100,6 @@ def command(
         for name in aside:
             output.say(_("moved aside: {name}").format(name=name))
     return Exit.DONE if report.sound else Exit.FINDING
-
-
-def _repair(cli: Cli, *, into_empty: bool) -> "Mended":
-    """Before the house is opened: opened, it would refuse to write."""
-    from pec_tracker.db.engine import open_engine
-    from pec_tracker.service.upkeep.repair import repair
-
-    config = cli.config()
-    engine = open_engine(config.database_url)
-    try:
-        return repair(OPERATOR, engine, config.archive, into_empty=into_empty)
-    finally:
-        engine.dispose()
 
 
 def _tell_mended(output: Output, mended: "Mended | None", refetched: "Sequence[Refetched]") -> None:

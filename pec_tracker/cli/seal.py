@@ -40,7 +40,7 @@ def command(cli: Cli, *, stamp: bool, as_json: bool) -> Exit:
     app = cli.app()
     house = app.house
     output = cli.output(as_json=as_json)
-    sealed = seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    sealed = seal_pending(house.engine, house.archive, now=house.clock.now())
     stamps.record_found(OPERATOR, house)
     for account in app.accounts():
         notary.record_acceptances(OPERATOR, house, account)

@@ -35,7 +35,7 @@ def serve(app: App, *, started: Callable[[], None] | None = None) -> None:
 
     Raises ApartError where archive and database do not belong together.
     """
-    together.require(app.house.engine, app.house.archive.root)
+    together.require(app.house.engine, app.house.archive)
     told, reload = ToldToStop(), ToldToReload()
     keeper = Keeper(app, told)
     scheduler = _scheduler(keeper, reload)

@@ -12,11 +12,8 @@ the seals up to it: whoever has their hashes can make it again.
 import re
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
-from pathlib import Path
 
-from pec_tracker import osfiles
-from pec_tracker.archive.local import ledger_folder
-from pec_tracker.archive.underway import notes_folder
+from pec_tracker.archive.archive import LedgerShelf
 from pec_tracker.errors import LedgerError
 
 STRIDE = 16
@@ -24,9 +21,9 @@ STRIDE = 16
 _ROW = re.compile(r"([0-9a-f]{64})  [0-9]{8,}\.(?:seal|head)")
 
 
-def head_path(root: Path, number: int) -> Path:
+def head_name(number: int) -> str:
     """The file of a seal's head."""
-    return ledger_folder(root) / f"{number:08}.head"
+    return f"{number:08}.head"
 
 
 def steps(number: int) -> Iterator[int]:
@@ -64,7 +61,7 @@ def parse_head(number: int, content: bytes) -> tuple[str, dict[int, str]]:
         told = dict(zip(earlier, digests[1:], strict=True))
         if content == render_head(number, digests[0], told.__getitem__):
             return digests[0], told
-    raise LedgerError("{head} is not written as heads are", head=f"{number:08}.head")
+    raise LedgerError("{head} is not written as heads are", head=head_name(number))
 
 
 class Heads:
@@ -97,41 +94,36 @@ class Heads:
             power += 1
 
 
-def ensure_head(root: Path, number: int, sealed: Callable[[int], str]) -> str | None:
+def ensure_head(shelf: LedgerShelf, number: int, sealed: Callable[[int], str]) -> str | None:
     """The SHA-256 of the head *number*, which is written where it is missing, and those before it; None for 0.
 
     *sealed* gives the SHA-256 of a seal by its number. They are written in order: where one is, all before it were.
     Raises DiskFullError, StorageError.
     """
     first = number
-    while first > 0 and head_digest(root, first) is None:
+    while first > 0 and head_digest(shelf, first) is None:
         first -= 1
     for missing in range(first + 1, number + 1):
-        content = render_head(missing, sealed(missing), lambda earlier: ensure_head(root, earlier, sealed) or "")
-        with osfiles.disk_errors(ledger_folder(root)):
-            osfiles.create_durably(head_path(root, missing), content, by_way_of=notes_folder(root))
-    return head_digest(root, number)
+        content = render_head(missing, sealed(missing), lambda earlier: ensure_head(shelf, earlier, sealed) or "")
+        shelf.create(head_name(missing), content)
+    return head_digest(shelf, number)
 
 
-def heads_on_the_way(root: Path, newest: int, wanted: Iterable[int]) -> dict[str, bytes]:
+def heads_on_the_way(shelf: LedgerShelf, newest: int, wanted: Iterable[int]) -> dict[str, bytes]:
     """The head files that lead from head *newest* to the seals *wanted*, by name. LedgerError where one is missing."""
     found = {}
-    with osfiles.disk_errors(ledger_folder(root)):
-        for number in way(newest, wanted):
-            path = head_path(root, number)
-            try:
-                found[path.name] = path.read_bytes()
-            except FileNotFoundError as error:
-                raise LedgerError(
-                    "{head} is gone from the archive; `pec-tracker check --repair` writes it again", head=path.name
-                ) from error
+    for number in way(newest, wanted):
+        name = head_name(number)
+        content = shelf.read(name)
+        if content is None:
+            raise LedgerError(
+                "{head} is gone from the archive; `pec-tracker check --repair` writes it again", head=name
+            )
+        found[name] = content
     return found
 
 
-def head_digest(root: Path, number: int) -> str | None:
+def head_digest(shelf: LedgerShelf, number: int) -> str | None:
     """The SHA-256 of the head *number* as it lies there, None where it does not. Raises StorageError."""
-    with osfiles.disk_errors(ledger_folder(root)):
-        try:
-            return sha256(head_path(root, number).read_bytes()).hexdigest()
-        except FileNotFoundError:
-            return None
+    content = shelf.read(head_name(number))
+    return None if content is None else sha256(content).hexdigest()

@@ -4,21 +4,17 @@ A segment is its lines in their order, a seal is a function of them and of the s
 to it: a seal that is written again has the SHA-256 that was recorded, or it is not written.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-from pec_tracker import osfiles
-from pec_tracker.archive.local import ledger_folder, prepare
-from pec_tracker.archive.underway import notes_folder
+from pec_tracker.archive.archive import LedgerShelf
 from pec_tracker.db.engine import reading, storage_errors
-from pec_tracker.ledger.heads import Heads, head_path
+from pec_tracker.ledger.heads import Heads, head_name
 from pec_tracker.ledger.lines import id_at_end
-from pec_tracker.ledger.segments import Entry, seal_forms, seal_path, segment_path
+from pec_tracker.ledger.segments import Entry, seal_forms, seal_name, segment_name
 
 # In plain SQL: the tables of every release have these columns, so that a database of another one can be asked too.
 _SEALS = text("SELECT number FROM seal ORDER BY number")
@@ -34,49 +30,35 @@ class Mended:
     lost: tuple[str, ...] = ()
 
 
-def write_again(engine: Engine, archive_root: Path) -> Mended:
-    """Write the segments, seals and heads that *archive_root* lacks. Raises StorageError, DiskFullError."""
+def write_again(engine: Engine, shelf: LedgerShelf) -> Mended:
+    """Write the segments, seals and heads that *shelf* lacks. Raises StorageError, DiskFullError."""
     written: list[str] = []
     lost: list[str] = []
     heads = Heads()
-    gone_heads: dict[Path, bytes] = {}
+    gone_heads: dict[str, bytes] = {}
     with storage_errors(), reading(engine) as connection:
         previous: str | None = None
         for number in connection.scalars(_SEALS).all():
-            segment, seal = segment_path(archive_root, number), seal_path(archive_root, number)
+            segment, seal = segment_name(number), seal_name(number)
             recorded = _recorded(engine, number)
-            gone = [path for path in (segment, seal) if not path.exists()]
+            kept = shelf.read(seal)
+            gone = [name for name in (segment, seal) if not shelf.holds(name)]
             if gone:
                 lines = [line.encode() for line in connection.scalars(_LINES, {"number": number})]
                 content = _seal(previous, heads.newest, lines, recorded)
-                there = not segment.exists() or segment.read_bytes() == b"".join(lines)
-                if content is None or not there:
-                    lost += [path.name for path in gone]
+                if content is None or shelf.read(segment) not in (None, b"".join(lines)):
+                    lost += gone
                 else:
-                    _write(archive_root, {segment: b"".join(lines), seal: content}, gone)
-                    written += [path.name for path in gone]
-            if _says_head(seal):  # an old release wrote no heads: what never was is not gone
-                _write(archive_root, gone_heads, list(gone_heads))
-                written += [path.name for path in gone_heads]
+                    written += _write(shelf, {segment: b"".join(lines), seal: content}, gone)
+                    kept = content
+            if kept is not None and b"\n# head " in kept[:_FIRST_LINES]:  # an old release's were never there
+                written += _write(shelf, gone_heads, gone_heads)
                 gone_heads.clear()
-            previous = recorded if gone else digest(seal)
-            head, path = heads.add(recorded), head_path(archive_root, number)
-            if head is not None and not path.exists():
-                gone_heads[path] = head
+            previous = recorded if gone or kept is None else sha256(kept).hexdigest()
+            head, name = heads.add(recorded), head_name(number)
+            if head is not None and not shelf.holds(name):
+                gone_heads[name] = head
     return Mended(tuple(written), tuple(lost))
-
-
-def _says_head(seal: Path) -> bool:
-    """Whether a seal says the SHA-256 of the head before it."""
-    with suppress(FileNotFoundError), seal.open("rb") as file:
-        return b"\n# head " in file.read(_FIRST_LINES)
-    return False
-
-
-def digest(path: Path) -> str:
-    """The SHA-256 of a ledger file, in hex. Raises StorageError."""
-    with osfiles.disk_errors(path.parent):
-        return sha256(path.read_bytes()).hexdigest()
 
 
 def _recorded(engine: Engine, number: int) -> str | None:
@@ -98,9 +80,8 @@ def _seal(previous: str | None, head: str | None, lines: Sequence[bytes], record
     return next((form for form in forms if sha256(form).hexdigest() == recorded), None)
 
 
-def _write(root: Path, contents: dict[Path, bytes], gone: Sequence[Path]) -> None:
-    with osfiles.disk_errors(ledger_folder(root)):
-        if not ledger_folder(root).is_dir():
-            prepare(root)
-        for path in gone:
-            osfiles.create_durably(path, contents[path], by_way_of=notes_folder(root))
+def _write(shelf: LedgerShelf, contents: Mapping[str, bytes], gone: Iterable[str]) -> list[str]:
+    names = list(gone)
+    for name in names:
+        shelf.create(name, contents[name])
+    return names

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
-from pathlib import Path
 
 import structlog
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from pec_tracker import crash, osfiles
-from pec_tracker.archive.local import ledger_folder
+from pec_tracker import crash
+from pec_tracker.archive.archive import Archive, LedgerShelf
 from pec_tracker.db.engine import reading, storage_errors
 from pec_tracker.db.tables import Ledger, Seal
 from pec_tracker.errors import LedgerError
@@ -26,7 +25,7 @@ from pec_tracker.ledger.segments import (
     LINES_PER_SEGMENT,
     SealFile,
     finish_seal,
-    segment_path,
+    segment_name,
     write_segment,
 )
 from pec_tracker.ledger.together import Disagreement
@@ -42,26 +41,26 @@ class _LastSeal:
     sha256: str | None
 
 
-def seal_pending(engine: Engine, archive_root: Path, *, now: datetime, force: bool = True) -> list[SealFile]:
+def seal_pending(engine: Engine, archive: Archive, *, now: datetime, force: bool = True) -> list[SealFile]:
     """Seal the lines that wait, at most 1,000 a segment; the seals that this call recorded.
 
     Without *force* a segment waits until it is full or its oldest line is 60 s old. Raises LedgerError when archive and
     database do not belong together (one was restored, or a line was changed), StorageError.
     """
-    found = together.meet(engine, archive_root).disagreement
+    found = together.meet(engine, archive).disagreement
     if found not in (None, Disagreement.DATABASE_OLDER):  # what is older is refused below, with the line that it lacks
-        raise together.apart(found, archive_root)
+        raise together.apart(found, archive)
     if found is None:
-        leftovers.take_up(engine, archive_root)
+        leftovers.take_up(engine, archive)
     sealed: list[SealFile] = []
     while True:
         last = _last_seal(engine)  # before the lines are read: whoever seals them meanwhile takes this number
-        if not _has_segment(engine, archive_root, last, None if force else now - SEALED_WITHIN):
+        if not _has_segment(engine, archive.ledger, last, None if force else now - SEALED_WITHIN):
             return sealed
         crash.at("seal.segment-written")
-        head = ensure_head(archive_root, last.number, partial(_sealed, engine))
+        head = ensure_head(archive.ledger, last.number, partial(_sealed, engine))
         crash.at("seal.head-written")
-        seal = finish_seal(archive_root, last.number + 1, last.sha256, head)
+        seal = finish_seal(archive.ledger, last.number + 1, last.sha256, head)
         crash.at("seal.seal-written")
         if _record(engine, seal, now):
             crash.at("seal.committed")
@@ -81,23 +80,22 @@ def _sealed(engine: Engine, number: int) -> str:
         return str(connection.scalar(select(Seal.sha256).where(Seal.number == number)))
 
 
-def _has_segment(engine: Engine, root: Path, last: _LastSeal, due_before: datetime | None) -> bool:
+def _has_segment(engine: Engine, shelf: LedgerShelf, last: _LastSeal, due_before: datetime | None) -> bool:
     """Whether there is a segment to seal after *last*: left by a crash, by another process, or written now."""
     number = last.number + 1
-    with osfiles.disk_errors(ledger_folder(root)):
-        if segment_path(root, number).exists():
-            return True
-        later = next((one for one in together.following(last.number) if together.is_there(root, one)), None)
+    if shelf.holds(segment_name(number)):
+        return True
+    later = next((one for one in together.following(last.number) if together.is_there(shelf, one)), None)
     if later is not None:
         raise LedgerError(
             "{segment} is missing from the archive, which goes on with number {later}; run check",
-            segment=segment_path(root, number).name,
+            segment=segment_name(number),
             later=later,
         )
     lines = _waiting_lines(engine, due_before)
     if not lines:
         return False
-    write_segment(root, number, lines)  # or another process was first: then its lines are sealed, ours go next
+    write_segment(shelf, number, lines)  # or another process was first: then its lines are sealed, ours go next
     return True
 
 

@@ -14,11 +14,8 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from pec_tracker import osfiles
-from pec_tracker.archive.local import ledger_folder, prepare
-from pec_tracker.archive.underway import notes_folder
+from pec_tracker.archive.archive import NO_FILE, LedgerShelf
 from pec_tracker.errors import LedgerError
 from pec_tracker.ledger.heads import Heads, head_digest
 from pec_tracker.ledger.lines import Line, decode, id_at_end
@@ -79,71 +76,63 @@ class LedgerFiles:
         return max(self.segments | self.seals, default=0)
 
 
-def segment_path(root: Path, number: int) -> Path:
+def segment_name(number: int) -> str:
     """The file of a segment's lines."""
-    return ledger_folder(root) / f"{number:08}.jsonl"
+    return f"{number:08}.jsonl"
 
 
-def seal_path(root: Path, number: int) -> Path:
+def seal_name(number: int) -> str:
     """The file of a segment's seal."""
-    return ledger_folder(root) / f"{number:08}.seal"
+    return f"{number:08}.seal"
 
 
-def stamp_path(root: Path, number: int) -> Path:
+def stamp_name(number: int) -> str:
     """The file of the time-stamp over a segment's seal."""
-    return ledger_folder(root) / f"{number:08}.tsr"
+    return f"{number:08}.tsr"
 
 
-def list_files(root: Path) -> LedgerFiles:
-    """What lies in the ledger's folder. Raises OSError when it cannot be listed."""
+def list_files(shelf: LedgerShelf) -> LedgerFiles:
+    """What lies among the ledger's files. Raises StorageError when they cannot be listed."""
     numbers: dict[str, set[int]] = {"jsonl": set(), "seal": set(), "tsr": set(), "head": set()}
     foreign: list[str] = []
-    folder = ledger_folder(root)
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        match = _FILE.fullmatch(path.name)
-        if match is not None and path.name == f"{int(match[1]):08}.{match[2]}" and path.is_file():
+    for name in shelf.names():
+        match = _FILE.fullmatch(name)
+        if match is not None and name == f"{int(match[1]):08}.{match[2]}":
             numbers[match[2]].add(int(match[1]))
-        elif not (path.name.startswith(".") and path.name.endswith(".tmp")):  # what a killed writer left aside
-            foreign.append(path.name)
+        else:
+            foreign.append(name.removesuffix(NO_FILE))
     segments, seals, stamps, heads = (frozenset(numbers[kind]) for kind in ("jsonl", "seal", "tsr", "head"))
     return LedgerFiles(segments, seals, tuple(foreign), stamps, heads)
 
 
-def newest_seal_number(root: Path) -> int | None:
+def newest_seal_number(shelf: LedgerShelf) -> int | None:
     """The number of the newest seal file, None before the first."""
-    with osfiles.disk_errors(ledger_folder(root)):
-        return max(list_files(root).seals, default=None)
+    return max(list_files(shelf).seals, default=None)
 
 
-def write_segment(root: Path, number: int, lines: Sequence[str]) -> bool:
+def write_segment(shelf: LedgerShelf, number: int, lines: Sequence[str]) -> bool:
     """Write a new segment, durably; False when another process was first. Raises DiskFullError, StorageError."""
-    with osfiles.disk_errors(ledger_folder(root)):
-        if not ledger_folder(root).is_dir():
-            prepare(root)
-        return osfiles.create_durably(
-            segment_path(root, number), "".join(lines).encode("ascii"), by_way_of=notes_folder(root)
-        )
+    return shelf.create(segment_name(number), "".join(lines).encode("ascii"))
 
 
-def finish_seal(root: Path, number: int, previous: str | None, head: str | None) -> SealFile:
+def finish_seal(shelf: LedgerShelf, number: int, previous: str | None, head: str | None) -> SealFile:
     """The seal of segment *number*: as its file says, or written now from the segment. Durable when it returns.
 
     The seal is a function of the segment, the seal before and its head, so two processes write the same. Raises
     LedgerError when an existing seal does not match them.
     """
-    lines = read_lines(root, number)
+    lines = read_lines(shelf, number)
     if not lines:
         raise LedgerError(
-            "{segment} is empty and has no seal; move it away, then seal again", segment=segment_path(root, number).name
+            "{segment} is empty and has no seal; move it away, then seal again", segment=segment_name(number)
         )
-    forms = seal_forms(previous, head, [_entry(root, number, place, line) for place, line in enumerate(lines, 1)])
-    with osfiles.disk_errors(ledger_folder(root)):
-        made = osfiles.create_durably(seal_path(root, number), forms[0], by_way_of=notes_folder(root))
-    content = forms[0] if made else _read(seal_path(root, number))
+    forms = seal_forms(previous, head, [_entry(number, place, line) for place, line in enumerate(lines, 1)])
+    made = shelf.create(seal_name(number), forms[0])
+    content = forms[0] if made else _read(shelf, seal_name(number))
     if content not in forms:
         raise LedgerError(
             "the seal {seal} does not match its segment and the seal before; run check to see which changed",
-            seal=seal_path(root, number).name,
+            seal=seal_name(number),
         )
     return parse_seal(number, content)
 
@@ -180,14 +169,14 @@ def parse_seal(number: int, content: bytes) -> SealFile:
     return SealFile(number, previous, tuple(entries), digest, None if before is None else before[1])
 
 
-def read_seal(root: Path, number: int) -> SealFile:
+def read_seal(shelf: LedgerShelf, number: int) -> SealFile:
     """Read the seal file *number*. Raises LedgerError when it is missing or malformed."""
-    return parse_seal(number, _read(seal_path(root, number)))
+    return parse_seal(number, _read(shelf, seal_name(number)))
 
 
-def read_lines(root: Path, number: int) -> list[bytes]:
+def read_lines(shelf: LedgerShelf, number: int) -> list[bytes]:
     """The lines of a segment as they lie, each with its line feed. Raises LedgerError when it is missing."""
-    return split_lines(_read(segment_path(root, number)))
+    return split_lines(_read(shelf, segment_name(number)))
 
 
 def split_lines(content: bytes) -> list[bytes]:
@@ -196,31 +185,30 @@ def split_lines(content: bytes) -> list[bytes]:
     return [line + b"\n" for line in whole] + ([rest] if rest else [])
 
 
-def read_segments(root: Path, lost: Callable[[str], None] | None = None) -> Iterator[Segment]:
+def read_segments(shelf: LedgerShelf, lost: Callable[[str], None] | None = None) -> Iterator[Segment]:
     """Every sealed segment in order, verified as it is read: for a rebuild.
 
     Raises LedgerError that names the segment and the line where the chain from the first seal does not hold. A segment
     without a seal is sealed first, so that no act is lost: the seal after it says whether the new one is the lost one.
     With *lost* a segment that is gone is told to it, by the file's name, and the others follow.
     """
-    with osfiles.disk_errors(ledger_folder(root)):
-        files = list_files(root)
+    files = list_files(shelf)
     before = _Before()
     for number in range(1, files.newest + 1):
         if number not in files.segments and lost is not None:
-            lost(segment_path(root, number).name)
+            lost(segment_name(number))
             if number not in files.seals:
-                lost(seal_path(root, number).name)
-                before.pass_over(root, number, _expected(root, files, number))
+                lost(seal_name(number))
+                before.pass_over(shelf, number, _expected(shelf, files, number))
                 continue
-        seal = _seal_of(root, files, number, before, lost)
+        seal = _seal_of(shelf, files, number, before, lost)
         known = before.sha256 is not None or number == 1 or number - 1 in files.seals
         if (known and seal.previous != before.sha256) or not before.has_head(seal.head):
             raise LedgerError(
                 "the seal {seal} does not follow the seal before it; run check to see which changed",
-                seal=seal_path(root, number).name,
+                seal=seal_name(number),
             )
-        lines = _verified_lines(root, seal) if number in files.segments or lost is None else ()
+        lines = _verified_lines(shelf, seal) if number in files.segments or lost is None else ()
         yield Segment(number, lines, seal.sha256, seal.previous)
         before.follow(seal)
 
@@ -249,28 +237,28 @@ class _Before:
         self._heads.add(seal.sha256)
         self.sha256, self.form_has_head = seal.sha256, seal.head is not None or seal.number == 1
 
-    def pass_over(self, root: Path, number: int, expected: str | None) -> None:
+    def pass_over(self, shelf: LedgerShelf, number: int, expected: str | None) -> None:
         """Go on to the seal *number*, which is gone; *expected* is its SHA-256 where the seal after it says so."""
         self._heads.add(expected)
-        if self.head is None and (found := head_digest(root, number)) is not None:
+        if self.head is None and (found := head_digest(shelf, number)) is not None:
             self._heads.tell(found)
         self.sha256 = expected
 
 
-def _expected(root: Path, files: LedgerFiles, number: int) -> str | None:
+def _expected(shelf: LedgerShelf, files: LedgerFiles, number: int) -> str | None:
     """The SHA-256 of the seal *number* as the seal after it says; None where that is gone too."""
-    return read_seal(root, number + 1).previous if number + 1 in files.seals else None
+    return read_seal(shelf, number + 1).previous if number + 1 in files.seals else None
 
 
 def _seal_of(
-    root: Path, files: LedgerFiles, number: int, before: _Before, lost: Callable[[str], None] | None
+    shelf: LedgerShelf, files: LedgerFiles, number: int, before: _Before, lost: Callable[[str], None] | None
 ) -> SealFile:
     """The seal as it lies there; else made from its segment, where the seal that follows does not contradict it."""
     if number in files.seals or (lost is None and number != files.newest):
-        return read_seal(root, number)
-    expected = _expected(root, files, number)
-    lines = read_lines(root, number)
-    entries = [_entry(root, number, place, line) for place, line in enumerate(lines, 1)]
+        return read_seal(shelf, number)
+    expected = _expected(shelf, files, number)
+    lines = read_lines(shelf, number)
+    entries = [_entry(number, place, line) for place, line in enumerate(lines, 1)]
     head = before.head if before.form_has_head else None
     if expected is not None:
         forms = {parse_seal(number, one).sha256: one for one in seal_forms(before.sha256, before.head, entries)}
@@ -278,66 +266,63 @@ def _seal_of(
             raise LedgerError(
                 "the seal {seal} is gone, and its segment is not the one that it sealed, says the seal after it; "
                 "run check",
-                seal=seal_path(root, number).name,
+                seal=seal_name(number),
             )
         head = parse_seal(number, forms[expected]).head
-    return finish_seal(root, number, before.sha256, head)
+    return finish_seal(shelf, number, before.sha256, head)
 
 
-def _entry(root: Path, number: int, position: int, line: bytes) -> Entry:
+def _entry(number: int, position: int, line: bytes) -> Entry:
     line_id = id_at_end(line)
     if line_id is None:
-        raise _not_a_line(segment_path(root, number), position)
+        raise _not_a_line(segment_name(number), position)
     return Entry(hashlib.sha256(line).hexdigest(), line_id)
 
 
-def _verified_lines(root: Path, seal: SealFile) -> tuple[Line, ...]:
-    path = segment_path(root, seal.number)
-    raw = read_lines(root, seal.number)
+def _verified_lines(shelf: LedgerShelf, seal: SealFile) -> tuple[Line, ...]:
+    name = segment_name(seal.number)
+    raw = read_lines(shelf, seal.number)
     for position, (line, entry) in enumerate(zip(raw, seal.entries, strict=False), 1):
         if hashlib.sha256(line).hexdigest() != entry.sha256:
             raise LedgerError(
                 "line {position} of {segment} is not as it was sealed; run check to see every difference",
                 position=position,
-                segment=path.name,
+                segment=name,
             )
     if len(raw) != len(seal.entries):
         raise LedgerError(
             "{segment} has {found} lines, its seal lists {sealed}; run check to see which",
-            segment=path.name,
+            segment=name,
             found=len(raw),
             sealed=len(seal.entries),
         )
-    lines = tuple(_decode(line, path, position) for position, line in enumerate(raw, 1))
+    lines = tuple(_decode(line, name, position) for position, line in enumerate(raw, 1))
     for line_read, entry in zip(lines, seal.entries, strict=True):
         if line_read.id != entry.line_id:
-            raise LedgerError("{seal} calls a line by another id than its own", seal=seal_path(root, seal.number).name)
+            raise LedgerError("{seal} calls a line by another id than its own", seal=seal_name(seal.number))
     return lines
 
 
-def _decode(line: bytes, path: Path, position: int) -> Line:
+def _decode(line: bytes, name: str, position: int) -> Line:
     try:
         return decode(line.decode("ascii"))
     except (LedgerError, UnicodeDecodeError) as error:
-        raise _not_a_line(path, position) from error
+        raise _not_a_line(name, position) from error
 
 
-def _not_a_line(path: Path, position: int) -> LedgerError:
-    return LedgerError(
-        "line {position} of {segment} is not a ledger line; run check", position=position, segment=path.name
-    )
+def _not_a_line(name: str, position: int) -> LedgerError:
+    return LedgerError("line {position} of {segment} is not a ledger line; run check", position=position, segment=name)
 
 
-def _read(path: Path) -> bytes:
-    with osfiles.disk_errors(path.parent):
-        try:
-            return path.read_bytes()
-        except FileNotFoundError as error:
-            raise LedgerError(
-                "{file} is missing from {folder}; bring it back from a backup, then run check",
-                file=path.name,
-                folder=path.parent,
-            ) from error
+def _read(shelf: LedgerShelf, name: str) -> bytes:
+    content = shelf.read(name)
+    if content is None:
+        raise LedgerError(
+            "{file} is missing from {folder}; bring it back from a backup, then run check",
+            file=name,
+            folder=shelf.place,
+        )
+    return content
 
 
 def _malformed(number: int, position: int) -> LedgerError:

@@ -8,17 +8,16 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from pec_tracker.archive.local import format_file, give_identity, read_identity
+from pec_tracker.archive.archive import Archive, LedgerShelf
 from pec_tracker.db.engine import read_only, reading, storage_errors
 from pec_tracker.db.tables import ArchiveRow, Ledger, Seal
-from pec_tracker.errors import ApartError, LedgerError, PecTrackerError
+from pec_tracker.errors import ApartError, LedgerError, PecTrackerError, StorageError
 from pec_tracker.ledger.lines import id_at_end
-from pec_tracker.ledger.segments import read_lines, read_seal, seal_path, segment_path
+from pec_tracker.ledger.segments import read_lines, read_seal, seal_name, segment_name
 
 # So many numbers after the newest known one are probed: a seal may be lost where later ones are there.
 PROBED = 32
@@ -51,64 +50,64 @@ class _Known:
     first: str | None
 
 
-def disagreement(engine: Engine, archive_root: Path) -> Disagreement | None:
+def disagreement(engine: Engine, archive: Archive) -> Disagreement | None:
     """How archive and database disagree, None where they belong together. Raises StorageError."""
     with storage_errors(), reading(engine) as connection:
-        return _disagreement(connection, archive_root, _known(connection))
+        return _disagreement(connection, archive, _known(connection))
 
 
-def meet(engine: Engine, archive_root: Path) -> Meeting:
+def meet(engine: Engine, archive: Archive) -> Meeting:
     """As `disagreement`; where they belong together both know the archive's identity from then on.
 
     An archive of an earlier release is given one here, once its newest seal is the database's. Raises StorageError.
     """
     with storage_errors(), reading(engine) as connection:
         known = _known(connection)
-        found = _disagreement(connection, archive_root, known)
-    identity = read_identity(archive_root)
+        found = _disagreement(connection, archive, known)
+    identity = archive.identity()
     if found is None and not read_only(engine):
-        if identity is None and format_file(archive_root).exists():
-            identity = give_identity(archive_root, known.identity)
+        if identity is None and not archive.is_bare():
+            identity = archive.give_identity(known.identity)
         if identity is not None and known.identity is None:
             _note(engine, identity)
     return Meeting(known.identity or identity, found)
 
 
-def require(engine: Engine, archive_root: Path) -> None:
+def require(engine: Engine, archive: Archive) -> None:
     """Raise ApartError, with what to do, where archive and database do not belong together."""
-    found = meet(engine, archive_root).disagreement
+    found = meet(engine, archive).disagreement
     if found is not None:
-        raise apart(found, archive_root)
+        raise apart(found, archive)
 
 
-def apart(found: Disagreement, archive_root: Path) -> ApartError:
+def apart(found: Disagreement, archive: Archive) -> ApartError:
     """The error that says *found* to a person, and what to do."""
     match found:
         case Disagreement.DATABASE_OLDER:
             return ApartError(
                 "the database is older than the archive in {folder}: nothing is written or sent until "
                 "`pec-tracker rebuild` has made it again; what only this database knows is carried over",
-                folder=archive_root,
+                folder=archive.place,
             )
         case Disagreement.ARCHIVE_OLDER:
             return ApartError(
                 "the archive in {folder} is older than the database, or lacks its newest seal: nothing is written or "
                 "sent. Put back its newest copy; or let `pec-tracker check --repair` write the ledger again from the "
                 "database, then `pec-tracker check --refetch` fetch the mails that still lie on the server",
-                folder=archive_root,
+                folder=archive.place,
             )
         case Disagreement.ARCHIVE_EMPTIED:
             return ApartError(
                 "the archive in {folder} is empty, and the database knows what was in it: is its disk mounted? Nothing "
                 "is written or sent. Mount the disk, or put the archive back; only if it is lost for good: "
                 "`pec-tracker check --repair --into-empty`",
-                folder=archive_root,
+                folder=archive.place,
             )
         case Disagreement.ANOTHER_ARCHIVE:
             return ApartError(
                 "the folder {folder} holds another archive than the one that the database knows: nothing is written or "
                 "sent. Correct `data` or `database` in the configuration, or put the right archive there",
-                folder=archive_root,
+                folder=archive.place,
             )
 
 
@@ -120,34 +119,34 @@ def _known(connection: Connection) -> _Known:
     return _Known(identity, last.number if last else 0, last.sha256 if last else None, first)
 
 
-def _disagreement(connection: Connection, root: Path, known: _Known) -> Disagreement | None:
-    identity = read_identity(root)
+def _disagreement(connection: Connection, archive: Archive, known: _Known) -> Disagreement | None:
+    identity, shelf = archive.identity(), archive.ledger
     if known.identity and identity and known.identity != identity:
         return Disagreement.ANOTHER_ARCHIVE
-    bare = identity is None and not format_file(root).exists() and _sealed(root, 1) is None
+    bare = archive.is_bare() and _sealed(shelf, 1) is None
     if bare and (known.number or known.identity):
         return Disagreement.ARCHIVE_EMPTIED
-    newest = _sealed(root, known.number) if known.number else None
+    newest = _sealed(shelf, known.number) if known.number else None
     if known.number and newest is None:
-        return _without_newest(root, known, ours=bool(known.identity and identity))
-    if newest != known.sha256 and not _knows(connection, root, known.number):
-        return Disagreement.DATABASE_OLDER if _follows(root, known, identity) else Disagreement.ANOTHER_ARCHIVE
+        return _without_newest(shelf, known, ours=bool(known.identity and identity))
+    if newest != known.sha256 and not _knows(connection, shelf, known.number):
+        return Disagreement.DATABASE_OLDER if _follows(shelf, known, identity) else Disagreement.ANOTHER_ARCHIVE
     after = following(known.number)
-    unknown = any(is_there(root, number) and not _knows(connection, root, number) for number in after)
+    unknown = any(is_there(shelf, number) and not _knows(connection, shelf, number) for number in after)
     return Disagreement.DATABASE_OLDER if unknown else None
 
 
-def _without_newest(root: Path, known: _Known, *, ours: bool) -> Disagreement:
+def _without_newest(shelf: LedgerShelf, known: _Known, *, ours: bool) -> Disagreement:
     """The archive lacks the newest seal that the database knows."""
-    first = _sealed(root, 1)
+    first = _sealed(shelf, 1)
     if ours or (first is not None and first == known.first):
         return Disagreement.ARCHIVE_OLDER
     return Disagreement.ARCHIVE_EMPTIED if first is None else Disagreement.ANOTHER_ARCHIVE
 
 
-def _follows(root: Path, known: _Known, identity: str | None) -> bool:
+def _follows(shelf: LedgerShelf, known: _Known, identity: str | None) -> bool:
     """Whether an archive whose seal differs from the database's is still the same archive."""
-    return bool(identity and known.identity) or (known.number > 1 and _sealed(root, 1) == known.first)
+    return bool(identity and known.identity) or (known.number > 1 and _sealed(shelf, 1) == known.first)
 
 
 def following(number: int) -> range:
@@ -155,26 +154,27 @@ def following(number: int) -> range:
     return range(number + 1, number + 1 + PROBED)
 
 
-def is_there(root: Path, number: int) -> bool:
+def is_there(shelf: LedgerShelf, number: int) -> bool:
     """Whether the archive has a segment or a seal of this number."""
-    return seal_path(root, number).exists() or segment_path(root, number).exists()
+    return shelf.holds(seal_name(number)) or shelf.holds(segment_name(number))
 
 
-def _sealed(root: Path, number: int) -> str | None:
+def _sealed(shelf: LedgerShelf, number: int) -> str | None:
     """The SHA-256 of the seal file *number*, None where it cannot be read."""
     try:
-        return hashlib.sha256(seal_path(root, number).read_bytes()).hexdigest()
-    except OSError:
+        content = shelf.read(seal_name(number))
+    except StorageError:
         return None
+    return None if content is None else hashlib.sha256(content).hexdigest()
 
 
-def _knows(connection: Connection, root: Path, number: int) -> bool:
+def _knows(connection: Connection, shelf: LedgerShelf, number: int) -> bool:
     """Whether the database has every line of this seal: then a crash came between the file and its commit."""
     try:
-        if seal_path(root, number).exists():
-            wanted = {entry.line_id: entry.sha256 for entry in read_seal(root, number).entries}
+        if shelf.holds(seal_name(number)):
+            wanted = {entry.line_id: entry.sha256 for entry in read_seal(shelf, number).entries}
         else:
-            wanted = {_id_of(line): hashlib.sha256(line).hexdigest() for line in read_lines(root, number)}
+            wanted = {_id_of(line): hashlib.sha256(line).hexdigest() for line in read_lines(shelf, number)}
     except PecTrackerError:
         return False
     rows = connection.execute(select(Ledger.line_id, Ledger.line).where(Ledger.line_id.in_(wanted)))

@@ -4,12 +4,11 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 from sqlalchemy import Engine, select
 
+from pec_tracker.archive.archive import LedgerShelf
 from pec_tracker.archive.finding import Finding, FindingKind
-from pec_tracker.archive.local import ledger_folder
 from pec_tracker.archive.scan import foreign_file, unreadable_folder
 from pec_tracker.db.engine import reading, storage_errors
 from pec_tracker.db.tables import Ledger, Seal
@@ -21,11 +20,11 @@ from pec_tracker.ledger.segments import (
     SealFile,
     list_files,
     parse_seal,
-    seal_path,
-    segment_path,
+    seal_name,
+    segment_name,
     split_lines,
 )
-from pec_tracker.ledger.verify_heads import HeadsExaminer
+from pec_tracker.ledger.verify_heads import HeadsExaminer, read_or_why
 
 _IN_SEGMENT = {
     Change.EDITED: FindingKind.LINE_EDITED,
@@ -56,14 +55,14 @@ class LedgerExamination:
     findings: tuple[Finding, ...]
 
 
-def verify_ledger(archive_root: Path, engine: Engine | None) -> list[Finding]:
+def verify_ledger(shelf: LedgerShelf, engine: Engine | None) -> list[Finding]:
     """Every disagreement in the ledger; without a database the last seals cut off cannot be noticed."""
-    return list(examine_ledger(archive_root, engine, lambda line: None).findings)
+    return list(examine_ledger(shelf, engine, lambda line: None).findings)
 
 
-def examine_ledger(archive_root: Path, engine: Engine | None, on_line: Callable[[Line], None]) -> LedgerExamination:
+def examine_ledger(shelf: LedgerShelf, engine: Engine | None, on_line: Callable[[Line], None]) -> LedgerExamination:
     """As verify_ledger; *on_line* is given each line that is as it was sealed, and each that the database holds."""
-    examiner = _Examiner(archive_root, engine, on_line)
+    examiner = _Examiner(shelf, engine, on_line)
     examiner.examine()
     return LedgerExamination(examiner.seals, examiner.lines, tuple(examiner.findings))
 
@@ -77,11 +76,11 @@ def unreadable_database(error: StorageError) -> Finding:
 class _Examiner:
     """Walks the seals in order. Rows are read before files: a row without its file is then a loss, not a delay."""
 
-    def __init__(self, root: Path, engine: Engine | None, on_line: Callable[[Line], None]) -> None:
+    def __init__(self, shelf: LedgerShelf, engine: Engine | None, on_line: Callable[[Line], None]) -> None:
         self.seals = 0
         self.lines = 0
         self.findings: list[Finding] = []
-        self._root = root
+        self._shelf = shelf
         self._engine = engine
         self._on_line = on_line
         self._files = LedgerFiles(frozenset(), frozenset(), ())
@@ -91,14 +90,14 @@ class _Examiner:
         """Fill counts and findings."""
         self._ask(self._read_recorded)
         try:
-            self._files = list_files(self._root)
-        except OSError as error:
-            self.findings.append(unreadable_folder(ledger_folder(self._root), "ledger", error))
+            self._files = list_files(self._shelf)
+        except StorageError as error:
+            self.findings.append(unreadable_folder(self._shelf.place, "ledger", str(error.params["reason"])))
             return
         self.findings += [foreign_file(f"ledger/{name}") for name in self._files.foreign]
         previous: str | None = None
         known = True
-        heads = HeadsExaminer(self._root, self._files.heads)
+        heads = HeadsExaminer(self._shelf, self._files.heads)
         for number in range(1, max([self._files.newest, *self._recorded]) + 1):
             content = self._seal_bytes(number)
             seal = None if content is None else self._seal(number, content)
@@ -138,10 +137,10 @@ class _Examiner:
                 self._examine_row(row.line_id, row.line, place)
 
     def _seal_bytes(self, number: int) -> bytes | None:
-        path = seal_path(self._root, number)
+        name = seal_name(number)
         if number in self._files.seals:
-            return self._bytes(path, FindingKind.SEAL_UNREADABLE)
-        segment = segment_path(self._root, number).name
+            return self._bytes(name, FindingKind.SEAL_UNREADABLE)
+        segment = segment_name(number)
         if number == self._files.newest and number not in self._recorded:
             self._find(
                 FindingKind.SEAL_UNFINISHED,
@@ -150,13 +149,13 @@ class _Examiner:
                 segment=segment,
             )
             return None
-        self._find(FindingKind.SEAL_MISSING, path.name, "the seal {seal} is gone from the archive", seal=path.name)
+        self._find(FindingKind.SEAL_MISSING, name, "the seal {seal} is gone from the archive", seal=name)
         if number not in self._files.segments:
             self._segment_missing(number)
         return None
 
     def _seal(self, number: int, content: bytes) -> SealFile | None:
-        name = seal_path(self._root, number).name
+        name = seal_name(number)
         self.seals += 1
         recorded = self._recorded.get(number)
         if recorded is not None and recorded != sha256(content).hexdigest():
@@ -170,24 +169,24 @@ class _Examiner:
 
     def _examine_seal(self, seal: SealFile, *, follows: bool) -> None:
         if not follows:
-            name = seal_path(self._root, seal.number).name
+            name = seal_name(seal.number)
             self._find(FindingKind.CHAIN_BROKEN, name, "the seal {seal} does not follow the one before", seal=name)
         sound = self._examine_segment(seal)
         self._ask(functools.partial(self._examine_rows, seal=seal, sound=sound))
 
     def _examine_segment(self, seal: SealFile) -> dict[str, Line]:
         """The segment's lines that are as they were sealed, by id."""
-        path = segment_path(self._root, seal.number)
+        name = segment_name(seal.number)
         if seal.number not in self._files.segments:
             self._segment_missing(seal.number)
             return {}
-        content = self._bytes(path, FindingKind.SEGMENT_UNREADABLE)
+        content = self._bytes(name, FindingKind.SEGMENT_UNREADABLE)
         if content is None:
             return {}
         raw = split_lines(content)
         self.lines += len(raw)
         changed = differences(seal.entries, raw)
-        self._add(changed, _IN_SEGMENT, path.name)
+        self._add(changed, _IN_SEGMENT, name)
         unsound = {difference.position for difference in changed if difference.change is not Change.MOVED}
         sound = {}
         for position, text in enumerate(raw, 1):
@@ -225,7 +224,7 @@ class _Examiner:
                 self._add([Difference(Change.EDITED, expected, line.id)], _IN_DATABASE, place)
 
     def _unrecorded(self, number: int) -> None:
-        name = seal_path(self._root, number).name
+        name = seal_name(number)
         self._find(
             FindingKind.SEAL_UNRECORDED,
             name,
@@ -243,16 +242,14 @@ class _Examiner:
         return line
 
     def _segment_missing(self, number: int) -> None:
-        name = segment_path(self._root, number).name
+        name = segment_name(number)
         self._find(FindingKind.SEGMENT_MISSING, name, "the segment {segment} is gone from the archive", segment=name)
 
-    def _bytes(self, path: Path, kind: FindingKind) -> bytes | None:
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            self._find(kind, path.name, "{file} cannot be read ({reason})", file=path.name, reason=reason)
-            return None
+    def _bytes(self, name: str, kind: FindingKind) -> bytes | None:
+        content, reason = read_or_why(self._shelf, name)
+        if content is None:
+            self._find(kind, name, "{file} cannot be read ({reason})", file=name, reason=reason)
+        return content
 
     def _add(self, changed: list[Difference], kinds: dict[Change, FindingKind], place: str) -> None:
         for difference in changed:

@@ -1,20 +1,32 @@
 """Are the heads as the seals make them? Each disagreement by name; a changed head is told from a changed seal."""
 
+import errno
+import os
 from collections.abc import Iterator
 from hashlib import sha256
-from pathlib import Path
 
+from pec_tracker.archive.archive import LedgerShelf
 from pec_tracker.archive.finding import Finding, FindingKind
 from pec_tracker.archive.scan import foreign_file
-from pec_tracker.ledger.heads import Heads, head_path
+from pec_tracker.errors import StorageError
+from pec_tracker.ledger.heads import Heads, head_name
 from pec_tracker.ledger.segments import SealFile
+
+
+def read_or_why(shelf: LedgerShelf, name: str) -> tuple[bytes | None, str]:
+    """The bytes of a file; None where it cannot be read, and then the reason."""
+    try:
+        content = shelf.read(name)
+    except StorageError as error:
+        return None, str(error.params.get("reason", type(error).__name__))
+    return content, "" if content is not None else os.strerror(errno.ENOENT)
 
 
 class HeadsExaminer:
     """Walks along with whoever walks the seals in order from the first; *there*: the numbers that have a head."""
 
-    def __init__(self, root: Path, there: frozenset[int]) -> None:
-        self._root = root
+    def __init__(self, shelf: LedgerShelf, there: frozenset[int]) -> None:
+        self._shelf = shelf
         self._there = there
         self._heads = Heads()
         self._lying: str | None = None  # the SHA-256 of the newest head as it lies there
@@ -45,12 +57,10 @@ class HeadsExaminer:
         if number not in self._there:
             self._headless.append(number)
             return
-        try:
-            content = head_path(self._root, number).read_bytes()
-        except OSError as error:
+        name = head_name(number)
+        content, reason = read_or_why(self._shelf, name)
+        if content is None:
             text = "{file} cannot be read ({reason})"
-            name = head_path(self._root, number).name
-            reason = error.strerror or type(error).__name__
             yield Finding(FindingKind.HEAD_UNREADABLE, name, text, {"file": name, "reason": reason})
             return
         self._lying = sha256(content).hexdigest()
@@ -65,8 +75,8 @@ class HeadsExaminer:
         """Heads of no seal."""
         for number in sorted(self._there):
             if number > self._heads.number:
-                yield foreign_file(f"ledger/{head_path(self._root, number).name}")
+                yield foreign_file(f"ledger/{head_name(number)}")
 
     def _finding(self, kind: FindingKind, number: int, text: str) -> Finding:
-        name = head_path(self._root, number).name
+        name = head_name(number)
         return Finding(kind, name, text, {"head": name})

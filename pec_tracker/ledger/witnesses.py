@@ -8,18 +8,18 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Engine, Row, select
 
+from pec_tracker.archive.archive import LedgerShelf
 from pec_tracker.archive.finding import Finding, FindingKind
 from pec_tracker.db.engine import reading, storage_errors
 from pec_tracker.db.tables import Mail, Mailbox, Stamp
 from pec_tracker.errors import StorageError
 from pec_tracker.ledger import stamps
 from pec_tracker.ledger.quotes import PREFIX, Quote, quoted
-from pec_tracker.ledger.segments import LedgerFiles, list_files, seal_path, stamp_path
+from pec_tracker.ledger.segments import LedgerFiles, list_files, seal_name, stamp_name
 from pec_tracker.ledger.stamps import Fault, StampError
 from pec_tracker.pec.evidence import Verdict, address_key
 from pec_tracker.pec.read import read
@@ -56,7 +56,7 @@ class Archived:
     `strays` are mails that nothing names: what is left of a ledger that was cut off.
     """
 
-    root: Path
+    ledger: LedgerShelf
     engine: Engine | None
     trust: Trust
     anchors: Sequence[bytes]
@@ -84,8 +84,8 @@ class _Examiner:
         """Fill witnesses and findings."""
         rows = self._rows(select(Stamp.kind, Stamp.seal_number, Stamp.source, Stamp.sha256))
         try:
-            self._files = list_files(self._archived.root)
-        except OSError:
+            self._files = list_files(self._archived.ledger)
+        except StorageError:
             return  # the ledger's own examination names it
         known = {row.seal_number: row for row in rows if row.kind == RFC3161}
         for number in sorted(self._files.stamps | known.keys()):
@@ -95,22 +95,22 @@ class _Examiner:
             self._acceptance(sha256, noted.get(sha256))
 
     def _stamp(self, number: int, row: Row[*tuple[Any, ...]] | None) -> None:
-        path = stamp_path(self._archived.root, number)
+        name = stamp_name(number)
         if number not in self._files.stamps:
             text = "the time-stamp {stamp} is gone from the archive"
-            self._find(FindingKind.STAMP_MISSING, path.name, text, path.name)
+            self._find(FindingKind.STAMP_MISSING, name, text, name)
             return
-        response, content = _bytes(path), _bytes(seal_path(self._archived.root, number))
+        response, content = self._bytes(name), self._bytes(seal_name(number))
         if response is None:
-            self._find(FindingKind.STAMP_UNREADABLE, path.name, "the time-stamp {stamp} cannot be read", path.name)
+            self._find(FindingKind.STAMP_UNREADABLE, name, "the time-stamp {stamp} cannot be read", name)
         elif content is None:
             text = "the time-stamp {stamp} is there, and the seal that it dates is gone: the ledger was cut off"
-            self._find(FindingKind.STAMP_WITHOUT_SEAL, path.name, text, path.name)
+            self._find(FindingKind.STAMP_WITHOUT_SEAL, name, text, name)
         else:
             self._date(number, response, content, row)
 
     def _date(self, number: int, response: bytes, content: bytes, row: Row[*tuple[Any, ...]] | None) -> None:
-        name = stamp_path(self._archived.root, number).name
+        name = stamp_name(number)
         if row is not None and row.sha256 != hashlib.sha256(response).hexdigest():
             text = "the time-stamp {stamp} is not the one in the database"
             self._find(FindingKind.STAMP_REPLACED, name, text, name)
@@ -142,7 +142,7 @@ class _Examiner:
         self._hold_against_seal(name, sha256, quote, at)
 
     def _hold_against_seal(self, name: str, sha256: str, quote: Quote, at: datetime) -> None:
-        seal = seal_path(self._archived.root, quote.number).name
+        seal = seal_name(quote.number)
         found = self._hash(quote.number)
         if found is None:
             text = "the acceptance {mail} dates the seal {seal}, which is gone: the ledger was cut off"
@@ -187,16 +187,15 @@ class _Examiner:
 
     def _hash(self, number: int) -> str | None:
         if number not in self._hashes:
-            content = _bytes(seal_path(self._archived.root, number))
+            content = self._bytes(seal_name(number))
             self._hashes[number] = None if content is None else hashlib.sha256(content).hexdigest()
         return self._hashes[number]
 
     def _find(self, kind: FindingKind, place: str, template: str, stamp: str | None = None, **params: str) -> None:
         self.findings.append(Finding(kind, place, template, params | ({"stamp": stamp} if stamp else {})))
 
-
-def _bytes(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
+    def _bytes(self, name: str) -> bytes | None:
+        try:
+            return self._archived.ledger.read(name)
+        except StorageError:
+            return None

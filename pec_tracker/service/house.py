@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from pec_tracker.archive.local import LocalArchive
+from pec_tracker.archive.archive import Archive
 from pec_tracker.clock import Clock
 from pec_tracker.pec.rules import Limits
 from pec_tracker.pec.trust import Trust
@@ -42,7 +42,7 @@ class House:
     """The collaborators of the verbs. `start` is how this process found the database: the restore fence."""
 
     engine: Engine
-    archive: LocalArchive
+    archive: Archive
     trust: Trust
     clock: Clock
     start: Start

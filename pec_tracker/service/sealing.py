@@ -6,7 +6,6 @@ with it (docs/decisions/0012), and whatever a proof is made of.
 
 from sqlalchemy import select
 
-from pec_tracker.archive import attempts
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Attempt, Ledger, Message
 from pec_tracker.ledger import seals
@@ -22,13 +21,13 @@ def seal(house: House) -> None:
 
 def seal_now(house: House) -> None:
     """Seal what waits; the archive's notes of attempts of which the ledger tells now are dropped."""
-    seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    seals.seal_pending(house.engine, house.archive, now=house.clock.now())
     forget_sealed(house)
 
 
 def forget_sealed(house: House) -> None:
     """Drop the archive's notes of attempts that stand in the sealed ledger, which tells of them from now on."""
-    noted = attempts.noted(house.archive.root)
+    noted = house.archive.noted_attempts()
     if not noted:
         return
     with reading(house.engine) as connection:
@@ -44,4 +43,4 @@ def forget_sealed(house: House) -> None:
             )
         }
     for key, number in noted & known:
-        attempts.forget(house.archive.root, key, number)
+        house.archive.forget_attempt(key, number)

@@ -43,7 +43,7 @@ def test_what_a_killed_run_left_is_taken_up_by_the_next_and_not_lost(
 ) -> None:
     assert killed_at(point, lambda: LocalArchive(root).put_many(MAILS[:count]))
     assert len(extra(engine, root)) == count
-    seal_pending(engine, root, now=NOON)
+    seal_pending(engine, LocalArchive(root), now=NOON)
     assert check(OPERATOR, engine, LocalArchive(root)).sound
     assert {path.read_bytes() for path in (root / "aside").iterdir()} == {mail.content for mail in MAILS[:count]}
 
@@ -54,7 +54,7 @@ def test_a_planted_file_is_still_found_beside_a_killed_run(engine: Engine, root:
     path = LocalArchive(root).path(planted.sha256, Suffix.MAIL)
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(planted.content)
-    seal_pending(engine, root, now=NOON)
+    seal_pending(engine, LocalArchive(root), now=NOON)
     assert extra(engine, root) == {path.name}
 
 
@@ -63,13 +63,13 @@ def test_a_note_planted_by_hand_moves_nothing_that_the_ledger_names(engine: Engi
     archive.put_many(MAILS)
     with engine.begin() as connection:
         append(connection, [new_line("mail.archived", at=NOON, mail=mail.sha256) for mail in MAILS[:10]])
-    seal_pending(engine, root, now=NOON)
+    seal_pending(engine, LocalArchive(root), now=NOON)
     with engine.begin() as connection:
         append(connection, [new_line("mail.archived", at=NOON, mail=mail.sha256) for mail in MAILS[10:]])
     archive.close()
     note = root / "underway" / "0123456789abcdef.note"
     note.write_text("".join(f"{mail.sha256}.eml\n" for mail in MAILS) + "../../FORMAT\n")
-    seal_pending(engine, root, now=NOON)
+    seal_pending(engine, LocalArchive(root), now=NOON)
     assert all(archive.holds(mail.sha256, Suffix.MAIL) for mail in MAILS)
     assert (root / "FORMAT").is_file()
     assert not note.exists()
@@ -79,7 +79,7 @@ def test_what_a_living_run_is_writing_stays_where_it_is(engine: Engine, root: Pa
     assert killed_at("archive.done", lambda: LocalArchive(root).put_many(MAILS[:3]))
     living = LocalArchive(root)
     living.put_many(MAILS[:2])
-    seal_pending(engine, root, now=NOON)
+    seal_pending(engine, LocalArchive(root), now=NOON)
     assert [living.holds(mail.sha256, Suffix.MAIL) for mail in MAILS[:3]] == [True, True, False]
 
 
@@ -104,8 +104,8 @@ def test_half_written_ledger_files_of_dead_runs_are_dropped_and_those_of_living_
             path.write_bytes(b"half")
             os.utime(path, (0, 0))
         with osfiles.locked(living):
-            seal_pending(engine, root, now=NOON)
-            take_up(engine, root, of_earlier_releases=earlier)
+            seal_pending(engine, LocalArchive(root), now=NOON)
+            take_up(engine, LocalArchive(root), of_earlier_releases=earlier)
         assert not dead.exists(), folder
         assert living.exists(), folder
         living.unlink()

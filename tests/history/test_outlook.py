@@ -28,6 +28,7 @@ from pec_tracker.service.importing.outlook_file import OutlookError
 from pec_tracker.service.queries.show import show
 from pec_tracker.service.upkeep.check import check
 from pec_tracker.service.upkeep.rebuild import rebuild
+from tests.archive.folders import object_path
 from tests.factory import receipts
 from tests.history.compound import compound
 from tests.history.msg import by_value, embedded, item, msg, signed
@@ -88,7 +89,7 @@ def test_outlook_files_are_kept_and_named_in_the_ledger(house: House, account: A
     told = {"mailbox": account.key, "mail": mail.sha256, "outlook": sha256, "asker": "operator"}
     assert json.loads(line)["facts"] == told
     assert check(OPERATOR, house.engine, house.archive).sound
-    house.archive.path(sha256, Suffix.OUTLOOK).unlink()
+    object_path(house.archive, sha256, Suffix.OUTLOOK).unlink()
     assert [finding.object for finding in check(OPERATOR, house.engine, house.archive).findings] == [f"{sha256}.msg"]
 
 

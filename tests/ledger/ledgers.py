@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from pec_tracker.archive.local import LocalArchive
 from pec_tracker.ledger.lines import Line, append, new_line
 from pec_tracker.ledger.seals import seal_pending
 
@@ -25,7 +26,7 @@ def sealed_ledger(engine: Engine, root: Path, counts: Sequence[int]) -> None:
     """A ledger with one segment for each of *counts*."""
     for count in counts:
         write_lines(engine, count)
-        seal_pending(engine, root, now=NOON)
+        seal_pending(engine, LocalArchive(root), now=NOON)
 
 
 def put_back(pristine: Path, root: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select, update
 
+from pec_tracker.archive.local import LocalArchive
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Seal
 from pec_tracker.errors import LedgerError
@@ -17,7 +18,12 @@ from pec_tracker.ledger import heads, segments
 from pec_tracker.ledger.mend import write_again
 from pec_tracker.ledger.seals import seal_pending
 from pec_tracker.ledger.verify import verify_ledger
+from tests.archive.folders import head_path, seal_path, shelf
 from tests.ledger.ledgers import NOON, overwrite, sealed_ledger, write_lines
+
+
+def found(root: Path, engine: Engine | None = None) -> set[tuple[str, str]]:
+    return {(one.kind.value, one.object) for one in verify_ledger(shelf(root), engine)}
 
 
 def digest(content: bytes) -> str:
@@ -31,10 +37,10 @@ def seal_hash(number: int) -> str:
 def as_old_releases_sealed(engine: Engine, root: Path) -> None:
     """Take the heads away: files, and what the seals and the database say of them."""
     previous = None
-    for number in range(1, segments.list_files(root).newest + 1):
-        entries = segments.read_seal(root, number).entries
+    for number in range(1, segments.list_files(shelf(root)).newest + 1):
+        entries = segments.read_seal(shelf(root), number).entries
         content = segments.render_seal(previous, None, entries)
-        overwrite(segments.seal_path(root, number), content)
+        overwrite(seal_path(root, number), content)
         with engine.begin() as connection:
             values = {"sha256": digest(content), "previous": previous}
             connection.execute(update(Seal).where(Seal.number == number).values(values))
@@ -68,17 +74,17 @@ def test_heads_made_as_seals_come_are_those_made_from_the_files(tmp_path: Path) 
     for number in range(1, 300):
         content = made.add(seal_hash(number))
         assert content is not None
-        assert heads.ensure_head(tmp_path, number, seal_hash) == made.newest == digest(content)
+        assert heads.ensure_head(shelf(tmp_path), number, seal_hash) == made.newest == digest(content)
         of_seal, earlier = heads.parse_head(number, content)
         assert of_seal == seal_hash(number)
         assert [number - one for one in earlier] == list(heads.steps(number))
-    assert heads.head_path(tmp_path, 256).read_text().split()[1::2] == [
+    assert head_path(tmp_path, 256).read_text().split()[1::2] == [
         "00000256.seal", "00000255.head", "00000240.head",
     ]  # fmt: skip
     (tmp_path / "ledger/00000240.head").unlink()  # and whatever is missing is made again on the way
     (tmp_path / "ledger/00000256.head").unlink()
-    heads.ensure_head(tmp_path, 256, seal_hash)
-    assert heads.head_path(tmp_path, 240).exists()
+    heads.ensure_head(shelf(tmp_path), 256, seal_hash)
+    assert head_path(tmp_path, 240).exists()
 
 
 def test_head_that_cannot_be_known_is_not_made_up(tmp_path: Path) -> None:
@@ -120,14 +126,14 @@ def test_ledger_of_an_old_release_goes_on_and_its_seals_stay(engine: Engine, roo
     sealed_ledger(engine, root, [2] * 20)
     as_old_releases_sealed(engine, root)
     old = {path.name: path.read_bytes() for path in (root / "ledger").iterdir()}
-    assert verify_ledger(root, engine) == []
-    assert len([segment.number for segment in segments.read_segments(root)]) == 20
+    assert verify_ledger(shelf(root), engine) == []
+    assert len([segment.number for segment in segments.read_segments(shelf(root))]) == 20
     write_lines(engine, 1)
-    (seal,) = seal_pending(engine, root, now=NOON)
-    assert seal.head == heads.head_digest(root, 20)
-    assert verify_ledger(root, engine) == []
+    (seal,) = seal_pending(engine, LocalArchive(root), now=NOON)
+    assert seal.head == heads.head_digest(shelf(root), 20)
+    assert verify_ledger(shelf(root), engine) == []
     assert {name: (root / "ledger" / name).read_bytes() for name in old} == old
-    assert len([segment.number for segment in segments.read_segments(root)]) == 21
+    assert len([segment.number for segment in segments.read_segments(shelf(root))]) == 21
 
 
 def test_seal_that_an_old_release_left_unrecorded_is_taken_up(engine: Engine, root: Path) -> None:
@@ -138,10 +144,10 @@ def test_seal_that_an_old_release_left_unrecorded_is_taken_up(engine: Engine, ro
         previous = connection.scalar(select(Seal.sha256).where(Seal.number == 2))
     from pec_tracker.ledger.lines import encode
 
-    segments.write_segment(root, 3, [encode(line) for line in lines])
-    left = segments.finish_seal(root, 3, previous, None)
-    assert [seal.sha256 for seal in seal_pending(engine, root, now=NOON)] == [left.sha256]
-    assert verify_ledger(root, engine) == []
+    segments.write_segment(shelf(root), 3, [encode(line) for line in lines])
+    left = segments.finish_seal(shelf(root), 3, previous, None)
+    assert [seal.sha256 for seal in seal_pending(engine, LocalArchive(root), now=NOON)] == [left.sha256]
+    assert verify_ledger(shelf(root), engine) == []
 
 
 def test_lost_heads_are_named_and_written_again_as_they_were(engine: Engine, root: Path) -> None:
@@ -149,22 +155,21 @@ def test_lost_heads_are_named_and_written_again_as_they_were(engine: Engine, roo
     whole = {path.name: path.read_bytes() for path in (root / "ledger").iterdir()}
     for name in ("00000001.head", "00000016.head", "00000017.head", "00000009.seal"):
         (root / "ledger" / name).unlink()
-    found = {(one.kind.value, one.object) for one in verify_ledger(root, engine)}
-    assert {one for one in found if one[0] == "head-missing"} == {
+    assert {one for one in found(root, engine) if one[0] == "head-missing"} == {
         ("head-missing", "00000001.head"), ("head-missing", "00000016.head"), ("head-missing", "00000017.head"),
     }  # fmt: skip
-    mended = write_again(engine, root)
+    mended = write_again(engine, shelf(root))
     assert set(mended.written) == {"00000001.head", "00000016.head", "00000017.head", "00000009.seal"}
     assert {path.name: path.read_bytes() for path in (root / "ledger").iterdir()} == whole
-    assert verify_ledger(root, engine) == []
+    assert verify_ledger(shelf(root), engine) == []
 
 
 def test_archive_of_an_old_release_is_given_no_heads_by_a_repair(engine: Engine, root: Path) -> None:
     sealed_ledger(engine, root, [1] * 3)
     as_old_releases_sealed(engine, root)
     (root / "ledger/00000003.seal").unlink()
-    assert write_again(engine, root).written == ("00000003.seal",)
-    assert verify_ledger(root, engine) == []
+    assert write_again(engine, shelf(root)).written == ("00000003.seal",)
+    assert verify_ledger(shelf(root), engine) == []
 
 
 def test_seals_lost_with_the_database_are_made_again_from_what_names_them(engine: Engine, root: Path) -> None:
@@ -173,29 +178,27 @@ def test_seals_lost_with_the_database_are_made_again_from_what_names_them(engine
     whole = {name: (root / "ledger" / name).read_bytes() for name in names}
     for name in names:
         (root / "ledger" / name).unlink()
-    assert len(list(segments.read_segments(root, lambda name: None))) == 18
+    assert len(list(segments.read_segments(shelf(root), lambda name: None))) == 18
     assert {name: (root / "ledger" / name).read_bytes() for name in names} == whole
 
 
 def test_head_put_in_is_named(engine: Engine, root: Path) -> None:
     sealed_ledger(engine, root, [1] * 3)
     (root / "ledger/00000009.head").write_bytes(b"x")
-    assert {(one.kind.value, one.object) for one in verify_ledger(root, engine)} == {
-        ("foreign-file", "ledger/00000009.head")
-    }
+    assert found(root, engine) == {("foreign-file", "ledger/00000009.head")}
 
 
 def test_changed_head_is_named_and_nothing_else(engine: Engine, root: Path) -> None:
     sealed_ledger(engine, root, [1] * 18)
     path = root / "ledger/00000004.head"
     overwrite(path, path.read_bytes().replace(b"0", b"1", 1))
-    assert {(one.kind.value, one.object) for one in verify_ledger(root, None)} == {("head-replaced", "00000004.head")}
+    assert found(root) == {("head-replaced", "00000004.head")}
 
 
 def test_seal_that_says_another_head_breaks_the_chain(engine: Engine, root: Path) -> None:
     sealed_ledger(engine, root, [1] * 4)
-    seal = segments.read_seal(root, 4)
-    overwrite(segments.seal_path(root, 4), segments.render_seal(seal.previous, "a" * 64, seal.entries))
-    assert {(one.kind.value, one.object) for one in verify_ledger(root, None)} == {("chain-broken", "00000004.seal")}
+    seal = segments.read_seal(shelf(root), 4)
+    overwrite(seal_path(root, 4), segments.render_seal(seal.previous, "a" * 64, seal.entries))
+    assert found(root) == {("chain-broken", "00000004.seal")}
     with pytest.raises(LedgerError, match="does not follow"):
-        list(segments.read_segments(root))
+        list(segments.read_segments(shelf(root)))

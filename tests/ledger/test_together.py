@@ -13,6 +13,7 @@ from pec_tracker.errors import ApartError
 from pec_tracker.ledger.mend import write_again
 from pec_tracker.ledger.seals import seal_pending
 from pec_tracker.ledger.together import Disagreement, disagreement, meet
+from tests.archive.folders import shelf
 from tests.ledger.ledgers import NOON, write_lines
 
 
@@ -20,14 +21,14 @@ def sealed(engine: Engine, root: Path, times: int = 3) -> None:
     LocalArchive(root).put_many([Object(b"{}", Suffix.RECORD)])
     for _ in range(times):
         write_lines(engine, 3)
-        seal_pending(engine, root, now=NOON)
+        seal_pending(engine, LocalArchive(root), now=NOON)
 
 
 def test_a_new_database_and_no_archive_belong_together(engine: Engine, root: Path) -> None:
-    assert disagreement(engine, root) is None
+    assert disagreement(engine, LocalArchive(root)) is None
     sealed(engine, root)
-    assert disagreement(engine, root) is None
-    assert meet(engine, root).identity == read_identity(root)
+    assert disagreement(engine, LocalArchive(root)) is None
+    assert meet(engine, LocalArchive(root)).identity == read_identity(root)
 
 
 @pytest.mark.parametrize("identified", [True, False])
@@ -51,15 +52,15 @@ def test_each_way_of_not_belonging_together_has_its_name(
             (folder / "IDENTITY").unlink()
         with engine.begin() as connection:
             connection.execute(delete(ArchiveRow))
-    assert disagreement(engine, yesterday) is Disagreement.ARCHIVE_OLDER
-    assert disagreement(engine, empty) is Disagreement.ARCHIVE_EMPTIED
-    assert disagreement(engine, tmp_path / "nowhere") is Disagreement.ARCHIVE_EMPTIED
-    assert disagreement(engine, other) is Disagreement.ANOTHER_ARCHIVE
-    assert disagreement(engine, root) is None
+    assert disagreement(engine, LocalArchive(yesterday)) is Disagreement.ARCHIVE_OLDER
+    assert disagreement(engine, LocalArchive(empty)) is Disagreement.ARCHIVE_EMPTIED
+    assert disagreement(engine, LocalArchive(tmp_path / "nowhere")) is Disagreement.ARCHIVE_EMPTIED
+    assert disagreement(engine, LocalArchive(other)) is Disagreement.ANOTHER_ARCHIVE
+    assert disagreement(engine, LocalArchive(root)) is None
     for folder in (yesterday, empty, other):
         write_lines(engine, 1)
         with pytest.raises(ApartError):
-            seal_pending(engine, folder, now=NOON)
+            seal_pending(engine, LocalArchive(folder), now=NOON)
 
 
 def test_what_is_written_again_has_the_bytes_that_it_had(engine: Engine, root: Path) -> None:
@@ -67,7 +68,7 @@ def test_what_is_written_again_has_the_bytes_that_it_had(engine: Engine, root: P
     files = {path: path.read_bytes() for path in (root / "ledger").iterdir()}
     for path in files:
         path.unlink()
-    assert set(write_again(engine, root).written) == {path.name for path in files}
+    assert set(write_again(engine, shelf(root)).written) == {path.name for path in files}
     assert {path: path.read_bytes() for path in (root / "ledger").iterdir()} == files
 
 
@@ -77,5 +78,5 @@ def test_an_altered_line_in_the_database_is_never_written_as_a_sealed_one(engine
     gone.unlink()
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE ledger SET line = replace(line, 'act', 'atc') WHERE seal_number = 2")
-    assert write_again(engine, root).lost == ("00000002.jsonl",)
+    assert write_again(engine, shelf(root)).lost == ("00000002.jsonl",)
     assert not gone.exists()

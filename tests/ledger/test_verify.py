@@ -10,8 +10,12 @@ from sqlalchemy import Engine, Update, delete, func, select, update
 from pec_tracker.archive.finding import Finding
 from pec_tracker.db.engine import open_engine
 from pec_tracker.db.tables import Ledger, Seal
-from pec_tracker.ledger.segments import list_files, segment_path, split_lines
+from pec_tracker.ledger.segments import (
+    list_files,
+    split_lines,
+)
 from pec_tracker.ledger.verify import verify_ledger
+from tests.archive.folders import segment_path, shelf
 from tests.archive.killed import killed_at
 from tests.ledger.ledgers import overwrite, put_back, sealed_ledger, write_lines
 
@@ -30,7 +34,7 @@ def named(findings: list[Finding]) -> set[tuple[str, str]]:
 
 
 def found(root: Path, engine: Engine | None = None) -> set[tuple[str, str]]:
-    return named(verify_ledger(root, engine))
+    return named(verify_ledger(shelf(root), engine))
 
 
 @pytest.mark.parametrize(
@@ -47,11 +51,11 @@ def test_any_single_byte_flipped_is_found_and_named(sealed: Path, name: str) -> 
         flipped = bytearray(sound)
         flipped[place] ^= chance.randrange(1, 256)
         path.write_bytes(flipped)
-        findings = verify_ledger(sealed, None)
+        findings = verify_ledger(shelf(sealed), None)
         assert any(finding.object.startswith(name[:8]) for finding in findings), (place, bytes(flipped))
         assert all(finding.object[:8] in numbers for finding in findings)
     path.write_bytes(sound)
-    assert verify_ledger(sealed, None) == []
+    assert verify_ledger(shelf(sealed), None) == []
 
 
 def test_many_bytes_flipped_are_found_against_the_database(sealed: Path, engine: Engine) -> None:
@@ -63,9 +67,9 @@ def test_many_bytes_flipped_are_found_against_the_database(sealed: Path, engine:
             flipped = bytearray(sound)
             flipped[place] ^= 1 << chance.randrange(8)
             path.write_bytes(flipped)
-            assert any(finding.object.startswith(path.name[:8]) for finding in verify_ledger(sealed, engine))
+            assert any(finding.object.startswith(path.name[:8]) for finding in verify_ledger(shelf(sealed), engine))
         path.write_bytes(sound)
-    assert verify_ledger(sealed, engine) == []
+    assert verify_ledger(shelf(sealed), engine) == []
 
 
 def _swap(lines: list[bytes]) -> list[bytes]:
@@ -240,7 +244,7 @@ def test_files_that_are_not_ours_and_links_are_named(sealed: Path) -> None:
     (ledger / ".00000004.seal.0011.tmp").write_bytes(b"what a killed run left")
     (ledger / "00000009.seal").mkdir()
     assert found(sealed) == {("foreign-file", f"ledger/{name}") for name in ("notes.txt", "4.seal", "00000009.seal")}
-    assert list_files(sealed).newest == 3
+    assert list_files(shelf(sealed)).newest == 3
 
 
 def test_unreadable_files_are_findings_and_the_rest_is_still_checked(sealed: Path) -> None:

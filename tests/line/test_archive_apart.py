@@ -10,6 +10,7 @@ from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.sending.dispatch import dispatch
 from pec_tracker.service.upkeep.repair import repair
+from tests.archive.folders import folder_of
 from tests.line.houses import Home, account_at, queued
 
 
@@ -19,7 +20,7 @@ def test_nothing_leaves_and_nothing_comes_while_the_archive_is_not_the_one(
 ) -> None:
     house = home.open()
     account = account_at(house, sandbox)
-    root = house.archive.root
+    root = folder_of(house.archive)
     collect(OPERATOR, house, account)
     queued(house, account)
     shutil.copytree(root, home.folder / "yesterday")
@@ -52,12 +53,12 @@ def test_a_ledger_that_was_written_again_sends_on(home: Home, sandbox: Sandbox) 
     queued(house, account)
     dispatch(OPERATOR, house, account)
     queued(house, account)
-    newest = max((house.archive.root / "ledger").glob("*.seal"))
+    newest = max((folder_of(house.archive) / "ledger").glob("*.seal"))
     content = newest.read_bytes()
     newest.unlink()
     newest.with_suffix(".jsonl").unlink()
     with pytest.raises(ApartError):
         dispatch(OPERATOR, house, account)
-    assert repair(OPERATOR, house.engine, house.archive.root).lost == ()
+    assert repair(OPERATOR, house.engine, house.archive).lost == ()
     assert newest.read_bytes() == content
     assert len(dispatch(OPERATOR, house, account)) == 1

@@ -31,6 +31,7 @@ from pec_tracker.service.sending.outbox import recover, waiting
 from pec_tracker.service.sending.pace import PAUSE
 from pec_tracker.service.sending.turns import next_turns
 from pec_tracker.wire.endpoint import Login
+from tests.archive.folders import object_path
 from tests.archive.killed import killed_at
 from tests.line.houses import Home, account_at, journeys, message_of, open_alerts, queued, standing_clock, states
 from tests.sandbox.materials import SENDER
@@ -381,7 +382,7 @@ def test_a_turn_that_is_not_waited_for_leaves_the_rest_queued(house: House, sand
 
 def test_bytes_that_were_damaged_hold_up_no_other_message(house: House, account: Account, sandbox: Sandbox) -> None:
     damaged, whole = queued(house, account), queued(house, account, subject="La seconda")
-    path = house.archive.path(message_of(house, damaged.key).raw, Suffix.MAIL)
+    path = object_path(house.archive, message_of(house, damaged.key).raw, Suffix.MAIL)
     kept = path.read_bytes()
     path.chmod(0o600)
     path.write_bytes(kept.replace(b"Buongiorno", b"Buonasera "))

@@ -13,17 +13,18 @@ from pec_tracker.service import sealing
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.sending import fence
 from pec_tracker.service.sending.dispatch import dispatch
+from tests.archive.folders import folder_of
 from tests.line.houses import message_of, queued, states
 
 
 def note(house: House, key: str, number: int) -> None:
     """The archive's note that this attempt was begun."""
-    attempts.note(house.archive.root, key, number)
+    attempts.note(folder_of(house.archive), key, number)
 
 
 def noted(house: House) -> set[tuple[str, int]]:
     """What the archive notes."""
-    return set(attempts.noted(house.archive.root))
+    return set(attempts.noted(folder_of(house.archive)))
 
 
 def test_an_attempt_that_the_database_lacks_makes_the_message_uncertain_and_no_other(

@@ -24,6 +24,7 @@ from pec_tracker.service.sending.outbox import follow_up, recover, resend, settl
 from pec_tracker.service.sending.pace import PAUSE
 from pec_tracker.service.upkeep.check import check
 from pec_tracker.service.upkeep.rebuild import rebuild
+from tests.archive.folders import folder_of
 from tests.line.houses import Home, account_at, journeys, message_of, new_sqlite, open_alerts, queued, states
 from tests.sandbox.materials import SENDER
 
@@ -162,7 +163,7 @@ def test_a_decision_needs_no_user_name_of_the_system(
 
 def names(house: House) -> list[str]:
     """Every object of the archive."""
-    return sorted(path.name for path in (house.archive.root / "objects").rglob("*.json"))
+    return sorted(path.name for path in (folder_of(house.archive) / "objects").rglob("*.json"))
 
 
 def test_a_refused_decision_leaves_nothing_that_looks_like_a_forgery(

@@ -7,6 +7,7 @@ from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.collecting.refetch import refetch
 from pec_tracker.service.sending.dispatch import dispatch
 from pec_tracker.service.upkeep.check import check
+from tests.archive.folders import folder_of
 from tests.line.houses import Home, account_at, queued
 
 
@@ -18,7 +19,7 @@ def test_lost_mails_are_fetched_again_and_what_is_nowhere_is_named(home: Home, s
     dispatch(OPERATOR, house, account)
     sandbox.wait_until_quiet()
     collect(OPERATOR, house, account)
-    mails = list((house.archive.root / "objects").rglob("*.eml"))
+    mails = list((folder_of(house.archive) / "objects").rglob("*.eml"))
     before = {path: path.read_bytes() for path in mails}
     for path in mails:
         path.unlink()

@@ -21,6 +21,7 @@ from pec_tracker.service.house import House
 from pec_tracker.service.sending.dispatch import dispatch
 from pec_tracker.service.sending.outbox import resend, waiting
 from pec_tracker.service.upkeep.rebuild import rebuild
+from tests.archive.folders import folder_of
 from tests.archive.killed import killed_at
 from tests.line.houses import Home, account_at, journeys, message_of, new_sqlite, open_alerts, queued, states
 from tests.sandbox.materials import SENDER
@@ -282,7 +283,7 @@ def test_the_archives_notes_of_attempts_go_once_the_ledger_tells_of_them(home: H
     for number in range(3):
         queued(house, account, subject=f"Numero {number}")
     dispatch(OPERATOR, house, account)
-    assert list((house.archive.root / "underway").glob("*.attempt")) == []
+    assert list((folder_of(house.archive) / "underway").glob("*.attempt")) == []
 
 
 def test_what_did_not_leave_goes_once_the_mailbox_was_looked_through(home: Home, sandbox: Sandbox) -> None:

@@ -12,12 +12,15 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Ledger
 from pec_tracker.errors import ServerError
-from pec_tracker.ledger.segments import list_files
+from pec_tracker.ledger.segments import (
+    list_files,
+)
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.proof.make import proof
 from pec_tracker.service.sending.dispatch import dispatch
+from tests.archive.folders import folder_of
 from tests.line.houses import one_round, open_alerts, queued, sealing_round, states
 from tests.plans import asked
 from tests.sandbox.materials import SENDER
@@ -31,7 +34,7 @@ def unsealed(house: House) -> int:
 
 def seals(house: House) -> int:
     """How many seals the archive has."""
-    return len(list_files(house.archive.root).seals)
+    return len(list_files(house.archive.ledger).seals)
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def test_many_collects_and_sendings_of_one_minute_become_one_seal(
     assert set(states(served).values()) == {"submitted"}
     sealing_round(served)
     assert (seals(served), unsealed(served)) == (before + 1, 0)
-    assert list((served.archive.root / "underway").glob("*.attempt")) == []
+    assert list((folder_of(served.archive) / "underway").glob("*.attempt")) == []
     assert len(keys) == 3
 
 

@@ -70,7 +70,7 @@ def test_collectors_that_ignore_each_other_bring_what_one_brings(
     if house.engine.dialect.name == "postgresql":
         there.pop("search"), expected.pop("search")  # the same words, as another type writes them
     assert differing(there, expected) == {}
-    assert seals.seal_pending(house.engine, house.archive.root, now=house.clock.now()) == []
+    assert seals.seal_pending(house.engine, house.archive, now=house.clock.now()) == []
     with reading(house.engine) as connection:
         assert connection.scalars(select(Ledger.id).where(Ledger.seal_number.is_(None))).all() == []
 

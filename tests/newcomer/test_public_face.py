@@ -18,7 +18,7 @@ from tests.newcomer.documents import ROOT, read, rows
 PACKAGE = ROOT / "pec_tracker"
 LONGEST_MODULE = 500  # lines; most are under 300
 # Goes into every proof package as it is, so it must be one file that needs no other.
-ONE_FILE = {"pec_tracker/render/verify_package.py": 2_300}
+ONE_FILE = {"pec_tracker/render/verify_package.py": 2_500}
 MADE_HERE = {".git", ".venv", "__pycache__", "demo-output", "bench-output", "dist", "build", "htmlcov"}
 BINARY = {".mo", ".pyc", ".png", ".icc", ".ttf", ".otf", ".woff2", ".pdf", ".zip"}
 

@@ -17,6 +17,7 @@ from pec_tracker.service.proof.make import Package, proof
 from pec_tracker.service.proof.verify import Outcome
 from pec_tracker.service.proof.verify import verify_package as verify
 from pec_tracker.service.sending.send import Queued
+from tests.archive.folders import folder_of
 from tests.factory import receipts
 from tests.proof.house import ANNA, Desk, desk, receipt
 from tests.servers.tsa import TimeStampAuthority
@@ -44,7 +45,7 @@ def house_at(folder: Path, tsa: TimeStampAuthority, at: datetime) -> tuple[Desk,
 
 
 def seal_of(here: Desk, number: int = 2) -> Path:
-    return here.house.archive.root / f"ledger/{number:08}.seal"
+    return folder_of(here.house.archive) / f"ledger/{number:08}.seal"
 
 
 def stamped(here: Desk, tsa: TimeStampAuthority, number: int = 2) -> None:

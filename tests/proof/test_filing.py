@@ -14,6 +14,7 @@ from pec_tracker.service.importing.import_ import bring_in
 from pec_tracker.service.proof import court_folder as filing_module
 from pec_tracker.service.proof.court_folder import Problem, courts, filing
 from pec_tracker.service.sending.send import Queued
+from tests.archive.folders import folder_of
 from tests.history.msg import by_value, embedded, item, msg, signed
 from tests.proof.house import ANNA, BRUNO, Desk, desk, receipt
 
@@ -29,7 +30,7 @@ def test_folder_holds_the_untouched_pair_and_says_who_did_not_get_it(told: tuple
         "ids.csv",
     ]
     assert made.problems == (Problem(BRUNO, "no-delivery"),)
-    kept = {path.read_bytes() for path in (here.house.archive.root / "objects").rglob("*.eml")}
+    kept = {path.read_bytes() for path in (folder_of(here.house.archive) / "objects").rglob("*.eml")}
     assert all(raw in kept for name, raw in made.files.items() if name.endswith(".eml"))
     limits = courts()[court]
     assert limits.source

@@ -25,6 +25,7 @@ from pec_tracker.service.sending.send import Queued
 from pec_tracker.service.trust import folder as trust_folder
 from pec_tracker.service.trust.anchors import keep_answers
 from pec_tracker.service.upkeep.rebuild import rebuild
+from tests.archive.folders import folder_of
 from tests.factory import ca, receipts
 from tests.proof.house import ANNA, BRUNO, CARLA, SUBJECT, Desk, desk, receipt
 
@@ -70,7 +71,7 @@ def test_every_raw_byte_is_the_archives_own(told: tuple[Desk, Queued], package: 
     assert members["message/original.eml"] == here.raw_of(queued)
     for entry in (*package.report["proof"], *package.report["not_proof"]):
         assert members[entry["member"]] == here.house.archive.get(entry["sha256"], Suffix.MAIL)
-    ledger = here.house.archive.root / "ledger"
+    ledger = folder_of(here.house.archive) / "ledger"
     sealed = b"".join(path.read_bytes() for path in sorted(ledger.glob("*.jsonl")))
     lines = [raw for name, raw in members.items() if name.startswith("ledger/") and name.endswith(".json")]
     assert len(lines) == 8  # the mailbox, the message, that its receipts show it sent, five receipts

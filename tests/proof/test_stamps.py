@@ -17,6 +17,7 @@ from pec_tracker.service.proof.make import Package, proof
 from pec_tracker.service.proof.stamps import read_token
 from pec_tracker.service.proof.verify import PackageFinding, verify_package
 from pec_tracker.service.sending.send import Queued
+from tests.archive.folders import folder_of
 from tests.factory import receipts
 from tests.proof.house import ANNA, SENDER, Desk, desk, receipt
 
@@ -72,7 +73,7 @@ def members_of(made: Package) -> dict[str, bytes]:
 def test_time_stamp_comes_along_once_the_ledger_has_gone_beyond_it(sealed: tuple[Desk, Queued], tmp_path: Path) -> None:
     here, queued = sealed
     before = proof(OPERATOR, here.house, queued.key)
-    seal = here.house.archive.root / "ledger/00000002.seal"
+    seal = folder_of(here.house.archive) / "ledger/00000002.seal"
     authority = time_stamp(tmp_path, seal, seal.with_suffix(".tsr"))
     assert proof(OPERATOR, here.house, queued.key, as_of=2).content == before.content
     later = here.later(datetime.now(UTC) + timedelta(days=1) - here.house.clock.now())
@@ -101,7 +102,7 @@ def test_time_stamp_over_another_seal_is_named(sealed: tuple[Desk, Queued], tmp_
     here, queued = sealed
     other = tmp_path / "other"
     other.write_bytes(b"another seal")
-    time_stamp(tmp_path, other, here.house.archive.root / "ledger/00000002.tsr")
+    time_stamp(tmp_path, other, folder_of(here.house.archive) / "ledger/00000002.tsr")
     later = here.later(datetime.now(UTC) + timedelta(days=1) - here.house.clock.now())
     later.compose(ANNA)
     made = proof(OPERATOR, later.house, queued.key)
@@ -120,7 +121,7 @@ def test_what_is_no_time_stamp_is_none() -> None:
 
 def test_acceptance_that_quotes_a_seal_dates_it(sealed: tuple[Desk, Queued]) -> None:
     here, queued = sealed
-    seal = (here.house.archive.root / "ledger/00000002.seal").read_bytes()
+    seal = (folder_of(here.house.archive) / "ledger/00000002.seal").read_bytes()
     quoting = f"pec-tracker: sigillo 2 {hashlib.sha256(seal).hexdigest()}"
     at = receipts.ISSUED_AT + timedelta(hours=1)
     acceptance = receipts.receipt(

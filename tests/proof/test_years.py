@@ -13,6 +13,7 @@ from pec_tracker.render import canonical_zip, verify_package
 from pec_tracker.service.proof.make import Package, proof
 from pec_tracker.service.proof.verify import verify_package as verify
 from pec_tracker.service.sending.send import Queued
+from tests.archive.folders import folder_of
 from tests.factory import receipts
 from tests.ledger.ledgers import write_lines
 from tests.ledger.test_heads import as_old_releases_sealed
@@ -36,7 +37,7 @@ def goes_on(here: Desk, seals: int) -> None:
     for number in range(seals):
         now = here.house.clock.now() + timedelta(minutes=number + 1)
         write_lines(here.house.engine, 3, at=now)
-        seal_pending(here.house.engine, here.house.archive.root, now=now)
+        seal_pending(here.house.engine, here.house.archive, now=now)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def test_package_as_of_an_earlier_seal_ends_there(old: tuple[Desk, Queued]) -> N
 def test_ledger_of_an_old_release_proves_as_before(tmp_path: Path, root_pem: Path, goes_on_anew: bool) -> None:
     here, queued = told_once(tmp_path / "house")
     goes_on(here, 20)
-    as_old_releases_sealed(here.house.engine, here.house.archive.root)
+    as_old_releases_sealed(here.house.engine, folder_of(here.house.archive))
     if goes_on_anew:
         goes_on(here, 2)
     package = proof(OPERATOR, here.house, queued.key)

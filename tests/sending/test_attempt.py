@@ -25,6 +25,7 @@ from pec_tracker.service.sending.attempt import (
     settle,
 )
 from pec_tracker.wire.smtp import SendOutcome, SendResult
+from tests.archive.folders import folder_of
 from tests.line.houses import message_of, queued, states
 from tests.sending.offline import MINUTE, NOW, alerts, attempts_of, round_of, told, write
 
@@ -91,7 +92,7 @@ class TestBeforeTheDot:
         assert (attempt.message_id, attempt.number, attempt.started_at, attempt.ended_at) == (claim.id, 1, NOW, None)
         (line,) = told(house, "message.attempted")
         assert (line.facts["message"], line.facts["number"]) == (claim.key, 1)
-        assert attempts.noted(house.archive.root) == {(claim.key, 1)}
+        assert attempts.noted(folder_of(house.archive)) == {(claim.key, 1)}
         (mark,) = fence_files(house)
         assert line.id in mark.read_text()
 
@@ -111,7 +112,7 @@ class TestBeforeTheDot:
             commit_attempt(house, claim)
         assert attempts_of(house) == []
         assert told(house, "message.attempted") == []
-        assert attempts.noted(house.archive.root) == set()
+        assert attempts.noted(folder_of(house.archive)) == set()
 
     def test_another_letter_in_hand_is_not_touched(self, house: House, account: Account, claim: Claim) -> None:
         queued(house, account, subject="L'altra")

@@ -17,6 +17,7 @@ from pec_tracker.db.tables import ArchiveRow, Folder, Ledger, Mailbox, Message, 
 from pec_tracker.service import sealing
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.sending import fence
+from tests.archive.folders import folder_of
 from tests.line.houses import Home, message_of, open_alerts, queued, states
 from tests.sending.offline import (
     MINUTE,
@@ -38,7 +39,7 @@ SECOND = timedelta(seconds=1)
 def mark_file(house: House) -> Path:
     """This computer's mark."""
     assert house.marks is not None
-    return house.marks / f"{read_identity(house.archive.root)}.json"
+    return house.marks / f"{read_identity(folder_of(house.archive))}.json"
 
 
 def newest_line(house: House) -> str:
@@ -223,7 +224,7 @@ def test_an_attempt_that_only_the_archive_knows_is_a_doubt(
     write(house, key, send_state=state)
     begun(house, message_of(house, key).id, 1)
     begun(house, message_of(house, other).id, 2)
-    attempts.note(house.archive.root, key, 2)
+    attempts.note(folder_of(house.archive), key, 2)
     fence.recognise(house)
     assert states(house) == {key: after, other: "queued"}
     assert [line.facts["number"] for line in told(house, "message.uncertain")] == [2] * (after == "uncertain")
@@ -232,7 +233,7 @@ def test_an_attempt_that_only_the_archive_knows_is_a_doubt(
 def test_an_attempt_that_both_know_is_none(house: House, account: Account) -> None:
     key = queued(house, account).key
     begun(house, message_of(house, key).id, 1)
-    attempts.note(house.archive.root, key, 1)
+    attempts.note(folder_of(house.archive), key, 1)
     fence.recognise(house)
     assert states(house) == {key: "queued"}
 
@@ -302,15 +303,15 @@ class TestForget:
     def noted(self, house: House) -> set[tuple[str, int]]:
         """After a look."""
         sealing.forget_sealed(house)
-        return attempts.noted(house.archive.root)
+        return attempts.noted(folder_of(house.archive))
 
     def test_of_a_known_attempt_that_is_sealed_alone(self, house: House, account: Account) -> None:
         key, other = queued(house, account).key, queued(house, account, subject="L'altra").key
         begun(house, message_of(house, key).id, 1)
         begun(house, message_of(house, other).id, 2)
         for number in (1, 2):
-            attempts.note(house.archive.root, key, number)
-        attempts.note(house.archive.root, "0" * 26, 1)
+            attempts.note(folder_of(house.archive), key, number)
+        attempts.note(folder_of(house.archive), "0" * 26, 1)
         assert self.noted(house) == {(key, 2), ("0" * 26, 1)}
 
     @pytest.mark.parametrize(
@@ -322,7 +323,7 @@ class TestForget:
     ) -> None:
         key = queued(house, account).key
         begun(house, message_of(house, key).id, 1)
-        attempts.note(house.archive.root, key, 1)
+        attempts.note(folder_of(house.archive), key, 1)
         seal = {"seal_number": 1, "position": 99} if sealed else {}
         with writing(house.engine) as connection:
             connection.execute(insert(Ledger).values(line_id="x", act=act, at=NOW, line="{}\n", **seal))

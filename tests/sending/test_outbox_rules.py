@@ -22,6 +22,7 @@ from pec_tracker.service.house import Account, House
 from pec_tracker.service.journeys.send_state_rows import happened
 from pec_tracker.service.sending import outbox
 from pec_tracker.service.sending.outbox import follow_up, recover, resend, settle, waiting
+from tests.archive.folders import folder_of
 from tests.line.houses import message_of, open_alerts, queued, states
 from tests.sending.offline import (
     MINUTE,
@@ -431,7 +432,7 @@ class TestDecisions:
 
 def objects(house: House) -> list[str]:
     """Every object of the archive."""
-    return sorted(path.name for path in (house.archive.root / "objects").rglob("*"))
+    return sorted(path.name for path in (folder_of(house.archive) / "objects").rglob("*"))
 
 
 def decided(house: House, key: str, what: str) -> None:

@@ -22,6 +22,7 @@ from pec_tracker.service.sending.attempt import LeaseLostError
 from pec_tracker.service.sending.dispatch import _cut_when_told, _never, _Round, _seal, dispatch
 from pec_tracker.service.sending.turns import held_by_pace, next_turns
 from pec_tracker.wire.smtp import SendOutcome, SendResult
+from tests.archive.folders import folder_of, object_path
 from tests.line.houses import Home, message_of, queued, states
 from tests.sending.offline import MINUTE, NOW, account_of, alerts, clock_at, home_in, opened, round_of, told, write
 
@@ -275,10 +276,7 @@ def test_a_letter_whose_bytes_are_gone_is_alarmed_about_and_the_next_one_is_trie
     house: House, account: Account
 ) -> None:
     first, second = queued(house, account).key, queued(house, account, subject="La seconda").key
-    path = next((house.archive.root / "objects").rglob(f"{message_of(house, first).raw}{Suffix.MAIL.value}*"), None)
-    if path is None:
-        path = next((house.archive.root / "objects").rglob(f"{message_of(house, first).raw}*"))
-    path.unlink()
+    object_path(house.archive, message_of(house, first).raw, Suffix.MAIL).unlink()
     with pytest.raises(ServerError):
         dispatch(OPERATOR, house, account)
     assert states(house) == {first: "deferred", second: "deferred"}
@@ -318,7 +316,7 @@ def test_a_round_begins_with_recovery_and_what_a_restore_put_in_doubt_does_not_l
     with pytest.raises(ServerError):
         dispatch(OPERATOR, house, account)
     assert states(house) == {key: "deferred"}, "it was recovered, and tried"
-    attempts.note(house.archive.root, key, 7)
+    attempts.note(folder_of(house.archive), key, 7)
     assert dispatch(OPERATOR, house, account) == []
     assert states(house) == {key: "uncertain"}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
+from pec_tracker.archive.local import LocalArchive
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, sqlite_url
 from pec_tracker.db.tables import Ledger, Message
@@ -33,7 +34,7 @@ def url(house: House) -> str:
 def waiting(house: House, account: Account, monkeypatch: pytest.MonkeyPatch) -> House:
     """A house with one act sealed, and a message that waits and is not: killed in between, or of an earlier release."""
     monkeypatch.setattr("pec_tracker.service.sending.send._seal", lambda _house: None)
-    seal_pending(house.engine, house.archive.root, now=NOW)
+    seal_pending(house.engine, house.archive, now=NOW)
     queue(
         OPERATOR, house, account, Draft(account.address, (receipts.RECIPIENT,), "Prova", "Buongiorno."), tracker_id=KEY
     )
@@ -47,7 +48,7 @@ def test_a_rebuild_carries_over_what_was_not_sealed(waiting: House, tmp_path: Pa
             connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         if schema == "unknown":
             connection.execute(text("DROP TABLE alembic_version"))
-    left = what_is_left(url(waiting), waiting.archive.root, presence=Presence())
+    left = what_is_left(url(waiting), waiting.archive, presence=Presence())
     fresh = open_house(sqlite_url(tmp_path / "new.db"), tmp_path)
     built = rebuild(OPERATOR, fresh, left)
     assert (built.carried, built.messages, built.missing) == (1, 1, ())
@@ -57,8 +58,8 @@ def test_a_rebuild_carries_over_what_was_not_sealed(waiting: House, tmp_path: Pa
 
 
 def test_nothing_is_carried_over_twice(waiting: House, tmp_path: Path) -> None:
-    left = what_is_left(url(waiting), waiting.archive.root, presence=Presence())
-    seal_pending(waiting.engine, waiting.archive.root, now=NOW)
+    left = what_is_left(url(waiting), waiting.archive, presence=Presence())
+    seal_pending(waiting.engine, waiting.archive, now=NOW)
     fresh = open_house(sqlite_url(tmp_path / "new.db"), tmp_path)
     assert rebuild(OPERATOR, fresh, left).carried == 0
     assert check(OPERATOR, fresh.engine, fresh.archive).sound
@@ -69,7 +70,7 @@ def test_a_line_that_was_changed_is_not_carried_over_in_silence(waiting: House, 
     with waiting.engine.begin() as connection:
         connection.execute(text(UNSEALED))
     fresh = open_house(sqlite_url(tmp_path / "new.db"), tmp_path)
-    built = rebuild(OPERATOR, fresh, what_is_left(url(waiting), waiting.archive.root, presence=Presence()))
+    built = rebuild(OPERATOR, fresh, what_is_left(url(waiting), waiting.archive, presence=Presence()))
     assert built.old_unreadable
     fresh.engine.dispose()
 
@@ -77,7 +78,7 @@ def test_a_line_that_was_changed_is_not_carried_over_in_silence(waiting: House, 
 def test_an_empty_folder_is_not_taken_for_the_archive(waiting: House, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ApartError, match="mounted"):
-        what_is_left(url(waiting), tmp_path / "empty", presence=Presence())
+        what_is_left(url(waiting), LocalArchive(tmp_path / "empty"), presence=Presence())
 
 
 def test_a_database_at_work_is_left_alone(waiting: House) -> None:
@@ -87,7 +88,7 @@ def test_a_database_at_work_is_left_alone(waiting: House) -> None:
             {"until": f"{datetime.now(UTC) + timedelta(minutes=3):%Y-%m-%d %H:%M:%S.%f}+00:00"},
         )
     with pytest.raises(UsageError, match="serve"):
-        what_is_left(url(waiting), waiting.archive.root, presence=Presence())
+        what_is_left(url(waiting), waiting.archive, presence=Presence())
 
 
 def test_a_database_that_says_no_release_is_not_written_into(waiting: House) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, delete, insert, select
 
+from pec_tracker.archive import rehash_all
 from pec_tracker.archive.local import LocalArchive
 from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.askers import OPERATOR
@@ -19,7 +20,6 @@ from pec_tracker.db.engine import open_engine, reading, sqlite_url
 from pec_tracker.db.tables import Certificate, Mail, Mailbox
 from pec_tracker.ledger.lines import append, new_line
 from pec_tracker.ledger.seals import seal_pending
-from pec_tracker.service.upkeep import check as check_module
 from pec_tracker.service.upkeep.check import CheckReport, check
 from tests.archive.killed import in_another_process, killed_at
 
@@ -59,7 +59,7 @@ def kept(engine: Engine, archive: LocalArchive) -> Engine:
             )
         )
         append(connection, lines)
-    seal_pending(engine, archive.root, now=NOON)
+    seal_pending(engine, archive, now=NOON)
     return engine
 
 
@@ -262,7 +262,7 @@ def test_wrong_permissions_are_findings_and_the_rest_is_still_checked() -> None:
 def test_processes_find_what_one_process_finds(
     kept: Engine, archive: LocalArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check_module, "WORTH_PROCESSES", 1)
+    monkeypatch.setattr(rehash_all, "WORTH_PROCESSES", 1)
     path = archive.path(MAILS[0].sha256, Suffix.MAIL)
     path.chmod(0o600)
     path.write_bytes(b"x")

@@ -19,6 +19,7 @@ from pec_tracker.service.importing.import_ import Imported, bring_in
 from pec_tracker.service.importing.mbox import split_mbox, unquoted
 from pec_tracker.service.queries.find import Query, find
 from pec_tracker.service.queries.show import show
+from tests.archive.folders import folder_of
 from tests.factory import receipts
 from tests.service.house import OWNER, count, objects, rows, state
 
@@ -106,7 +107,7 @@ def test_every_form_gives_the_same_mails_and_a_second_time_nothing(
 
 
 def ledger_files(house: House) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (house.archive.root / "ledger").iterdir()}
+    return {path.name: path.read_bytes() for path in (folder_of(house.archive) / "ledger").iterdir()}
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)], ids=str)

@@ -126,7 +126,7 @@ def test_quarantined_uid_that_gives_a_known_mail_stays_released_after_a_rebuild(
     assert acts[-3:] == ["mail.archived", "mail.quarantined", "mail.sighted"]
     arrive(2, b"Subject: a\r\n\r\nx")
     assert count(house.engine, Ledger) == len(acts)
-    seals.seal_pending(house.engine, house.archive.root, now=NOW)
+    seals.seal_pending(house.engine, house.archive, now=NOW)
     again = open_house(sqlite_url(tmp_path / "again.db"), tmp_path)
     rebuild(OPERATOR, again)
     assert quarantined(OPERATOR, again) == []
@@ -156,7 +156,7 @@ def at_the_same_time(house_url: str, folder: Path, batches: list[list[list[Thing
             for batch in mine:
                 bring(house, place_of(account), batch)
             relink(house.engine, account.id, now=NOW)
-            seals.seal_pending(house.engine, house.archive.root, now=NOW)
+            seals.seal_pending(house.engine, house.archive, now=NOW)
             house.engine.dispose()
 
         return act

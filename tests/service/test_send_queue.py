@@ -113,7 +113,7 @@ def test_killed_before_the_commit_nothing_is_queued(house_url: str, tmp_path: Pa
     assert count(house.engine, Message) == 0
     queued = queue(OPERATOR, house, account_of(house), DRAFT)
     assert [message.key for message in find(OPERATOR, house, Query()).messages] == [queued.key]
-    seals.seal_pending(house.engine, house.archive.root, now=NOW)
+    seals.seal_pending(house.engine, house.archive, now=NOW)
     found = {finding.kind.value for finding in check(OPERATOR, house.engine, house.archive).findings}
     assert found <= {"object-extra"}  # the bytes of the message that was not queued
     house.engine.dispose()

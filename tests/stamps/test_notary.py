@@ -14,7 +14,9 @@ from pec_tracker.clock import Clock
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Ledger, Stamp
 from pec_tracker.ledger.quotes import Quote, quoted
-from pec_tracker.ledger.segments import read_seal
+from pec_tracker.ledger.segments import (
+    read_seal,
+)
 from pec_tracker.service.dating.notary import record_acceptances, write_to_self
 from pec_tracker.service.house import House
 from tests.factory import ca, cms, receipts
@@ -45,7 +47,7 @@ def test_the_newest_seal_is_quoted_to_ourselves_once_a_day(house: House) -> None
     quote = quoted(subject)
     assert key == first
     assert quote is not None
-    assert read_seal(house.archive.root, quote.number).sha256 == quote.sha256
+    assert read_seal(house.archive.ledger, quote.number).sha256 == quote.sha256
     tomorrow = at_time(house, datetime.now(UTC) + timedelta(days=1))
     assert write_to_self(OPERATOR, tomorrow, account) not in (None, first)
     assert len(queued(house, account)) == 2

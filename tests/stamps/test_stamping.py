@@ -14,10 +14,10 @@ from pec_tracker.db.passing import Alert
 from pec_tracker.db.tables import Stamp
 from pec_tracker.errors import LedgerError, ServerError
 from pec_tracker.ledger.seals import seal_pending
-from pec_tracker.ledger.segments import seal_path, stamp_path
 from pec_tracker.ledger.stamps import StampError
 from pec_tracker.service.dating.stamps import record_found, stamp_newest
 from pec_tracker.service.house import House, StampAuthority
+from tests.archive.folders import folder_of, seal_path, stamp_path
 from tests.ledger.ledgers import NOON, overwrite, write_lines
 from tests.servers.programs import free_port
 from tests.servers.tsa import TimeStampAuthority
@@ -42,14 +42,14 @@ def test_the_newest_seal_is_dated_once(house: House, tsa: TimeStampAuthority) ->
     assert first.seal == 3
     assert (again.new, again.stamped) == (False, first.stamped)
     assert tsa.asked == 1
-    kept = stamp_path(house.archive.root, 3).read_bytes()
-    assert tsa.openssl_accepts(kept, seal_path(house.archive.root, 3).read_bytes())
+    kept = stamp_path(folder_of(house.archive), 3).read_bytes()
+    assert tsa.openssl_accepts(kept, seal_path(folder_of(house.archive), 3).read_bytes())
     assert rows(house) == [(3, "rfc3161", "Marche di prova", hashlib.sha256(kept).hexdigest())]
 
 
 def test_a_stamp_asks_for_no_further_seal(house: House) -> None:
     stamp_newest(OPERATOR, house)
-    assert seal_pending(house.engine, house.archive.root, now=NOON) == []
+    assert seal_pending(house.engine, house.archive, now=NOON) == []
 
 
 def test_the_next_authority_is_asked_when_one_is_down(house: House, tsa: TimeStampAuthority) -> None:
@@ -66,7 +66,7 @@ def test_garbage_is_refused_and_asked_for_again_later(house: House, tsa: TimeSta
     failed = stamp_newest(OPERATOR, house)
     assert failed.stamped is None
     assert isinstance(failed.failures[0][1], StampError if status == 200 else ServerError)
-    assert not stamp_path(house.archive.root, 3).exists()
+    assert not stamp_path(folder_of(house.archive), 3).exists()
     assert alerts(house) == [("stamp-failed", True)]
     tsa.answer, tsa.status = lambda reply: reply, 200
     assert stamp_newest(OPERATOR, house).new
@@ -83,10 +83,10 @@ def test_an_old_genuine_answer_is_not_kept_for_a_new_seal(house: House, tsa: Tim
     tsa.answer = keep
     stamp_newest(OPERATOR, house)
     write_lines(house.engine, 1)
-    seal_pending(house.engine, house.archive.root, now=NOON)
+    seal_pending(house.engine, house.archive, now=NOON)
     tsa.answer = lambda reply: taken[0]
     assert stamp_newest(OPERATOR, house).stamped is None
-    assert not stamp_path(house.archive.root, 4).exists()
+    assert not stamp_path(folder_of(house.archive), 4).exists()
 
 
 def test_an_authority_under_an_unknown_root_is_not_kept(house: House, tsa: TimeStampAuthority) -> None:
@@ -96,7 +96,7 @@ def test_an_authority_under_an_unknown_root_is_not_kept(house: House, tsa: TimeS
 
 
 def test_a_replaced_seal_is_never_stamped(house: House, tsa: TimeStampAuthority) -> None:
-    path = seal_path(house.archive.root, 3)
+    path = seal_path(folder_of(house.archive), 3)
     overwrite(path, path.read_bytes() + b"\n")
     with pytest.raises(LedgerError):
         stamp_newest(OPERATOR, house)
@@ -137,7 +137,7 @@ def test_a_paid_authority_is_asked_as_seldom_as_configured(house: House, tsa: Ti
     daily = replace(house, stamp_every=timedelta(days=1))
     assert stamp_newest(OPERATOR, daily, due_only=True).new
     write_lines(house.engine, 1)
-    seal_pending(house.engine, house.archive.root, now=NOON)
+    seal_pending(house.engine, house.archive, now=NOON)
     assert stamp_newest(OPERATOR, daily, due_only=True).stamped is None
     assert tsa.asked == 1
     assert stamp_newest(OPERATOR, daily).new

@@ -13,12 +13,15 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, reading, sqlite_url, writing
 from pec_tracker.db.tables import Ledger, Seal, Stamp
 from pec_tracker.ledger.seals import seal_pending
-from pec_tracker.ledger.segments import list_files, seal_path, segment_path, stamp_path
+from pec_tracker.ledger.segments import (
+    list_files,
+)
 from pec_tracker.pec.trust import Trust
 from pec_tracker.service.dating.notary import record_acceptances, write_to_self
 from pec_tracker.service.dating.stamps import known_anchors, stamp_newest
 from pec_tracker.service.house import House
 from pec_tracker.service.upkeep.check import Anchorage, CheckReport, check
+from tests.archive.folders import folder_of, seal_path, segment_path, stamp_path
 from tests.ledger.ledgers import overwrite
 from tests.stamps.notaries import acceptance, arrive, notary_account, queued
 
@@ -32,7 +35,7 @@ def dated(house: House) -> House:
     ((_key, reference, subject),) = queued(house, account)
     arrive(house, account, acceptance(house, reference, subject))
     assert record_acceptances(OPERATOR, house, account) == 1
-    seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    seal_pending(house.engine, house.archive, now=house.clock.now())
     return house
 
 
@@ -91,13 +94,13 @@ def garbage(house: House, path: Path) -> None:
     ],
 )
 def test_a_spoilt_stamp_is_named(dated: House, spoil: Callable[[House, Path], None], kinds: set[str]) -> None:
-    path = stamp_path(dated.archive.root, 3)
+    path = stamp_path(folder_of(dated.archive), 3)
     spoil(dated, path)
     assert about_dates(examined(dated)) == {(kind, path.name) for kind in kinds}
 
 
 def test_every_altered_byte_of_a_stamp_is_named(dated: House) -> None:
-    path = stamp_path(dated.archive.root, 3)
+    path = stamp_path(folder_of(dated.archive), 3)
     content = path.read_bytes()
     for at in range(0, len(content), 97):
         overwrite(path, content[:at] + bytes((content[at] ^ 1,)) + content[at + 1 :])
@@ -106,9 +109,9 @@ def test_every_altered_byte_of_a_stamp_is_named(dated: House) -> None:
 
 def test_a_seal_rewritten_with_its_database_is_named_by_its_stamp(dated: House) -> None:
     """Whoever has archive and database in hand can make both agree, but not the authority's word."""
-    path = seal_path(dated.archive.root, 3)
+    path = seal_path(folder_of(dated.archive), 3)
     overwrite(path, path.read_bytes().replace(b"0", b"1", 1))
-    assert ("stamp-mismatch", stamp_path(dated.archive.root, 3).name) in about_dates(examined(dated))
+    assert ("stamp-mismatch", stamp_path(folder_of(dated.archive), 3).name) in about_dates(examined(dated))
 
 
 def test_a_stamp_of_an_authority_that_is_no_longer_named_is_said_so(dated: House) -> None:
@@ -124,15 +127,15 @@ def test_a_stamp_that_the_database_forgot_is_named(dated: House) -> None:
 
 def cut_off(house: House, first: int) -> None:
     """Take the last seals away, from the archive and from the database: nothing in either tells of them."""
-    newest = list_files(house.archive.root).newest
+    newest = list_files(house.archive.ledger).newest
     with writing(house.engine) as connection:
         connection.execute(delete(Stamp).where(Stamp.seal_number >= first))
         connection.execute(delete(Ledger).where(Ledger.seal_number >= first))
         connection.execute(delete(Ledger).where(Ledger.seal_number.is_(None)))
         connection.execute(delete(Seal).where(Seal.number >= first))
     for number in range(first, newest + 1):
-        seal_path(house.archive.root, number).unlink()
-        segment_path(house.archive.root, number).unlink()
+        seal_path(folder_of(house.archive), number).unlink()
+        segment_path(folder_of(house.archive), number).unlink()
 
 
 def test_the_last_seals_cut_off_are_noticed_by_the_acceptance(dated: House) -> None:
@@ -159,8 +162,8 @@ def test_they_are_noticed_by_a_stamp_that_was_left(dated: House) -> None:
 
 def test_another_ledger_under_the_same_numbers_is_noticed(dated: House) -> None:
     number, _mail = notarised(dated)
-    shutil.copyfile(seal_path(dated.archive.root, 1), dated.spool / "other")
-    overwrite(seal_path(dated.archive.root, number), (dated.spool / "other").read_bytes())
+    shutil.copyfile(seal_path(folder_of(dated.archive), 1), dated.spool / "other")
+    overwrite(seal_path(folder_of(dated.archive), number), (dated.spool / "other").read_bytes())
     assert ("notary-mismatch", f"{number:08}.seal") in about_dates(examined(dated))
 
 

@@ -10,7 +10,9 @@ import pytest
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import OPERATOR
 from pec_tracker.errors import ConfigurationError, NotFoundError, UsageError
-from pec_tracker.ledger.segments import read_segments
+from pec_tracker.ledger.segments import (
+    read_segments,
+)
 from pec_tracker.sandbox.ca import Authority
 from pec_tracker.service.house import House
 from pec_tracker.service.trust import anchors as trust
@@ -51,7 +53,7 @@ def test_adding_it_again_changes_nothing(house: House, tmp_path: Path) -> None:
 
 def test_the_ledger_names_hashes_and_the_record_the_reason(house: House, tmp_path: Path) -> None:
     trust.add(OPERATOR, house, given(root_file(tmp_path)), reason="said Mario Rossi")
-    lines = [line for segment in read_segments(house.archive.root) for line in segment.lines]
+    lines = [line for segment in read_segments(house.archive.ledger) for line in segment.lines]
     (line,) = [line for line in lines if line.act == "trust.added"]
     assert "Rossi" not in json.dumps(dict(line.facts))
     record = house.archive.get(str(line.facts["record"]), Suffix.RECORD)

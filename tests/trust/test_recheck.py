@@ -111,7 +111,7 @@ def test_a_rebuild_answers_the_same(house: House, tmp_path: Path, rechecked: boo
         recheck(OPERATOR, known)
     later = receipts.receipt("accettazione", reference="pt.other@pec.example", identifier="other@pec.example")
     arrive(known, [later])
-    seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    seal_pending(house.engine, house.archive, now=house.clock.now())
     before = answers(house.engine)
     if not with_folder:
         for file in (tmp_path / "trust").iterdir():

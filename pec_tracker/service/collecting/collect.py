@@ -78,7 +78,7 @@ def collect(
 
     Raises ServerError, LoginRefusedError, TlsError, StorageError; what was taken in by then is kept and sealed.
     """
-    together.require(house.engine, house.archive.root)
+    together.require(house.engine, house.archive)
     if leases.is_held(house.engine, lease_name(account), presence=house.presence):
         return Collected(account.name, busy=True)
     recover(asker, house, account)

@@ -37,7 +37,7 @@ def refetch(asker: Asker, house: House, account: Account) -> Refetched:
 
     Raises ApartError, ServerError, LoginRefusedError, StorageError; what came by then is kept.
     """
-    together.require(house.engine, house.archive.root)
+    together.require(house.engine, house.archive)
     lost = _lost(house, account)
     places = _places(house, account, lost)
     restored: set[str] = set()

@@ -46,7 +46,7 @@ def write_to_self(asker: Asker, house: House, account: Account) -> str | None:
     key = key_of(account, house.clock.now().astimezone(ROME).date())
     if _there(house, key):
         return None
-    seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    seals.seal_pending(house.engine, house.archive, now=house.clock.now())
     newest = _newest(house)
     if newest is None:
         return None

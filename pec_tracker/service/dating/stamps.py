@@ -10,18 +10,17 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 from sqlalchemy import Connection, func, insert, select
 
-from pec_tracker import crash, osfiles
+from pec_tracker import crash
 from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Seal, Stamp
 from pec_tracker.errors import LedgerError, PecTrackerError
 from pec_tracker.ledger import stamps
-from pec_tracker.ledger.segments import list_files, seal_path, stamp_path
+from pec_tracker.ledger.segments import list_files, seal_name, stamp_name
 from pec_tracker.ledger.stamps import Stamped, StampError
 from pec_tracker.service.alerts.kinds import AlertKind
 from pec_tracker.service.alerts.raising import NewAlert, raise_alerts, settle_alerts
@@ -59,12 +58,11 @@ def stamp_newest(asker: Asker, house: House, *, due_only: bool = False) -> Stamp
         return Stamping(seal=row[0] if row else None)
     number, sha256 = row
     content = _seal(house, number, sha256)
-    path = stamp_path(house.archive.root, number)
-    if path.exists():
+    if house.archive.ledger.holds(stamp_name(number)):
         return Stamping(number, _kept(house, number, content))
     if due_only and not _due(house):
         return Stamping(number)
-    return _stamp(house, number, content, path)
+    return _stamp(house, number, content)
 
 
 @verb(Act.AUDIT, of_all=True)
@@ -73,8 +71,7 @@ def record_found(asker: Asker, house: House) -> int:
 
     After a crash between file and row, and after a rebuild. What does not hold is left to `check`.
     """
-    with osfiles.disk_errors(house.archive.root):
-        there = list_files(house.archive.root).stamps
+    there = list_files(house.archive.ledger).stamps
     with reading(house.engine) as connection:
         known = set(connection.scalars(select(Stamp.seal_number).where(Stamp.kind == KIND)))
         sealed = {row.number: row.sha256 for row in connection.execute(select(Seal.number, Seal.sha256))}
@@ -106,13 +103,10 @@ def _newest(house: House) -> tuple[int, str] | None:
 
 def _seal(house: House, number: int, sha256: str) -> bytes:
     """The seal's bytes, which must be those that the database knows: another's would be dated as ours."""
-    path = seal_path(house.archive.root, number)
-    with osfiles.disk_errors(path.parent):
-        content = path.read_bytes() if path.exists() else b""
+    name = seal_name(number)
+    content = house.archive.ledger.read(name) or b""
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise LedgerError(
-            "the seal {seal} is not the one in the database; it is not stamped: run check", seal=path.name
-        )
+        raise LedgerError("the seal {seal} is not the one in the database; it is not stamped: run check", seal=name)
     return content
 
 
@@ -122,7 +116,7 @@ def _due(house: House) -> bool:
     return last is None or house.clock.now() - last >= house.stamp_every
 
 
-def _stamp(house: House, number: int, content: bytes, path: Path) -> Stamping:
+def _stamp(house: House, number: int, content: bytes) -> Stamping:
     failures: list[tuple[str, PecTrackerError]] = []
     for authority in house.authorities:
         try:
@@ -131,8 +125,7 @@ def _stamp(house: House, number: int, content: bytes, path: Path) -> Stamping:
             log.warning("seal.not_stamped", number=number, authority=authority.name, error=type(error).__name__)
             failures.append((authority.name, error))
             continue
-        with osfiles.disk_errors(path.parent):
-            mine = osfiles.create_durably(path, response)
+        mine = house.archive.ledger.create(stamp_name(number), response)
         crash.at("stamp.written")
         if not mine:
             return Stamping(number, _kept(house, number, content), failures=tuple(failures))
@@ -152,9 +145,7 @@ def _asked(authority: StampAuthority, content: bytes) -> tuple[bytes, Stamped]:
 
 def _kept(house: House, number: int, content: bytes) -> Stamped | None:
     """The time-stamp that lies there, recorded; None where it does not hold (`check` says how)."""
-    path = stamp_path(house.archive.root, number)
-    with osfiles.disk_errors(path.parent):
-        response = path.read_bytes()
+    response = house.archive.ledger.read(stamp_name(number)) or b""
     try:
         stamped = stamps.examine(response, content, known_anchors(house.authorities))
     except StampError as error:

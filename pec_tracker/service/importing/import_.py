@@ -76,7 +76,7 @@ def bring_in(
     accounts = [one for one in accounts if asker.sees(one.id)]
     if account is None and not accounts:
         raise UsageError("no mailbox is configured, and mails are kept in one: pec-tracker mailbox add")
-    together.require(house.engine, house.archive.root)
+    together.require(house.engine, house.archive)
     mailboxes = Mailboxes.of(house, accounts, account)
     before = mark(house.engine)
     unread: list[Unread] = []

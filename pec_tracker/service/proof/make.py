@@ -111,7 +111,7 @@ def gathered(
 ) -> tuple[Sources, Examined]:
     """The sources of a package, and what holds of them."""
     if as_of is None:
-        seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+        seals.seal_pending(house.engine, house.archive, now=house.clock.now())
     with reading(house.engine) as connection:
         message = _message(connection, message_named(connection, asker, name))
         _require_recipient(connection, message, recipient)
@@ -228,7 +228,7 @@ def _record(one: SealedLine) -> bool:
 
 def _ledger(house: House, lines: Sequence[SealedLine], known: Dated, last: int) -> dict[str, bytes]:
     """Lines, what ties the seals that list them to the last, and what dated them by then."""
-    tied = chain(house.archive.root, (one.seal for one in lines), known, last)
+    tied = chain(house.archive.ledger, (one.seal for one in lines), known, last)
     require_sealed(lines, tied.seals)
     members = {f"{LEDGER}{one.line.id}.json": one.content for one in lines}
     members |= {LEDGER + name: content for name, content in {**tied.seals, **tied.others}.items()}

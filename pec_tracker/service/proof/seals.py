@@ -7,15 +7,14 @@ of these seals the nearest, with the seal after it, whose lines could contradict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from pec_tracker import osfiles
+from pec_tracker.archive.archive import LedgerShelf
 from pec_tracker.db.tables import Mail, Stamp
 from pec_tracker.errors import LedgerError
 from pec_tracker.ledger.heads import heads_on_the_way
-from pec_tracker.ledger.segments import SealFile, parse_seal, seal_path, stamp_path
+from pec_tracker.ledger.segments import SealFile, parse_seal, seal_name, stamp_name
 from pec_tracker.service.proof.sources import sealed_until
 from pec_tracker.service.proof.stamps import NEAR, read_token
 
@@ -58,27 +57,27 @@ def dated(connection: Connection, last: int) -> Dated:
     return Dated(frozenset(stamped), tuple(Quoted(row.seal_number, row.sha256, row.archived_at) for row in quoted))
 
 
-def chain(root: Path, listing: Iterable[int], known: Dated, last: int) -> Chain:
+def chain(shelf: LedgerShelf, listing: Iterable[int], known: Dated, last: int) -> Chain:
     """What ties the seals *listing* to the seal *last*, and dates them by then. Raises LedgerError, StorageError."""
-    newest = _parsed(root, last)
+    newest = _parsed(shelf, last)
     until = sealed_until(newest)
     wanted = set(listing) or {last}
-    stamps = _stamps(root, wanted, known.stamped, until)
+    stamps = _stamps(shelf, wanted, known.stamped, until)
     quoted = _nearest_quotes(wanted, [one for one in known.quoted if one.archived_at <= until])
     whole = wanted | {last} | set(stamps) | {number + 1 for number in stamps if number < last}
     whole |= {one.number for one in quoted}
     if newest.head is None:  # by an old release, whose seals are tied by each other alone
         whole = set(range(min(whole), last + 1))
-    seals = {_parsed(root, number).number: _seal(root, number) for number in sorted(whole)}
-    heads = {} if newest.head is None else heads_on_the_way(root, last - 1, whole - {last})
+    seals = {_parsed(shelf, number).number: _seal(shelf, number) for number in sorted(whole)}
+    heads = {} if newest.head is None else heads_on_the_way(shelf, last - 1, whole - {last})
     return Chain(
-        seals={seal_path(root, number).name: content for number, content in seals.items()},
-        others=heads | {stamp_path(root, number).name: content for number, content in stamps.items()},
+        seals={seal_name(number): content for number, content in seals.items()},
+        others=heads | {stamp_name(number): content for number, content in stamps.items()},
         quoted=quoted,
     )
 
 
-def _stamps(root: Path, wanted: Iterable[int], stamped: Iterable[int], until: datetime) -> dict[int, bytes]:
+def _stamps(shelf: LedgerShelf, wanted: Iterable[int], stamped: Iterable[int], until: datetime) -> dict[int, bytes]:
     """For each seal, from it on: the nearest time-stamp made by *until* that can be read, and the nearest that is of
     the time of its own lines."""
     numbers = sorted({*stamped, *wanted})
@@ -87,12 +86,12 @@ def _stamps(root: Path, wanted: Iterable[int], stamped: Iterable[int], until: da
     for first in sorted(wanted, reverse=True):
         later = [number for number in numbers if number >= first and number not in passed]
         for number in later:
-            content = _file(stamp_path(root, number))
+            content = shelf.read(stamp_name(number))
             token = None if content is None else read_token(content)
             if content is None or token is None or token.at > until:
                 passed.add(number)
                 continue
-            of_its_time = token.at - sealed_until(_parsed(root, number)) <= NEAR
+            of_its_time = token.at - sealed_until(_parsed(shelf, number)) <= NEAR
             if number == next(one for one in later if one not in passed) or of_its_time:
                 found[number] = content
             if of_its_time:
@@ -106,20 +105,12 @@ def _nearest_quotes(wanted: Iterable[int], quoted: Sequence[Quoted]) -> tuple[Qu
     return tuple(one for one in quoted if one.number in numbers)
 
 
-def _seal(root: Path, number: int) -> bytes:
-    content = _file(seal_path(root, number))
+def _seal(shelf: LedgerShelf, number: int) -> bytes:
+    content = shelf.read(seal_name(number))
     if content is None:
-        raise LedgerError("the seal {seal} is gone from the archive; run check", seal=seal_path(root, number).name)
+        raise LedgerError("the seal {seal} is gone from the archive; run check", seal=seal_name(number))
     return content
 
 
-def _parsed(root: Path, number: int) -> SealFile:
-    return parse_seal(number, _seal(root, number))
-
-
-def _file(path: Path) -> bytes | None:
-    with osfiles.disk_errors(path.parent):
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            return None
+def _parsed(shelf: LedgerShelf, number: int) -> SealFile:
+    return parse_seal(number, _seal(shelf, number))

@@ -117,14 +117,14 @@ def _not_left(connection: Connection, asker: Asker) -> int:
 
 def _apart(house: House, _accounts: Sequence[Account]) -> Iterator[Need]:
     """Archive and database do not belong together."""
-    found = together.disagreement(house.engine, house.archive.root)
+    found = together.disagreement(house.engine, house.archive)
     if found is not None:
-        yield Need(found.value, together.apart(found, house.archive.root))
+        yield Need(found.value, together.apart(found, house.archive))
 
 
 def _no_mailbox(house: House, accounts: Sequence[Account]) -> Iterator[Need]:
     """Nothing is watched at all."""
-    if not accounts and together.disagreement(house.engine, house.archive.root) is None:
+    if not accounts and together.disagreement(house.engine, house.archive) is None:
         error = ConfigurationError("no mailbox is configured, so nothing is watched; see: pec-tracker mailbox add")
         yield Need("no-mailbox", error)
 
@@ -143,7 +143,7 @@ def _unmarked(house: House, accounts: Sequence[Account]) -> Iterator[Need]:
 
 def _unwatched(house: House, accounts: Sequence[Account]) -> Iterator[Need]:
     """Nobody looks into a mailbox, though that could be done."""
-    if together.disagreement(house.engine, house.archive.root) is not None:
+    if together.disagreement(house.engine, house.archive) is not None:
         return
     yield from (Need(kind, error) for kind, error in unwatched(house, accounts))
 

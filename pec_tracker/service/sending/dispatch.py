@@ -74,7 +74,7 @@ def dispatch(
     connection, and the message is what its stage says.
     Raises ApartError, LoginRefusedError (the mailbox is suspended), TlsError, ServerError, UnnotedError.
     """
-    together.require(house.engine, house.archive.root)
+    together.require(house.engine, house.archive)
     recover(asker, house, account)
     fence.recognise(house)
     login = login_of(house, account)

@@ -17,8 +17,6 @@ import structlog
 from sqlalchemy import Connection, Engine, Select, func, or_, select, update
 
 from pec_tracker import osfiles
-from pec_tracker.archive import attempts
-from pec_tracker.archive.local import read_identity
 from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import ArchiveRow, Attempt, Evidence, Ledger, Mail, Mailbox, Message, Sighting
 from pec_tracker.pec.roles import MailRole, MessageOrigin
@@ -107,7 +105,7 @@ def copies_of() -> Select[int]:
 
 def note_attempt(house: House, key: str, number: int) -> None:
     """Make the attempt known to the archive, durably. Raises StorageError."""
-    attempts.note(house.archive.root, key, number)
+    house.archive.note_attempt(key, number)
 
 
 def mark_attempt(house: House, line_id: str | None) -> None:
@@ -137,7 +135,7 @@ def markable(house: House) -> bool:
 
 def _doubt_noted(house: House) -> None:
     """Messages of which the archive notes an attempt that the database does not know are uncertain."""
-    noted = attempts.noted(house.archive.root)
+    noted = house.archive.noted_attempts()
     if not noted:
         return
 
@@ -165,7 +163,7 @@ def _mark_file(house: House) -> Path | None:
     """Where this computer marks what was sent; None where it has no such place, or the archive no identity."""
     if house.marks is None:
         return None
-    identity = read_identity(house.archive.root)
+    identity = house.archive.identity()
     return None if identity is None else house.marks / f"{identity}.json"
 
 

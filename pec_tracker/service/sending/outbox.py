@@ -276,7 +276,7 @@ def _decide(asker: Asker, house: House, key: str, event: Event, *, what: str, re
     """Ask first, then keep the record, then write: a decision that is refused leaves nothing behind."""
     if not reason.strip():
         raise UsageError("say why, with --reason: the decision is kept in the ledger")
-    together.require(house.engine, house.archive.root)
+    together.require(house.engine, house.archive)
     with reading(house.engine) as connection:
         _decidable(connection, asker, key, event, again=again)
     by = _who() if asker is OPERATOR else asker.name
@@ -293,7 +293,7 @@ def _decide(asker: Asker, house: House, key: str, event: Event, *, what: str, re
             reconsider(connection, [message_id], now=now)
 
     in_one_transaction(house.engine, work)
-    seals.seal_pending(house.engine, house.archive.root, now=now)
+    seals.seal_pending(house.engine, house.archive, now=now)
 
 
 def _decidable(

@@ -80,7 +80,7 @@ def queue(
 
     A *tracker_id* that is given is queued once: StorageError for the second time.
     """
-    together.require(house.engine, house.archive.root)
+    together.require(house.engine, house.archive)
     _refuse(check_draft(draft, account=account.address))
     key = tracker_id or new_tracker_id(secrets.token_bytes(16))
     outgoing = compose(draft, tracker_id=key, now=house.clock.now())
@@ -108,7 +108,7 @@ def queue(
 
 def _seal(house: House) -> PecTrackerError | None:
     try:
-        seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+        seals.seal_pending(house.engine, house.archive, now=house.clock.now())
     except PecTrackerError as error:  # the message is queued all the same
         log.warning("ledger.unsealed", error=type(error).__name__)
         return error

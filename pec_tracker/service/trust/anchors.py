@@ -120,7 +120,7 @@ def add(asker: Asker, house: House, given: Trust, *, reason: str, listed: bool =
         for entry in new:
             write(folder, entry, fresh[entry.sha256].der)
     answers = keep_answers(house, given.crls, given.ocsp)
-    seals.seal_pending(house.engine, house.archive.root, now=now)
+    seals.seal_pending(house.engine, house.archive, now=now)
     log.info("trust.added", anchors=len(fresh), answers=answers)
     names = set(unique)
     every = [_shown(anchor, names, now) for anchor in kept(folder).anchors if sha256_of(anchor.der) in names]
@@ -188,7 +188,7 @@ def _withdraw(house: House, names: Sequence[str], reason: str, now: datetime) ->
     in_one_transaction(house.engine, lambda connection: lines.append(connection, [act]))
     crash.at(LedgerAct.TRUST_WITHDRAWN)
     take_away(_folder(house), names)
-    seals.seal_pending(house.engine, house.archive.root, now=now)
+    seals.seal_pending(house.engine, house.archive, now=now)
     log.info("trust.withdrawn", anchors=len(names))
 
 

@@ -5,19 +5,19 @@ archive. Its tables of acts and seals have been the same in every release.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from hashlib import sha256
 
 import structlog
 from sqlalchemy import Engine, text
 
-from pec_tracker.archive.local import format_file, read_identity
+from pec_tracker.archive.archive import Archive
 from pec_tracker.db import leases
 from pec_tracker.db.engine import open_as_it_is, reading
 from pec_tracker.errors import ConfigurationError, LedgerError, StorageError, UsageError
 from pec_tracker.ledger import mend, together
 from pec_tracker.ledger.lines import Line, decode
 from pec_tracker.ledger.mend import Mended
-from pec_tracker.ledger.segments import seal_path
+from pec_tracker.ledger.segments import seal_name
 from pec_tracker.ledger.together import Disagreement
 from pec_tracker.presence import Presence
 
@@ -36,10 +36,10 @@ class Left:
     unreadable: bool = False
 
 
-def what_is_left(url: str, archive_root: Path, *, presence: Presence) -> Left:
-    """Ask the old database at *url*, and write the ledger files that *archive_root* lost.
+def what_is_left(url: str, archive: Archive, *, presence: Presence) -> Left:
+    """Ask the old database at *url*, and write the ledger files that *archive* lost.
 
-    Raises UsageError while a process works on it, ApartError where *archive_root* is not its archive.
+    Raises UsageError while a process works on it, ApartError where *archive* is not its archive.
     """
     try:
         engine = open_as_it_is(url)
@@ -48,8 +48,8 @@ def what_is_left(url: str, archive_root: Path, *, presence: Presence) -> Left:
         return Left(unreadable=True)
     try:
         _require_alone(engine, presence)
-        _require_its_archive(engine, archive_root)
-        mended = mend.write_again(engine, archive_root)
+        _require_its_archive(engine, archive)
+        mended = mend.write_again(engine, archive.ledger)
         lines, damaged = _unsealed(engine)
         return Left(lines, mended, damaged)
     except StorageError:
@@ -64,7 +64,7 @@ def _require_alone(engine: Engine, presence: Presence) -> None:
         raise UsageError("another process works on this archive; stop `pec-tracker serve` and try again")
 
 
-def _require_its_archive(engine: Engine, root: Path) -> None:
+def _require_its_archive(engine: Engine, archive: Archive) -> None:
     """An empty mount point would make an empty database, and another archive somebody else's."""
     with reading(engine) as connection:
         first = connection.execute(text("SELECT sha256 FROM seal WHERE number = 1")).scalar()
@@ -73,14 +73,13 @@ def _require_its_archive(engine: Engine, root: Path) -> None:
             known = connection.execute(text("SELECT identity FROM archive")).scalar()
     except StorageError:
         known = None  # a release that knew of no identities
-    identity, path = read_identity(root), seal_path(root, 1)
+    identity, kept = archive.identity(), archive.ledger.read(seal_name(1))
     if known and identity and known != identity:
-        raise together.apart(Disagreement.ANOTHER_ARCHIVE, root)
-    bare = identity is None and not format_file(root).exists()
-    if (first or known) and bare and not path.exists():
-        raise together.apart(Disagreement.ARCHIVE_EMPTIED, root)
-    if first and not (known and identity) and path.exists() and mend.digest(path) != bytes(first).hex():
-        raise together.apart(Disagreement.ANOTHER_ARCHIVE, root)
+        raise together.apart(Disagreement.ANOTHER_ARCHIVE, archive)
+    if (first or known) and archive.is_bare() and kept is None:
+        raise together.apart(Disagreement.ARCHIVE_EMPTIED, archive)
+    if first and not (known and identity) and kept is not None and sha256(kept).digest() != bytes(first):
+        raise together.apart(Disagreement.ANOTHER_ARCHIVE, archive)
 
 
 def _unsealed(engine: Engine) -> tuple[tuple[Line, ...], int]:

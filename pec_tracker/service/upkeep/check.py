@@ -1,19 +1,16 @@
 """Is everything that we keep as it was written? Objects, ledger, seals and database, each against the others."""
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine, select
 
-from pec_tracker import workers
+from pec_tracker.archive.archive import Archive
 from pec_tracker.archive.finding import Finding, FindingKind
-from pec_tracker.archive.local import FORMAT_LINE, LocalArchive, format_file
 from pec_tracker.archive.objects import Suffix
-from pec_tracker.archive.rehash import Rehash, rehash
-from pec_tracker.archive.scan import scan
+from pec_tracker.archive.rehash import Rehash
 from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading, storage_errors
 from pec_tracker.db.tables import ArchiveRow, Certificate, Mail, Message, Seal
@@ -25,9 +22,6 @@ from pec_tracker.pec.trust import Trust
 from pec_tracker.service.verbs import verb
 
 Progress = Callable[[int, int], None]
-
-# One process hashes some 100,000 mails of 8 kB a second: below this, starting others takes longer than it saves.
-WORTH_PROCESSES = 100_000
 
 _LISTED, _IN_LEDGER, _IN_MAIL, _IN_DATABASE = 1, 2, 4, 8
 
@@ -80,7 +74,7 @@ class _Names:
 def check(
     asker: Asker,
     engine: Engine | None,
-    archive: LocalArchive,
+    archive: Archive,
     *,
     processes: int = 1,
     progress: Progress | None = None,
@@ -93,21 +87,20 @@ def check(
     their number. With *anchorage* what dates the ledger from outside is verified too.
     """
     names = _Names()
-    findings = [] if _is_new(engine, archive) else _check_format(archive)
-    shelves: list[tuple[str, tuple[str, ...]]] = []
-    for shelf in scan(archive.root / "objects"):
+    findings = [] if _is_new(engine, archive) else archive.format_findings()
+    shelves = list(archive.shelves())
+    for shelf in shelves:
         findings += shelf.findings
-        shelves.append((str(shelf.folder), shelf.names))
         for name in shelf.names:
             names.add(name, _LISTED)
     objects = size = 0
-    for folder, result in _rehash_all(shelves, processes):
+    for folder, result in archive.rehash(shelves, processes):
         objects += result.count
         size += result.size
         findings += _rehash_findings(folder, result)
         if progress is not None:
             progress(objects, len(names.marks))
-    ledger = examine_ledger(archive.root, engine, functools.partial(_mark_line, names))
+    ledger = examine_ledger(archive.ledger, engine, functools.partial(_mark_line, names))
     findings += ledger.findings
     mails, asked = _mark_database(engine, names)
     findings += asked
@@ -118,7 +111,7 @@ def check(
 
 
 def _examine_witnesses(
-    engine: Engine | None, archive: LocalArchive, anchorage: Anchorage, findings: list[Finding]
+    engine: Engine | None, archive: Archive, anchorage: Anchorage, findings: list[Finding]
 ) -> tuple[Witness, ...]:
     """What dates the ledger and holds; what does not is added to *findings*."""
 
@@ -130,15 +123,15 @@ def _examine_witnesses(
 
     extra = [finding.object for finding in findings if finding.kind is FindingKind.OBJECT_EXTRA]
     strays = [name.removesuffix(Suffix.MAIL) for name in extra if name.endswith(Suffix.MAIL)]
-    asked = Archived(archive.root, engine, anchorage.trust, anchorage.anchors, anchorage.now, get, strays)
+    asked = Archived(archive.ledger, engine, anchorage.trust, anchorage.anchors, anchorage.now, get, strays)
     witnesses, faults = examine_witnesses(asked)
     findings += faults
     return tuple(witnesses)
 
 
-def _is_new(engine: Engine | None, archive: LocalArchive) -> bool:
+def _is_new(engine: Engine | None, archive: Archive) -> bool:
     """Whether nothing was ever kept: the database knows no archive, and there is none."""
-    if engine is None or (archive.root.exists() and list(archive.root.iterdir())):
+    if engine is None or not archive.is_empty():
         return False
     try:
         with storage_errors(), reading(engine) as connection:
@@ -148,31 +141,6 @@ def _is_new(engine: Engine | None, archive: LocalArchive) -> bool:
             )
     except StorageError:
         return False
-
-
-def _check_format(archive: LocalArchive) -> list[Finding]:
-    file = format_file(archive.root)
-    try:
-        first = file.read_bytes().partition(b"\n")[0].strip()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        text = "the file FORMAT, which says what this folder is, cannot be read ({reason})"
-        return [Finding(FindingKind.FORMAT_MISSING, file.name, text, {"reason": reason})]
-    if first == FORMAT_LINE.encode("ascii"):
-        return []
-    text = "the file FORMAT does not say '{expected}'"
-    return [Finding(FindingKind.FORMAT_UNKNOWN, file.name, text, {"expected": FORMAT_LINE})]
-
-
-def _rehash_all(shelves: Sequence[tuple[str, tuple[str, ...]]], processes: int) -> Iterator[tuple[str, Rehash]]:
-    if processes < 2 or sum(len(names) for _, names in shelves) < WORTH_PROCESSES:
-        for folder, names in shelves:
-            yield folder, rehash(folder, names)
-        return
-    with workers.pool(processes) as pool:
-        running: list[tuple[str, Future[Rehash]]] = [(f, pool.submit(rehash, f, names)) for f, names in shelves]
-        for folder, future in running:
-            yield folder, future.result()
 
 
 def _rehash_findings(folder: str, result: Rehash) -> Iterator[Finding]:
@@ -218,7 +186,7 @@ def _mark_database(engine: Engine | None, names: _Names) -> tuple[int, list[Find
     return mails, []
 
 
-def _compare(archive: LocalArchive, names: _Names, *, database_known: bool) -> Iterator[Finding]:
+def _compare(archive: Archive, names: _Names, *, database_known: bool) -> Iterator[Finding]:
     for name, marks in names:
         if not marks & _LISTED:
             yield from _missing(archive, name)
@@ -233,11 +201,11 @@ def _compare(archive: LocalArchive, names: _Names, *, database_known: bool) -> I
             )
 
 
-def _missing(archive: LocalArchive, name: str) -> Iterator[Finding]:
+def _missing(archive: Archive, name: str) -> Iterator[Finding]:
     """Unless it was kept after the archive was listed; then it is hashed now."""
-    path = archive.path(name[:64], Suffix(name[64:]))
-    if path.exists():
-        yield from _rehash_findings(str(path.parent), rehash(str(path.parent), (name,)))
+    if archive.holds(name[:64], Suffix(name[64:])):
+        for folder, result in archive.rehash([archive.shelf_of(name)], 1):
+            yield from _rehash_findings(folder, result)
         return
     yield Finding(
         FindingKind.OBJECT_MISSING,

@@ -22,8 +22,6 @@ from pec_tracker.db.tables import Attempt, Folder, Ledger, Mail, Mailbox, Messag
 from pec_tracker.errors import LedgerError, ObjectMissingError, UsageError
 from pec_tracker.ledger import lines, records, seals, segments
 from pec_tracker.ledger.acts import MAILS, LedgerAct
-from pec_tracker.ledger.leftovers import bring_back
-from pec_tracker.osfiles import disk_errors
 from pec_tracker.pec.compose import Outgoing
 from pec_tracker.pec.read import read
 from pec_tracker.pec.roles import MailOrigin, MessageOrigin
@@ -86,7 +84,7 @@ def rebuild(asker: Asker, house: House, left: Left | None = None, *, progress: P
     left = left or Left()
     replay = _Replay(house)
     done = 0
-    for segment in segments.read_segments(house.archive.root, replay.lose):
+    for segment in segments.read_segments(house.archive.ledger, replay.lose):
         replay.segment(segment)
         done += len(segment.lines)
         if progress is not None:
@@ -96,7 +94,7 @@ def rebuild(asker: Asker, house: House, left: Left | None = None, *, progress: P
     if carried:
         with writing(house.engine) as connection:
             lines.append(connection, carried)
-    seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    seals.seal_pending(house.engine, house.archive, now=house.clock.now())
     with reading(house.engine) as connection:
         mails = connection.execute(select(func.count()).select_from(Mail)).scalar_one()
         messages = connection.execute(select(func.count()).select_from(Message)).scalar_one()
@@ -155,9 +153,8 @@ class _Replay:
                 for line_id in connection.scalars(select(Ledger.line_id).where(Ledger.line_id.in_(some)))
             }
         fresh = [line for line in left if line.id not in sealed]
-        root = self._house.archive.root
-        with disk_errors(root):  # another database did not name them, and had them moved
-            bring_back(root, [sha256 + suffix for line in fresh for sha256, suffix in lines.named_objects(line)])
+        named = (lines.named_objects(line) for line in fresh)  # another database did not, and had them moved
+        self._house.archive.bring_back(sha256 + suffix for some in named for sha256, suffix in some)
         self._replay(fresh)
         return fresh
 

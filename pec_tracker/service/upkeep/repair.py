@@ -5,23 +5,20 @@ Nothing that is there is changed: only what is gone is written, and only with th
 
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select
 
+from pec_tracker.archive.archive import Archive
 from pec_tracker.archive.finding import Finding, FindingKind
-from pec_tracker.archive.local import LocalArchive, give_identity, prepare, read_identity
 from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import ArchiveRow, Folder, Ledger, Mailbox, Message, Recipient
 from pec_tracker.ledger import lines, mend, records, seals, together
 from pec_tracker.ledger.acts import LedgerAct
-from pec_tracker.ledger.leftovers import set_aside
 from pec_tracker.ledger.lines import decode, named_objects
 from pec_tracker.ledger.mend import Mended
 from pec_tracker.ledger.together import Disagreement
-from pec_tracker.osfiles import disk_errors
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.service.house import House
 from pec_tracker.service.verbs import verb
@@ -31,19 +28,18 @@ _TOLD_BY_ROWS = (LedgerAct.MAILBOX_KNOWN, LedgerAct.FOLDER_KNOWN, LedgerAct.MESS
 
 
 @verb(Act.KEEP, of_all=True)
-def repair(asker: Asker, engine: Engine, archive_root: Path, *, into_empty: bool = False) -> Mended:
+def repair(asker: Asker, engine: Engine, archive: Archive, *, into_empty: bool = False) -> Mended:
     """Write lost ledger files and records again. *into_empty*: also into a folder that holds no archive any more.
 
     Raises ApartError where the folder is not the database's archive, or the database is the older one.
     """
-    found = together.meet(engine, archive_root).disagreement
+    found = together.meet(engine, archive).disagreement
     allowed = {None, Disagreement.ARCHIVE_OLDER} | ({Disagreement.ARCHIVE_EMPTIED} if into_empty else set())
     if found not in allowed:
         assert found is not None
-        raise together.apart(found, archive_root)
-    _make_ready(engine, archive_root)
-    mended = mend.write_again(engine, archive_root)
-    archive = LocalArchive(archive_root)
+        raise together.apart(found, archive)
+    _make_ready(engine, archive)
+    mended = mend.write_again(engine, archive.ledger)
     again = [one for one in _records(engine) if not archive.holds(one.sha256, one.suffix)]
     archive.put_many(again)
     return Mended((*mended.written, *(f"{one.sha256}{one.suffix}" for one in again)), mended.lost)
@@ -53,25 +49,20 @@ def repair(asker: Asker, engine: Engine, archive_root: Path, *, into_empty: bool
 def put_aside(asker: Asker, house: House, findings: tuple[Finding, ...]) -> list[str]:
     """Move aside the objects of *findings* that nobody names, with a line in the ledger that says which."""
     extra = [finding.object for finding in findings if finding.kind is FindingKind.OBJECT_EXTRA]
-    with disk_errors(house.archive.root):
-        moved = set_aside(house.archive.root, extra)
+    moved = house.archive.set_aside(extra)
     if moved:
         act = lines.new_line(LedgerAct.OBJECTS_SET_ASIDE, at=house.clock.now(), names=moved)
         in_one_transaction(house.engine, lambda connection: lines.append(connection, [act]))
-        seals.seal_pending(house.engine, house.archive.root, now=house.clock.now())
+        seals.seal_pending(house.engine, house.archive, now=house.clock.now())
     return moved
 
 
-def _make_ready(engine: Engine, root: Path) -> None:
-    """The folders and the identity that the database knows; what is there stays."""
+def _make_ready(engine: Engine, archive: Archive) -> None:
+    """What the archive consists of, and the identity that the database knows; what is there stays."""
     with reading(engine) as connection:
         known = connection.scalar(select(ArchiveRow.identity))
-    with disk_errors(root):
-        if read_identity(root) is None:
-            root.mkdir(parents=True, exist_ok=True)
-            give_identity(root, known)
-        prepare(root)
-    identity = read_identity(root)
+    archive.make_ready(known)
+    identity = archive.identity()
     if known is None and identity is not None:
         in_one_transaction(
             engine, lambda connection: connection.execute(insert(ArchiveRow).values(id=1, identity=identity))
