@@ -313,6 +313,10 @@ def test_earliest_acceptance_of_the_leading_identifier_is_the_first() -> None:
     again = made(issued=AT + DAY, raw=b"again")
     assert hold([again, made(), made("delivery", issued=AT)]) == [[], [], []]
     assert hold([again, made("delivery", issued=AT)]) == [[], ["order_of_times"]]
+    seen = replace(again, arrived=again.issued)  # it leads, and nothing is accepted later for that
+    assert hold([seen, made(), made("delivery", issued=AT)]) == [[], [], []]
+    other = made(identifier="opec.2@gestore.example", raw=b"other")
+    assert hold([seen, other, made("delivery", issued=AT)]) == [[], ["identifier"], ["order_of_times"]]
 
 
 def test_other_provider_does_not_speak_for_the_senders() -> None:

@@ -74,6 +74,7 @@ SECOND_SEAL = seal({TWO: line(TWO)}, digest(FIRST))
     [
         ({"00000001": FIRST}, [1], []),
         ({"00000007": FIRST, "00000008": SECOND_SEAL}, [7, 8], []),
+        ({"19999999": FIRST, "20000000": SECOND_SEAL}, [19_999_999, 20_000_000], []),
         ({"00000001": FIRST, "00000003": SECOND_SEAL}, [1, 3], [("ledger/", "lacks a seal")]),
         ({}, [], [("ledger/", "lacks a seal")]),
         ({"00000001": FIRST, "00000002": seal({TWO: line(TWO)}, "0" * 64)}, [1, 2],
@@ -264,6 +265,14 @@ def attached(content: bytes, *, packed: bool = True, length: int | None = None) 
 )  # fmt: skip
 def test_attachments_of_a_summary_lie_one_behind_the_other(pdf: bytes, found: list[bytes]) -> None:
     assert list(alone.attachments(pdf)) == found
+
+
+def test_attachments_beyond_what_a_package_holds_are_not_unpacked() -> None:
+    packer = zlib.compressobj(1)
+    bomb = b"".join([*(packer.compress(bytes(1 << 20)) for _ in range(256)), packer.flush()])
+    pdf = b"<</Length %d/Type/EmbeddedFile/Filter/FlateDecode>>\nstream\n%b\n" % (len(bomb), bomb)
+    assert [*alone.attachments(attached(b"one") + pdf + attached(b"two"))] == [b"one"]
+    assert [*alone.attachments(pdf + attached(b"two"))] == []
 
 
 def summary(report: dict[str, Any], members: dict[str, bytes]) -> list[tuple[str, str]]:

@@ -307,6 +307,8 @@ def test_bytes_are_text_of_a_charset_of_mail(content: bytes, charset: str, text:
         (b"", []),
         (b",,;:", []),
         (b"a@x.example; b@x.example", ["a@x.example", "b@x.example"]),
+        (b"a@x.example>", ["a@x.example>"]),
+        (b"<a@x.example", ["<a@x.example"]),
     ],
 )  # fmt: skip
 def test_addresses_are_read_without_names(value: bytes, found: list[str]) -> None:

@@ -256,8 +256,8 @@ def test_report_is_written_as_packages_write_it(raw: bytes, found: list[str]) ->
     assert made.report == json.loads(raw)
 
 
-def ledger(signatures: Signatures, **bent: Any) -> list[tuple[str, str]]:
-    """What is found in a ledger of one seal and one line, about a message of which nothing is known."""
+def ledger(signatures: Signatures, *, mails: dict[str, bytes] | None = None, **bent: Any) -> list[tuple[str, str]]:
+    """What is found in a ledger of one seal and one line, about a message of which nothing but *mails* is known."""
     line = b'{"act":"mail.other","at":"2026-03-02T09:15:30Z","facts":{},"id":"' + NUMBER.encode() + b'"}\n'
     seal = f"# previous none\n{sha256(line).hexdigest()}  {NUMBER}.json\n".encode()
     digest = sha256(seal).hexdigest()
@@ -267,7 +267,7 @@ def ledger(signatures: Signatures, **bent: Any) -> list[tuple[str, str]]:
         "ledger": {"lines": [{**LISTED, "act": "mail.other"}], "seals": [{**SEALED, "sha256": digest}]},
         "proof": [], "not_proof": [], "journeys": [], "stamps": [], **bent,
     }  # fmt: skip
-    made = package({f"ledger/{NUMBER}.json": line, "ledger/00000003.seal": seal}, report)
+    made = package({f"ledger/{NUMBER}.json": line, "ledger/00000003.seal": seal, **(mails or {})}, report)
     made.signatures, made.tool, made.stamp_roots = signatures, signatures.tool, ""
     return list(made.ledger())
 
@@ -288,6 +288,17 @@ def test_ledger_and_what_rests_on_it_is_compared(
 ) -> None:
     found = ledger(signatures, **bent)
     assert (found[0][0] if found else None) == member
+
+
+def test_receipt_of_another_message_that_the_report_counts_is_found(signatures: Signatures) -> None:
+    mails = {
+        "receipts/001-acceptance.eml": factory.receipt("accettazione"),
+        "receipts/002-delivery.eml": factory.receipt("avvenuta-consegna", reference="b@client", identifier="opec.9@x"),
+    }
+    told = [entry(alone.read_receipt(name, raw)) for name, raw in mails.items()]
+    found = dict(ledger(signatures, mails=mails, proof=told))
+    assert "does not count as proof" in found["receipts/002-delivery.eml"]
+    assert "disagrees in: reference" in found["receipts/002-delivery.eml"]
 
 
 def test_receipts_are_read_in_order_and_know_when_they_arrived(signatures: Signatures) -> None:

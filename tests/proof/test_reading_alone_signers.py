@@ -131,6 +131,11 @@ def test_certificates_are_the_ones_in_their_names() -> None:
     assert list(alone.certificate_findings({name: authority.der, pem_name: authority.pem})) == [
         (name, "does not have the SHA-256 in its name")
     ]
+    last = "0" if name[-5] != "0" else "1"
+    misnamed = f"{name[:-5]}{last}.der"
+    assert list(alone.certificate_findings({misnamed: root.der, misnamed.replace(".der", ".pem"): root.pem})) == [
+        (misnamed, "does not have the SHA-256 in its name")
+    ]
     assert list(alone.certificate_findings({name: root.der})) == [(pem_name, f"is not {name}")]
     chain = "certificates/chain-2-intermediates.pem"
     assert list(alone.certificate_findings({**good, chain: root.pem + authority.pem})) == [
