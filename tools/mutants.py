@@ -3,7 +3,7 @@
     python tools/mutants.py [--sample N] [--seed N] [--jobs N] [--list] [MODULE ...]
 
 `mutants.toml` beside this file says which modules decide, which tests concern each, and which mutants are known to be
-equal to what they replace, with the reason. A mutant is a small change of one expression: a comparison turned, a
+equal to what they replace, with the reason: on the one `line` that is quoted, or else wherever they stand. A mutant is a small change of one expression: a comparison turned, a
 condition negated or left out, `and` for `or`, a bound moved by one, a filter dropped, a statement not carried out.
 Status 1 when fewer than nine of ten sampled mutants are killed; the survivors are listed with their lines.
 """
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,7 @@ class Mutant:
     text: str
     line: int
     before: str
+    quoted: str  # the line on which it begins
 
     @property
     def name(self) -> str:
@@ -65,7 +66,7 @@ class _Finder(ast.NodeVisitor):
         starts = [0]
         for line in encoded.splitlines(keepends=True):
             starts.append(starts[-1] + len(line))
-        self._starts, self._encoded = starts, encoded
+        self._starts, self._encoded, self._lines = starts, encoded, source.splitlines()
 
     def _offsets(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
         assert node.end_lineno is not None
@@ -76,7 +77,8 @@ class _Finder(ast.NodeVisitor):
         start, stop = self._offsets(node)
         before = " ".join(self._encoded[start:stop].decode().split())
         if before != text:
-            self.found.append(Mutant(self.module, start, stop, text, node.lineno, before))
+            quoted = self._lines[node.lineno - 1].strip()
+            self.found.append(Mutant(self.module, start, stop, text, node.lineno, before, quoted))
 
     def _text(self, node: ast.AST) -> str:
         return ast.unparse(node)
@@ -251,9 +253,31 @@ def _failed(copy: Path, tests: Sequence[str], seconds: float) -> bool:
     return ran.returncode != 0
 
 
-def sampled(plan: dict[str, list[str]], equal: set[tuple[str, str]], wanted: int, seed: int) -> list[Mutant]:
+class Equal:
+    """The mutants that are known to be equal."""
+
+    def __init__(self, entries: Sequence[dict[str, str]]) -> None:
+        self._entries = {(one["module"], one["mutant"], one.get("line")) for one in entries}
+        self._met: set[tuple[str, str, str | None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, one: Mutant) -> bool:
+        met = {(one.module, one.name, None), (one.module, one.name, one.quoted)} & self._entries
+        self._met |= met
+        return bool(met)
+
+    def stale(self, modules: Container[str]) -> list[str]:
+        """Entries of these modules that name no mutant (any more)."""
+        return sorted(f"{one[0]}: {one[1]}" for one in self._entries - self._met if one[0] in modules)
+
+
+def sampled(plan: dict[str, list[str]], equal: Equal, wanted: int, seed: int) -> list[Mutant]:
     """A random sample of all mutants but those that are known to be equal; the same for the same seed."""
-    every = [one for module in sorted(plan) for one in mutants_of(module) if (module, one.name) not in equal]
+    every = [one for module in sorted(plan) for one in mutants_of(module) if one not in equal]
+    if stale := equal.stale(plan):
+        sys.exit("\n".join(["known to be equal, and not there:", *stale]))
     if wanted >= len(every):
         return every
     return sorted(random.Random(seed).sample(every, wanted), key=lambda one: (one.module, one.start))
@@ -285,7 +309,7 @@ def main() -> int:
     chosen = parser.parse_args()
     told = tomllib.loads(PLAN.read_text("utf-8"))
     plan = {module: tests for module, tests in told["tests"].items() if not chosen.modules or module in chosen.modules}
-    equal = {(one["module"], one["mutant"]) for one in told.get("equal", [])}
+    equal = Equal(told.get("equal", []))
     sample = sampled(plan, equal, chosen.sample, chosen.seed)
     if chosen.list:
         for one in sample:

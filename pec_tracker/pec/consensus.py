@@ -27,7 +27,7 @@ def consensus(
     """
     trusted = [one for one in in_time(evidence) if _is_source(one, mailbox)]
     if sent_copy is not None and _is_from(sent_copy.sender, mailbox):
-        known = _known_of_copy(sent_copy, sent_recipients, mailbox, copied)
+        known = _known_of_copy(sent_copy, sent_recipients, copied)
     elif trusted:
         known = _known_of_evidence(trusted, now=now)
     else:
@@ -40,12 +40,10 @@ def _is_source(one: Evidence, mailbox: str | None) -> bool:
     return certifies and _is_from(one.sender, mailbox)
 
 
-def _known_of_copy(
-    copy: Fingerprint, recipients: tuple[str, ...], mailbox: str | None, copied: tuple[str, ...] | None
-) -> Known:
+def _known_of_copy(copy: Fingerprint, recipients: tuple[str, ...], copied: tuple[str, ...] | None) -> Known:
     return Known(
         composed=False,
-        sender=copy.sender or mailbox or "",
+        sender=copy.sender or "",
         recipients=recipients,
         subject=copy.subject,
         reference=copy.message_id,

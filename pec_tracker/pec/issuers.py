@@ -37,7 +37,7 @@ def names_another_provider(evidence: Evidence) -> bool:
     if evidence.provider is None or evidence.signer is None or evidence.signer.organization is None:
         return False
     certified, signed = _organization(evidence.provider), _organization(evidence.signer.organization)
-    return bool(certified and signed) and not (certified in signed or signed in certified)
+    return not (certified in signed or signed in certified)  # a name of a legal form alone lies in every other
 
 
 def fits_identifier(evidence: Evidence) -> bool:

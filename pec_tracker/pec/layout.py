@@ -104,7 +104,7 @@ def _is_cut_alike(value: bytes) -> bool:
     extended: set[bytes] = set()
     for name, star in _PARAMETER_NAME.findall(value):
         known = name.lower()
-        if (not star and known in plain) or (star and known == b"boundary"):
+        if known in plain or (star and known == b"boundary"):
             return False
         (extended if star else plain).add(known)
     return plain.isdisjoint(extended)
@@ -115,9 +115,8 @@ def _of_names(part: Entity) -> Iterator[str]:
     names = _names(part)
     if names.isdisjoint(_NAMES):
         return
-    composite = part.type.startswith("multipart/")
-    is_text = not composite and not part.type.startswith("message/")
-    if len(names) > 1 or composite or (not is_text and POSTACERT_NAME not in names):
+    composite, encloses = part.type.startswith("multipart/"), part.type.startswith("message/")
+    if len(names) > 1 or composite or (encloses and POSTACERT_NAME not in names):
         yield "part-names-differ"
 
 
@@ -158,7 +157,7 @@ def _is_cut_plainly(raw: bytes, multipart: Entity) -> bool:
     for _ in range(2 * mime.MAX_CHILDREN):
         if at < 0:
             return True
-        before = raw[at - 1 : at] if at > body.start else b"\n"
+        before = raw[at - 1 : at]
         after = at + len(delimiter)
         on_a_line = before in (b"\r", b"\n") and _LIBERAL_END.match(raw, after, body.end) is not None
         if on_a_line and (before == b"\r" or _END.match(raw, after, body.end) is None):
@@ -182,8 +181,8 @@ def _holds_certification(raw: bytes, multipart: Entity, is_daticert: Callable[[E
     while waiting:
         depth, found = waiting.pop()
         looked_at += 1
-        if looked_at > MAX_NESTED or depth > MAX_DEPTH:
-            return True
+        if looked_at > MAX_NESTED or depth > MAX_DEPTH or found.type == "multipart/digest":
+            return True  # what has no type in a digest is a mail (RFC 2046 5.1.5)
         if not found.type.startswith("multipart/"):
             if found.type == "message/rfc822" or POSTACERT_NAME in _names(found) or is_daticert(found):
                 return True

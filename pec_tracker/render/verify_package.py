@@ -773,7 +773,7 @@ def part_names(part: Part) -> set[str]:
 
 def holds_certification(part: Part, depth: int) -> bool:
     """Whether certification data or a mail lies deeper than where they are looked for."""
-    if depth > 5:
+    if depth > 5 or part.type == "multipart/digest":  # there a part without a type is a mail (RFC 2046 5.1.5)
         return True
     inner = [part_of(one) for one in parts_of(part)[:101]]
     return len(inner) > 100 or any(

@@ -38,6 +38,7 @@ def test_a_receipt_as_providers_write_it_has_no_fault() -> None:
         (NAMED + ";", BASE64),
         ("Content-Type: application/xml;\r\n\tname=daticert.xml", BASE64),
         ("Content-Type: application/octet-stream; name=DATICERT.XML; charset=UTF-8", BASE64.upper()),
+        (NAMED.ljust(14 + 4096), BASE64),
         ("content-type: text/xml", BASE64, 'Content-Disposition: attachment;filename="daticert.xml"'),
         ("Content-Type: application/xml; name*=utf-8''daticert.xml", BASE64),
         (NAMED, BASE64, "Content-Description: dati di certificazione: xml", "X-Altro:"),
@@ -71,6 +72,8 @@ def test_a_repeated_field_of_the_mail_itself_takes_the_proof_away() -> None:
         'Content-Type: application/xml; name="dati\\cert.xml"; x=y',
         "Content-Type: application/xml (commento); name=daticert.xml",
         "Content-Type: application/xml; name=daticert.xml;" + " " * 5000 + "x=y",
+        NAMED.replace("; ", ";" + " " * (4097 - len(NAMED) + 15)),
+        "Content-Type: application/xml; name=daticert.xml; boundary*=utf-8''x",
     ],
 )
 def test_a_parameter_that_readers_cut_differently_takes_the_proof_away(line: str) -> None:
@@ -94,6 +97,18 @@ def test_a_header_that_ends_elsewhere_for_others_takes_the_proof_away(lines: tup
     assert "part-field-malformed" in faults(around(*lines))
 
 
+def test_a_header_of_the_signed_multipart_that_ends_elsewhere_for_others_takes_the_proof_away() -> None:
+    content = b"Content-Type: multipart/mixed"
+    raw = signed(TEXT, certification(DELIVERY)).replace(content, b"rotta\r\n" + content)
+
+    assert "part-field-malformed" in faults(raw)
+
+
+def test_an_encoding_that_only_the_text_for_people_has_does_not() -> None:
+    for lines in (["Content-Transfer-Encoding: 8bit (come sopra)"], ["Content-Type: text/html", BASE64]):
+        assert faults(signed(entity(lines, b64(b"Ricevuta")), certification(DELIVERY))) == ()
+
+
 def test_a_broken_line_that_a_relay_put_on_top_does_not() -> None:
     assert faults(b"Questa riga non e' un campo\r\n" + around(NAMED, BASE64)) == ()
 
@@ -111,10 +126,15 @@ def test_a_part_of_two_names_takes_the_proof_away(lines: tuple[str, ...]) -> Non
     assert "part-names-differ" in faults(around(*lines))
 
 
-def test_a_multipart_called_daticert_takes_the_proof_away() -> None:
-    inner = multipart("mixed", [TEXT], "=_in").replace(b"mixed;", b"mixed; name=daticert.xml;", 1)
+@pytest.mark.parametrize("name", [b"daticert.xml", b"postacert.eml"])
+def test_a_multipart_under_a_known_name_takes_the_proof_away(name: bytes) -> None:
+    inner = multipart("mixed", [TEXT], "=_in").replace(b"mixed;", b"mixed; name=%b;" % name, 1)
 
     assert "part-names-differ" in faults(signed(inner, certification(DELIVERY)))
+
+
+def test_a_mail_called_daticert_takes_the_proof_away() -> None:
+    assert faults(signed(certification(DELIVERY), attached(original(), name="daticert.xml"))) == ("part-names-differ",)
 
 
 @pytest.mark.parametrize("inside", [certification(OTHER), certification(OTHER, name=None), attached(original())])
@@ -124,6 +144,40 @@ def test_certification_data_deeper_down_takes_the_proof_away(inside: bytes) -> N
 
     assert "nested-certification" in faults(signed(once, certification(DELIVERY)))
     assert "nested-certification" in faults(signed(twice, certification(DELIVERY)))
+
+
+def test_a_mail_that_only_its_multiparts_type_makes_one_takes_the_proof_away() -> None:
+    inner = multipart("digest", [b"\r\nFrom: a@b.it\r\nSubject: x\r\n\r\nBuongiorno\r\n"], "=_in")
+
+    assert "nested-certification" in faults(signed(inner, certification(DELIVERY)))
+
+
+WITH_A_WORD = entity(["Content-Type: text/plain"], b"Il suo nome (name), in XML, per message/rfc822")
+
+
+@pytest.mark.parametrize("text", [TEXT, WITH_A_WORD])
+def test_texts_for_people_do_not(text: bytes) -> None:
+    assert faults(signed(multipart("alternative", [text, text], "=_in"), certification(DELIVERY))) == ()
+
+
+@pytest.mark.parametrize(("deep", "hides"), [(5, False), (6, True)])
+def test_where_nobody_looked_something_may_be(deep: int, hides: bool) -> None:
+    inner = WITH_A_WORD
+    for level in range(deep):
+        inner = multipart("mixed", [inner], f"=_{level}")
+
+    assert faults(signed(inner, certification(DELIVERY))) == (("nested-certification",) if hides else ())
+
+
+@pytest.mark.parametrize(("texts", "hides"), [(99, False), (100, True)])
+def test_among_more_parts_than_are_looked_at_something_may_be(texts: int, hides: bool) -> None:
+    inner = multipart("mixed", [WITH_A_WORD] * texts, "=_in")
+
+    assert faults(signed(inner, certification(DELIVERY))) == (("nested-certification",) if hides else ())
+
+
+def test_many_texts_in_which_nothing_can_be_do_not() -> None:
+    assert faults(signed(multipart("mixed", [TEXT] * 200, "=_in"), certification(DELIVERY))) == ()
 
 
 def test_certification_data_within_the_enclosed_mail_does_not() -> None:
@@ -160,6 +214,15 @@ def test_an_encoded_original_takes_the_proof_away(encoding: str) -> None:
     assert {"original-encoded", "original-undecodable"} & set(faults(signed(certification(DELIVERY), enclosed)))
 
 
+@pytest.mark.parametrize("name", ["postacert.eml", None])
+@pytest.mark.parametrize("media", ["message/rfc822", "application/octet-stream"])
+def test_an_original_in_base64_is_known_by_its_type_or_its_name(name: str | None, media: str) -> None:
+    enclosed = certification(original(), media=media, name=name)
+    unsure = name is not None or media == "message/rfc822"
+
+    assert ("original-encoded" in faults(signed(certification(DELIVERY), enclosed))) is unsure
+
+
 def test_an_encoded_multipart_takes_the_proof_away() -> None:
     content = multipart("mixed", [certification(DELIVERY)], "=_odd")
     raw = signed(certification(DELIVERY)).replace(content, joined(["Content-Transfer-Encoding: base64"]) + content)
@@ -187,6 +250,7 @@ def test_an_inner_boundary_that_begins_like_the_outer_one_does_not() -> None:
     boundary = b"=_odd" + raw.split(b'boundary="=_odd', 1)[1].split(b'"', 1)[0]
 
     assert faults(raw.replace(b"-- Ricevuta --", b"Testo\r\n--%s_in\r\nx\r\n--%s-- x" % (boundary, boundary), 1)) == ()
+    assert faults(raw.replace(b"-- Ricevuta --", b"Testo --%s\rx" % boundary, 1)) == (), "nor within a line"
 
 
 def test_more_parts_than_are_looked_at_take_the_proof_away() -> None:
