@@ -3,8 +3,9 @@
     python tools/mutants.py [--sample N] [--seed N] [--jobs N] [--list] [MODULE ...]
 
 `mutants.toml` beside this file says which modules decide, which tests concern each, and which mutants are known to be
-equal to what they replace, with the reason: on the one `line` that is quoted, or else wherever they stand. A mutant is a small change of one expression: a comparison turned, a
-condition negated or left out, `and` for `or`, a bound moved by one, a filter dropped, a statement not carried out.
+equal to what they replace, with the reason: on the one `line` that is quoted, or else wherever they stand. A mutant is
+a small change of one expression: a comparison turned, a condition negated or left out, `and` for `or`, a bound moved by
+one, a filter dropped, a statement not carried out.
 Status 1 when fewer than nine of ten sampled mutants are killed; the survivors are listed with their lines.
 """
 

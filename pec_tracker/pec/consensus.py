@@ -131,8 +131,9 @@ def _whole_original(trusted: Sequence[Evidence], known: Known, *, now: datetime 
     leading = frame.leading(trusted)
     found: dict[tuple[object, ...], list[Fingerprint]] = {}
     for one in trusted:
-        whole = one.enclosed is not None and all(part.brief_hash is None for part in one.enclosed.parts)
-        if whole and one.enclosed is not None and frame.agreement(one, leading).holds:
+        if one.enclosed is None or any(part.brief_hash is not None for part in one.enclosed.parts):
+            continue
+        if frame.agreement(one, leading).holds:
             found.setdefault((one.enclosed.body, one.enclosed.head), []).append(one.enclosed)
     return max(found.values(), key=len)[0] if found else None
 

@@ -137,8 +137,7 @@ class Frame:
         """What *ordered*, all evidence in order of time, is held to."""
         known = self.known
         alone = Leading(known.identifier, None, None)
-        holding = [one for one in ordered if one.verdict is Verdict.TRUSTED and one.kind in CERTIFYING]
-        holding = [one for one in holding if self._holds_alone(one, alone)]
+        holding = [one for one in ordered if one.verdict is Verdict.TRUSTED and self._holds_alone(one, alone)]
         ranked = _ranked([one for one in holding if one.kind in issuers.SENDERS_SIDE], holding)
         if not ranked:
             return alone

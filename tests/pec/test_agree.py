@@ -166,6 +166,28 @@ def test_a_receipt_without_reference_is_tied_by_a_known_identifier_only() -> Non
     assert points(nameless, replace(KNOWN, reference=None))["reference"] is None
 
 
+def test_what_is_not_known_of_a_message_no_receipt_disagrees_with() -> None:
+    assert points(ACCEPTANCE, replace(KNOWN, sender=""))["sender"] is None
+    nobody = replace(KNOWN, recipients=())
+    assert points(ACCEPTANCE, nobody)["recipients"] is None
+    assert points(DELIVERY, nobody)["recipient"] is None
+    assert points(replace(DELIVERY, recipient=None))["recipient"] is None
+
+
+def test_only_a_delivery_may_be_brief() -> None:
+    assert KNOWN.fingerprint is not None
+    enclosed = replace(KNOWN.fingerprint, body="0" * 64, parts=briefly(KNOWN.fingerprint.parts))
+    for kind, same in ((Kind.DELIVERY, True), (Kind.NON_DELIVERY, False)):
+        assert points(replace(DELIVERY, kind=kind, receipt_form="breve", enclosed=enclosed))["original"] is same
+
+
+def test_a_provider_that_signs_under_another_name_is_told_and_counts() -> None:
+    own = signed_by(ACCEPTANCE, "primo", provider="PRIMO SPA", arrived_at=SENT_AT)
+    assert agree(own, KNOWN).limits == ()
+    other = agree(replace(own, provider="Secondo S.p.A."), KNOWN)
+    assert (other.holds, other.limits) == (True, ("provider-differs",))
+
+
 def test_clocks_may_differ_by_five_minutes_and_only_for_what_we_sent() -> None:
     early = replace(DELIVERY, issued_at=SENT_AT - timedelta(minutes=5))
     assert points(early, submitted_at=SENT_AT)["order_of_times"] is True
@@ -173,6 +195,9 @@ def test_clocks_may_differ_by_five_minutes_and_only_for_what_we_sent() -> None:
     assert points(long_before, replace(KNOWN, composed=False), submitted_at=SENT_AT)["order_of_times"] is None
     assert points(long_before, accepted_at=SENT_AT)["order_of_times"] is False
     assert points(replace(ACCEPTANCE, issued_at=None), submitted_at=SENT_AT)["order_of_times"] is None
+    between = replace(DELIVERY, issued_at=SENT_AT + timedelta(minutes=1))
+    later = SENT_AT + timedelta(minutes=7)
+    assert points(between, accepted_at=later, submitted_at=SENT_AT)["order_of_times"] is False
 
 
 @pytest.mark.parametrize(
@@ -303,6 +328,17 @@ def test_evidence_and_copies_of_another_sender_are_no_source() -> None:
     copy = replace(fingerprint(OUTGOING.raw), sender="altro@pec.example")
     assert consensus([foreign, nameless], mailbox=DRAFT.sender, sent_copy=copy, sent_recipients=(ANNA,)) is None
     assert consensus([foreign], mailbox=None, sent_copy=None, sent_recipients=()) is not None
+    for alone in ([nameless], []):
+        copied = None if alone else replace(copy, sender=None)
+        known = consensus(alone, mailbox=None, sent_copy=copied, sent_recipients=(ANNA,))
+        assert known is not None
+        assert known.sender == "", "nobody is named, and nobody is made up"
+
+
+@pytest.mark.parametrize("changes", [{"faults": ("daticert-duplicate-element",)}, {"issued_at": None}])
+def test_what_certifies_nothing_says_nothing_of_a_found_message(changes: dict[str, object]) -> None:
+    broken = replace(ACCEPTANCE, **changes)  # type: ignore[arg-type]
+    assert consensus([broken], mailbox=None, sent_copy=None, sent_recipients=()) is None
 
 
 evidence_values = st.builds(
@@ -368,6 +404,9 @@ def test_without_an_acceptance_the_recipients_are_put_together_from_what_is_abou
                     recipient="carla@pec.example", reference="another@x", identifier="opec.9@pec.example")  # fmt: skip
     assert set(map(str.lower, of_several(to_anna, to_bruno).recipients)) == {ANNA, BRUNO}
     assert set(map(str.lower, of_several(to_anna, to_bruno, other).recipients)) == {ANNA, BRUNO}
+    for missing in ({"reference": None}, {"identifier": None}):
+        by_the_other = replace(to_bruno, issued_at=DELIVERY.issued_at, **missing)  # type: ignore[arg-type]
+        assert set(map(str.lower, of_several(to_anna, by_the_other).recipients)) == {ANNA, BRUNO}
 
 
 def test_deliveries_that_agree_with_each_other_outweigh_no_acceptance() -> None:
@@ -395,6 +434,16 @@ def test_a_brief_receipt_is_no_source_of_what_the_message_was() -> None:
     assert (
         of_several(ACCEPTANCE, short, replace(DELIVERY, key="e" * 64, recipient=BRUNO)).fingerprint == DELIVERY.enclosed
     )
+
+
+def test_what_a_found_message_was_is_what_most_receipts_that_agree_enclose() -> None:
+    other = as_returned(OUTGOING.raw.replace(b"JVBERi0x", b"JVBERi0y"))
+    early = replace(DELIVERY, key="0" * 64, enclosed=other, issued_at=SENT_AT + timedelta(seconds=30))
+    to_bruno = replace(DELIVERY, key="e" * 64, recipient=BRUNO)
+    assert of_several(ACCEPTANCE, early, DELIVERY, to_bruno).fingerprint == DELIVERY.enclosed
+    assert of_several(ACCEPTANCE, early, DELIVERY).fingerprint == other, "among equals the earliest"
+    foreign = replace(early, subject="Altro")
+    assert of_several(ACCEPTANCE, foreign, DELIVERY).fingerprint == DELIVERY.enclosed
 
 
 def test_what_evidence_alone_says_is_of_a_found_message_and_names_its_sender() -> None:
@@ -490,6 +539,22 @@ def test_each_recipients_provider_signs_for_itself() -> None:
     assert set(judged(signed_by(ACCEPTANCE, "terzo"), to_anna, to_bruno).values()) == {True}
 
 
+def test_a_recipients_provider_whose_clock_is_behind_does_not_stand_for_the_senders() -> None:
+    early = signed_by(DELIVERY, "primo", issued_at=SENT_AT)
+    assert set(judged(early, signed_by(ACCEPTANCE, "terzo")).values()) == {True}
+
+
+def test_a_receipt_that_names_nobody_ends_nothing() -> None:
+    assert judged(ACCEPTANCE, replace(DELIVERY, recipient=None))[ACCEPTANCE.key] is True
+
+
+def test_one_mail_that_was_read_for_two_recipients_is_one_in_any_order() -> None:
+    for others in ((BRUNO, ANNA), (None, ANNA)):
+        read_twice = [replace(DELIVERY, recipient=to) for to in others]
+        assert judge(read_twice, KNOWN) == judge(read_twice[::-1], KNOWN)
+        assert [one.evidence.recipient for one in judge(read_twice, KNOWN)] == [max(filter(None, others))]
+
+
 def test_who_refuses_or_delays_is_who_accepts() -> None:
     accepted = signed_by(ACCEPTANCE, "primo")
     for kind in (Kind.NON_ACCEPTANCE, Kind.DELAY_NOTICE):
@@ -502,6 +567,30 @@ def test_nothing_is_delivered_before_it_was_accepted() -> None:
     early = replace(DELIVERY, issued_at=SENT_AT - timedelta(minutes=6))
     assert judged(ACCEPTANCE, early) == {ACCEPTANCE.key: True, early.key: False}
     assert judged(ACCEPTANCE, DELIVERY) == {ACCEPTANCE.key: True, DELIVERY.key: True}
+
+
+def test_what_followed_the_first_of_two_equal_acceptances_is_in_order() -> None:
+    """The second, which the server saw arrive, leads; the message was accepted at the time of the first."""
+    again = replace(ACCEPTANCE, key="b" * 64, issued_at=SENT_AT + timedelta(hours=2), arrived_at=SENT_AT)
+    assert set(judged(ACCEPTANCE, DELIVERY, again).values()) == {True}
+    other = replace(ACCEPTANCE, identifier="opec.0@pec.example")
+    unnamed = replace(DELIVERY, identifier=None)
+    assert judged(other, unnamed, again) == {other.key: False, DELIVERY.key: False, again.key: True}
+    nameless = replace(ACCEPTANCE, identifier=None, issued_at=SENT_AT + timedelta(hours=2))
+    assert judged(nameless, unnamed) == {nameless.key: True, DELIVERY.key: False}
+
+
+def test_a_known_identifier_ties_what_an_acceptance_without_one_does_not() -> None:
+    known = replace(KNOWN, identifier=ACCEPTANCE.identifier)
+    nameless, bare = replace(ACCEPTANCE, identifier=None), replace(DELIVERY, reference=None)
+    assert judged(nameless, bare, known=known) == {nameless.key: True, bare.key: True}
+
+
+def test_a_refusal_of_another_message_leads_nothing() -> None:
+    accepted = signed_by(ACCEPTANCE, "primo")
+    refused = signed_by(ACCEPTANCE, "altro", key="0" * 64, kind=Kind.NON_ACCEPTANCE, issued_at=SENT_AT)
+    assert judged(replace(refused, reference="another@x"), accepted) == {refused.key: False, accepted.key: True}
+    assert judged(refused, accepted) == {refused.key: True, accepted.key: False}, "of its own message it does"
 
 
 def test_an_acceptance_without_reference_teaches_no_identifier_for_itself() -> None:
@@ -518,6 +607,13 @@ def test_what_certifies_nothing_needs_no_time_and_no_sender() -> None:
     assert (found["certified_time"], found["sender"]) == (None, None)
     for missing in ({"issued_at": None}, {"sender": None}):
         assert False in dict(agree(replace(ACCEPTANCE, **missing), KNOWN).points).values()  # type: ignore[arg-type]
+
+
+def test_a_composed_messages_date_is_no_clock() -> None:
+    """It is what our own clock said; where that is not known, nothing is held against it."""
+    assert KNOWN.fingerprint is not None
+    dated = replace(KNOWN.fingerprint, date=SENT_AT + timedelta(days=3))
+    assert points(ACCEPTANCE, replace(KNOWN, made_at=None, fingerprint=dated))["clocks"] is None
 
 
 def test_a_found_messages_own_date_is_one_of_its_clocks() -> None:
@@ -556,6 +652,30 @@ def test_the_acceptance_whose_identifier_more_recipients_providers_quote_leads()
     assert leads(EARLY, ACCEPTANCE, false, again, DELIVERY, to_bruno) == ACCEPTANCE.key, "one recipient counts once"
     failed = replace(false, kind=Kind.NON_DELIVERY, enclosed=None)
     assert leads(EARLY, ACCEPTANCE, false, failed, DELIVERY) == EARLY.key, "two kinds are two voices"
+
+
+def test_an_acceptance_without_an_identifier_is_quoted_by_nobody() -> None:
+    assert leads(replace(EARLY, identifier=None), ACCEPTANCE, DELIVERY) == ACCEPTANCE.key
+
+
+def test_who_quotes_an_identifier_alone_is_a_voice_too() -> None:
+    assert leads(EARLY, ACCEPTANCE, replace(DELIVERY, reference=None)) == ACCEPTANCE.key
+
+
+def test_a_refusal_is_no_acceptance_and_binds_who_accepts() -> None:
+    refused = signed_by(EARLY, "primo", key="1" * 64, kind=Kind.NON_ACCEPTANCE, identifier=ACCEPTANCE.identifier)
+    assert leads(refused, signed_by(ACCEPTANCE, "primo")) == ACCEPTANCE.key
+    for order in ([refused, signed_by(ACCEPTANCE, "altro")], [refused]):
+        assert acceptance(order, KNOWN) is None
+
+
+def test_the_provider_of_which_more_is_there_leads() -> None:
+    notice = signed_by(
+        ACCEPTANCE, "due", key="2" * 64, kind=Kind.DELAY_NOTICE, recipient=ANNA, issued_at=SENT_AT + timedelta(hours=13)
+    )
+    to_bruno = replace(notice, key="3" * 64, recipient=BRUNO)
+    other = signed_by(notice, "uno", key="4" * 64)
+    assert leads(signed_by(EARLY, "uno"), other, signed_by(ACCEPTANCE, "due"), notice, to_bruno) == ACCEPTANCE.key
 
 
 def test_the_senders_own_provider_is_no_voice_for_itself() -> None:

@@ -18,6 +18,11 @@ SIGNER = Signer("posta-certificata@pec.example", "Gestore", ENDS)
 RECEIPT = Evidence("a" * 64, Kind.DELIVERY, Verdict.TRUSTED, issued_at=ISSUED, signer=SIGNER, arrived_at=ISSUED)
 
 
+def test_how_far_clocks_may_be_wrong_and_when_the_last_short_key_ended() -> None:
+    assert (timedelta(hours=24), timedelta(hours=48)) == (DAY, ARRIVAL)
+    assert datetime(2018, 12, 31, 23, 59, 59, tzinfo=UTC) + SECOND == WEAK_KEYS_UNTIL
+
+
 def times(one: Evidence, *, made_at: datetime | None = MADE, now: datetime | None = NOW) -> tuple[bool | None, bool]:
     """Whether the certified time stands, and whether a clock is doubtful."""
     found = held_against(one, composed=True, made_at=made_at, now=now)
@@ -83,7 +88,8 @@ def test_an_expired_key_certifies_no_message_younger_than_its_end(
 
 def test_a_certificate_without_an_end_or_no_certificate_is_held_against_nothing() -> None:
     endless = replace(RECEIPT, signer=replace(SIGNER, expires_at=None))
-    assert held_against(endless, composed=True, made_at=MADE, now=NOW).certificate is True
+    found = held_against(endless, composed=True, made_at=MADE, now=NOW)
+    assert (found.certificate, found.limits) == (True, ())
     nobody = held_against(replace(RECEIPT, signer=None, arrived_at=None), composed=True, made_at=MADE, now=NOW)
     assert (nobody.certificate, nobody.limits) == (None, ())
 
@@ -110,6 +116,12 @@ def test_a_key_that_anybody_may_have_factored_counts_only_for_what_arrived_in_it
 ) -> None:
     found = held_against(replace(WEAK, arrived_at=arrived_at), composed=composed, made_at=OLD, now=NOW)
     assert (found.certificate, "weak-key" in found.limits) == (holds, True)
+
+
+def test_a_short_key_that_had_ended_when_the_message_was_made_certifies_nothing() -> None:
+    assert LEAF.expires_at is not None
+    unseen = replace(WEAK, arrived_at=None)
+    assert held_against(unseen, composed=False, made_at=LEAF.expires_at + SECOND, now=NOW).certificate is False
 
 
 def test_a_strong_key_is_not_called_weak() -> None:

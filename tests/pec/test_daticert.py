@@ -208,6 +208,10 @@ def test_the_first_of_duplicate_elements_counts_with_a_warning() -> None:
 
     assert found.reference == "uno@x.it"
     assert "daticert-duplicate-element" in found.warnings
+    twice = made().replace(b"</postacert>", b"<dati><identificativo>altro@x.it</identificativo></dati></postacert>")
+    assert read(twice).identifier == "i@x.it"
+    assert "daticert-duplicate-element" in read(twice).warnings
+    assert "daticert-duplicate-element" not in read(made()).warnings
 
 
 @pytest.mark.parametrize(
@@ -327,6 +331,23 @@ def test_no_bytes_make_it_raise(xml: bytes) -> None:
 @settings(max_examples=300, deadline=None)
 def test_no_damage_makes_it_raise(at: int, put: bytes, removed: int) -> None:
     examine(WHOLE[:at] + put + WHOLE[at + removed :])
+
+
+@pytest.mark.parametrize(("more", "refused"), [(0, False), (1, True)])
+def test_two_megabytes_are_read_and_no_more(more: int, refused: bool) -> None:
+    found = examine(WHOLE.ljust(2 * 1024 * 1024 + more))
+
+    assert (found is Refusal.TOO_LARGE) is refused
+    assert isinstance(found, Daticert) is not refused
+
+
+def test_a_thousand_recipients_are_read_and_no_more() -> None:
+    everybody = [f"a{number}@pec.example" for number in range(1_001)]
+
+    found = parse(daticert_xml("accettazione", recipients=everybody))
+
+    assert found is not None
+    assert [one.address for one in found.recipients] == everybody[:1_000]
 
 
 def test_random_bytes_of_two_megabytes_are_refused() -> None:

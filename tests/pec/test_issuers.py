@@ -23,6 +23,8 @@ def signer(address: str | None, organization: str | None) -> Signer:
         (signer(None, None), signer("a@pec.aruba.it", "Aruba"), None),
         (signer("a@pec.aruba.it", "S.p.A."), signer("a@altro.it", "S.r.l."), False),
         (None, signer("a@pec.aruba.it", "Aruba"), None),
+        (signer("uno@", "Uno"), signer("due@", "Due"), False),
+        (signer("uno@", None), signer("due@", None), None),
         (signer("a@uno.it", "Perché no"), signer("a@due.it", "PERCHE' NO"), True),
     ],
 )  # fmt: skip

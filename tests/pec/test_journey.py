@@ -9,9 +9,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pec_tracker.pec.evidence import CertifiedRecipient, Evidence, Verdict
-from pec_tracker.pec.journey import Journey, journey, summary
+from pec_tracker.pec.journey import Due, Journey, due, journey, summary
+from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.standard import Kind
-from pec_tracker.pec.states import NextStep, State
+from pec_tracker.pec.states import NextStep, State, next_step
 
 SENT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ANNA, BRUNO = "anna@pec.example", "bruno@pec.example"
@@ -67,6 +68,7 @@ def of(*given: Evidence, to: str = ANNA, after: float = 1) -> Journey:
         ((DELIVERED, evidence(Kind.DELIVERY, after=3)), State.DELIVERED, ("two-deliveries",)),
         ((ACCEPTED, evidence(Kind.ACCEPTANCE, after=3)), State.ACCEPTED, ("two-acceptances",)),
         ((DELIVERED, replace(DELIVERED, key="again")), State.DELIVERED, ()),
+        ((DELIVERED, replace(DELIVERED, key="again", issued_at=None)), State.DELIVERED, ()),
     ],
 )
 def test_the_best_evidence_decides_and_contradictions_are_named(
@@ -78,11 +80,17 @@ def test_the_best_evidence_decides_and_contradictions_are_named(
 
 def test_an_ordinary_mailbox_waits_for_no_delivery() -> None:
     found = of(ACCEPTED, to=BRUNO, after=100)
-    assert (found.state, found.due_at, found.overdue) == (State.EXTERNAL, None, False)
+    assert (found.state, found.due_at, found.overdue, found.contradictions) == (State.EXTERNAL, None, False, ())
     assert found.state_at == ACCEPTED.issued_at
     delivered = of(ACCEPTED, evidence(Kind.DELIVERY, to=BRUNO), to=BRUNO)
     assert (delivered.state, delivered.contradictions) == (State.DELIVERED, ("delivery-to-external",))
     assert of(ACCEPTED, evidence(Kind.NON_DELIVERY, to=BRUNO), to=BRUNO).state is State.FAILED
+
+
+def test_who_is_listed_both_ways_has_a_certified_mailbox() -> None:
+    both = (CertifiedRecipient(ANNA, "certificato"), CertifiedRecipient(ANNA, "esterno"))
+    for listed in (both, both[::-1]):
+        assert of(replace(ACCEPTED, recipients=listed)).state is State.ACCEPTED
 
 
 def test_evidence_of_another_recipient_moves_nothing() -> None:
@@ -142,6 +150,8 @@ def test_a_late_notice_without_code_closes_the_transaction_from_22_hours_on() ->
         ((ACCEPTED,), 1, SENT + 12.01 * HOUR, False, NextStep.WAIT_DELIVERY),
         ((ACCEPTED,), 13, SENT + 24.01 * HOUR, False, NextStep.WAIT_DELIVERY),
         ((ACCEPTED,), 25, SENT + 24.01 * HOUR, True, NextStep.ASK_PROVIDER),
+        ((ACCEPTED,), 12.01, SENT + 12.01 * HOUR, False, NextStep.WAIT_DELIVERY),
+        ((ACCEPTED, NOTICE_12H), 11, SENT + 24.01 * HOUR, False, NextStep.WAIT_DELIVERY),
         ((ACCEPTED, NOTICE_12H), 13, SENT + 24.01 * HOUR, False, NextStep.WAIT_DELIVERY),
         ((ACCEPTED, NOTICE_12H), 25, SENT + 24.01 * HOUR, True, NextStep.ASK_PROVIDER),
         ((NOTICE_12H,), 13, SENT + 24.1 * HOUR, False, NextStep.WAIT_DELIVERY),
@@ -154,6 +164,26 @@ def test_what_is_due_when_and_what_to_do(
 ) -> None:
     found = of(*given_evidence, after=after)
     assert (found.due_at, found.overdue, found.next_step) == (due, overdue, step)
+
+
+@pytest.mark.parametrize("after", [0.1, 0.25, 0.26, 12.01, 12.02, 24.01, 24.02, 24.1, 24.2, 99])
+@pytest.mark.parametrize(
+    "given_evidence",
+    [
+        (), (ACCEPTED,), (ACCEPTED, NOTICE_12H), (NOTICE_12H,), (ACCEPTED, DELIVERED), (ACCEPTED, FAILED),
+        (replace(ACCEPTED, issued_at=None),),
+    ],
+)  # fmt: skip
+def test_what_a_list_shows_later_is_what_the_journey_says_then(
+    given_evidence: tuple[Evidence, ...], after: float
+) -> None:
+    """No evidence has come since: a list that reads what was kept says neither less nor more."""
+    kept, then = of(*given_evidence, after=0.1), of(*given_evidence, after=after)
+    found = due(
+        kept.state, accepted_at=kept.accepted_at, due_at=kept.due_at, next_step=kept.next_step,
+        now=SENT + after * HOUR,
+    )  # fmt: skip
+    assert found == Due(then.due_at, then.overdue, then.next_step)
 
 
 def test_nothing_is_due_of_a_message_that_has_not_left() -> None:
@@ -183,6 +213,18 @@ def test_the_reason_of_a_failure_says_what_to_do_next(
 ) -> None:
     found = of(ACCEPTED, evidence(kind, error=error, error_code=code, error_detail="as the provider says"))
     assert (found.next_step, found.error_code, found.error_detail) == (step, code, "as the provider says")
+
+
+def test_a_code_in_what_is_no_failure_is_no_reason_of_one() -> None:
+    for one in (replace(ACCEPTED, error_code="5.1.1"), replace(DELIVERED, error_code="5.1.1", error_detail="x")):
+        assert (of(one).error_code, of(one).error_detail) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "step"), [(State.NOT_ACCEPTED, NextStep.CORRECT_AND_RESEND), (State.FAILED, NextStep.OTHER_CHANNEL)]
+)
+def test_without_the_notice_at_hand_what_its_state_asks_for_is_said(state: State, step: NextStep) -> None:
+    assert next_step(state, None, overdue=False, send_state=SendState.SUBMITTED) is step
 
 
 def test_the_worst_recipient_stands_for_the_message() -> None:

@@ -112,6 +112,27 @@ def test_a_program_may_add_fields_to_the_copy_it_keeps_but_nobody_to_what_we_com
     assert failed(of(theirs)) == {"original_other"}
 
 
+def test_two_copies_of_one_mail_may_have_other_fields_of_programs_and_no_hashes_in_place_of_content() -> None:
+    assert reads_the_same(fingerprint(mail(head="X-Mailer: Programma\r\n")), OURS) is True
+    assert reads_the_same(briefly(hashed=OURS.parts[1].sha1), OURS) is False
+
+
+def test_a_field_within_a_part_is_one_that_a_program_may_show() -> None:
+    field = b"Content-Type: application/pdf"
+    theirs = fingerprint(mail().replace(field, b"X-Nota: bozza\r\n" + field))
+    assert failed(of(theirs, composed=False)) == {"original_other"}
+    (whole,) = OURS.multiparts
+    inner = replace(OURS, body="0" * 64, multiparts=(whole, replace(whole, path="2", head=(("x-nota", "bozza"),))))
+    without = replace(inner, body="1" * 64, multiparts=(whole, replace(whole, path="2", head=())))
+    assert failed(of(inner, ours=without, composed=False)) == {"original_other"}
+
+
+def test_a_multipart_more_is_a_difference_though_it_holds_nothing() -> None:
+    more = replace(OURS, body="0" * 64, multiparts=(*OURS.multiparts, replace(OURS.multiparts[0], path="3")))
+    assert failed(of(more, composed=False)) == {"original_body"}
+    assert failed(of(OURS, ours=more, composed=False)) == {"original_body"}
+
+
 def test_a_field_that_one_copy_has_twice_is_a_difference() -> None:
     once, twice = (fingerprint(mail(head="Cc: x@y.it\r\n" * times)) for times in (1, 2))
     assert failed(of(twice, ours=once, composed=False)) == {"original_cc"}
@@ -131,7 +152,8 @@ def test_a_found_message_may_be_encoded_otherwise_and_that_is_said() -> None:
 
 def test_re_encoded_and_something_else_is_no_less_false() -> None:
     theirs = fingerprint(mail(encoding="8bit", content=b"altro"))
-    assert failed(of(theirs, composed=False)) >= {"original_body"}
+    found = of(theirs, composed=False)
+    assert (failed(found), found.limits) == ({"original_body", "original_encoding"}, ())
     renamed = fingerprint(mail(encoding="8bit", name="altro.pdf"))
     assert failed(of(renamed, composed=False)) == {"original_type", "original_disposition"}
 
@@ -151,6 +173,16 @@ def test_what_two_readers_decode_differently_is_no_re_encoding(unclean: str) -> 
     assert "original-re-encoded" not in found.limits
 
 
+def test_one_part_re_encoded_makes_another_no_less_different() -> None:
+    """Of two attachments one is the same in another encoding, and the other says an encoding that it does not have."""
+    text, pdf = fingerprint(mail(encoding="8bit")).parts
+    assert text.head is not None
+    bent = replace(text, head=(*text.head, ("content-transfer-encoding", "x-altro")), clean=False)
+    theirs = replace(OURS, body="0" * 64, parts=(bent, pdf))
+    found = of(theirs, composed=False)
+    assert (failed(found), found.limits) == ({"original_encoding"}, ("original-re-encoded",))
+
+
 def test_unclean_but_the_very_same_bytes_are_the_same() -> None:
     dirty = replace(OURS, body="0" * 64, parts=tuple(replace(part, clean=False) for part in OURS.parts))
     assert of(dirty, composed=False).same is True
@@ -159,7 +191,7 @@ def test_unclean_but_the_very_same_bytes_are_the_same() -> None:
 # --- brief receipts
 
 
-def briefly(*, hashed: str, name: str = "atto.pdf.hash") -> Fingerprint:
+def briefly(*, hashed: str, name: str | None = "atto.pdf.hash") -> Fingerprint:
     """The original as a brief receipt encloses it."""
     parts = [
         replace(part, brief_hash=hashed, filename=name, sha256="1" * 64, sha1_encoded="2" * 40, head=(("x", "y"),))
@@ -182,6 +214,15 @@ def test_a_brief_receipt_binds_attachments_by_their_hash_and_says_so() -> None:
     assert of(briefly(hashed=attached.sha1), brief=False, composed=False).same is False
 
 
+def test_a_hash_without_a_name_or_of_a_part_without_one_is_that_parts() -> None:
+    """How it is called is the provider's choice (RFC 6109 3.3.2.2)."""
+    attached = OURS.parts[1]
+    unnamed = replace(OURS, parts=(OURS.parts[0], replace(attached, filename=None)))
+    assert of(briefly(hashed=attached.sha1, name=None), brief=True).same is True
+    assert of(briefly(hashed=attached.sha1, name="parte.hash"), ours=unnamed, brief=True).same is True
+    assert of(briefly(hashed="0" * 40, name=None), brief=True).same is False
+
+
 def test_in_a_brief_receipt_the_text_is_compared_as_in_any() -> None:
     brief = briefly(hashed=OURS.parts[1].sha1)
     bent = replace(brief, parts=(replace(brief.parts[0], sha256="3" * 64), brief.parts[1]))
@@ -199,6 +240,12 @@ def test_what_was_cut_at_a_limit_is_not_known_and_never_true(cut: str) -> None:
     assert (found.points["original_body"], found.same, found.limits) == (None, None, ("original-cut",))
     other = replace(theirs, parts=(replace(theirs.parts[0], sha256="3" * 64), *theirs.parts[1:]))
     assert of(other, ours=ours, composed=False).points["original_body"] is False
+
+
+def test_a_cut_takes_nothing_from_a_copy_of_the_same_bytes_whatever_a_program_added() -> None:
+    theirs = replace(fingerprint(mail(head="X-Mailer: Programma\r\n")), cut=True)
+    found = of(theirs, composed=False)
+    assert (found.same, found.limits) == (True, ())
 
 
 # --- fingerprints of an earlier release
