@@ -1,17 +1,19 @@
 """Two at once on one mailbox, on both engines: the same result as one, and no message twice."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db import leases
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.passing import Lease
 from pec_tracker.db.tables import Attempt, Ledger, Message
+from pec_tracker.errors import UsageError
 from pec_tracker.ledger import seals
 from pec_tracker.sandbox.failures import Verb
 from pec_tracker.sandbox.server import Sandbox
@@ -20,12 +22,13 @@ from pec_tracker.service.mailboxes.known import known_mailbox
 from pec_tracker.service.sending import attempt
 from pec_tracker.service.sending import dispatch as dispatching
 from pec_tracker.service.sending.dispatch import dispatch
-from pec_tracker.service.sending.outbox import recover, waiting
+from pec_tracker.service.sending.outbox import recover, settle, waiting
 from tests.archive.killed import at_once, killed_at
 from tests.line.dump import differing, dump, files
 from tests.line.houses import Home, account_at, journeys, queued, standing_clock, states
 from tests.line.story import sent_elsewhere
 from tests.sandbox.materials import SENDER, letter
+from tests.servers.programs import wait_until
 
 
 def collector(home: Home, sandbox: Sandbox) -> Callable[[], object]:
@@ -211,3 +214,23 @@ class TestLeaseOfAMessage:
         monkeypatch.setattr(dispatching, "settle", too_late)
         dispatch(OPERATOR, house, account)
         assert states(house) == {key: "sending"}
+
+
+@pytest.mark.postgres
+def test_of_two_decisions_at_once_the_second_is_refused_and_not_silently_lost(
+    new_home: Callable[..., Home], sandbox: Sandbox, postgres_url: str
+) -> None:
+    """Who says "it was sent" while another gives the letter up must not believe that his word stands."""
+    house = new_home(url=postgres_url).open()
+    key = queued(house, account_at(house, sandbox)).key
+    with writing(house.engine) as connection:
+        connection.execute(update(Message).values(send_state="uncertain"))
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with ThreadPoolExecutor(1) as other, house.engine.connect() as watching:
+        with writing(house.engine) as connection:
+            connection.execute(update(Message).values(send_state="abandoned"))
+            second = other.submit(settle, OPERATOR, house, key, sent=True, reason="ho la ricevuta")
+            wait_until(lambda: second.done() or watching.scalar(waits) > 0, seconds=30, what="the second decision")
+        with pytest.raises(UsageError, match="given up"):
+            second.result(60)
+    assert states(house) == {key: "abandoned"}

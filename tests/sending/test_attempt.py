@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import select, update
 
 from pec_tracker.archive import attempts
@@ -206,7 +207,9 @@ class TestOutcome:
         assert (attempt.number, attempt.started_at, attempt.ended_at, attempt.stage) == (1, NOW, NOW, "rcpt")
 
     def test_refused_somebody_is_told_at_which_stage(self, house: House, account: Account, claim: Claim) -> None:
-        settle(house, account, claim, REFUSED)
+        with structlog.testing.capture_logs() as said:
+            settle(house, account, claim, REFUSED)
+        assert said[-1]["event"] == "message.refused"
         assert states(house) == {claim.key: "refused"}
         assert message_of(house, claim.key).next_attempt_at is None
         (alert,) = alerts(house)
@@ -230,7 +233,9 @@ class TestOutcome:
     ) -> None:
         """Another process has tried since: this reply is not about what stands there now."""
         write(house, claim.key, attempts=2)
-        settle(house, account, claim, REFUSED)
+        with structlog.testing.capture_logs() as said:
+            settle(house, account, claim, REFUSED)
+        assert [one["event"] for one in said] == ["message.taken_over"], "nor does the log say that it did"
         assert states(house) == {claim.key: "sending"}
         assert attempts_of(house) == []
         assert alerts(house) == []

@@ -73,6 +73,17 @@ def test_what_was_put_off_in_this_round_waits_for_another(house: House, account:
     assert next_of(house, account, began=NOW) == key
 
 
+def test_a_round_that_began_earlier_elsewhere_tries_nothing_that_was_put_off_since(
+    house: House, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several mailboxes one after the other: else the first letter is tried again and again in one round."""
+    key = queued(house, account).key
+    write(house, key, send_state="deferred", next_attempt_at=NOW)
+    answers(monkeypatch, TOOK)
+    assert dispatch(OPERATOR, house, account, began=NOW - SECOND) == []
+    assert [one.key for one in dispatch(OPERATOR, house, account)] == [key]
+
+
 @pytest.mark.parametrize("state", ["sending", "submitted", "refused", "uncertain", "abandoned"])
 def test_what_is_not_waiting_is_never_next(house: House, account: Account, state: str) -> None:
     write(house, queued(house, account).key, send_state=state, next_attempt_at=NOW)
