@@ -188,7 +188,8 @@ def _judged(case: _Case, parts: SignedParts, content: _Content, data: SignedData
         signature = None if signer is None or _key_scheme(info) is None else signer.signed and not info.faults
     else:
         form, signer = _covered(content, named, info, time)
-        digest = signature = None if signer is None or _key_scheme(info) is None else signer.signed
+        digest = None if signer is None or _key_scheme(info) is None else signer.signed
+        signature = digest and not info.faults
     found = _concluded(case, parts, info, signer, time, form, digest=digest, signature=signature)
     # OpenSSL holds the part and not this to the signature; a provider attaches none (RFC 8551 3.5.3).
     attached = data.content is not None and data.content != content.raw

@@ -165,6 +165,8 @@ def test_a_namespace_changes_nothing_that_is_read_but_takes_the_proof_away() -> 
         (b'<postacert tipo="accettazione"/>', Refusal.NO_IDENTIFIERS),
         (WHOLE + b" " * daticert.MAX_SIZE, Refusal.TOO_LARGE),
         (b"<a>" * 100_000, Refusal.NOT_XML),
+        (made(facts="<a>" * 300 + "</a>" * 300 + "<msgid>m@x.it</msgid>"), Refusal.NOT_XML),
+        (made(facts="<msgid>\uffff@x.it</msgid>"), Refusal.NOT_XML),
     ],
 )
 def test_what_is_no_certification_data_is_refused_by_name(xml: bytes, why: Refusal) -> None:
@@ -223,6 +225,8 @@ def test_the_first_of_duplicate_elements_counts_with_a_warning() -> None:
         ("&lt;a%2Bb%40c@x.it&gt;", "a%2Bb%40c@x.it"),
         ("&amp;lt;a@x.it&amp;gt;", "a@x.it"),
         ("<![CDATA[<a@x.it>]]>", "a@x.it"),
+        ("&amp;lt;a@x.it", "&lt;a@x.it"),
+        ("a@x.it&amp;gt;", "a@x.it&gt;"),
         ("", None),
     ],
 )
@@ -248,6 +252,11 @@ def test_zones_of_every_writing(zone: str, hours: float) -> None:
 
     assert found.issued_at == datetime(2026, 3, 2, 10, 15, 30, tzinfo=timezone(timedelta(hours=hours)))
     assert found.warnings == ()
+
+
+def test_a_time_without_seconds_is_read_and_none_at_all_has_no_words() -> None:
+    assert read(dated(time="10:15")).issued_at == datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+    assert read(made(facts="<data><giorno/></data><msgid>m@x.it</msgid>")).issued_text is None
 
 
 def test_half_past_midnight_in_summer_is_the_day_before_in_utc() -> None:

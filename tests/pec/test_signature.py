@@ -641,6 +641,38 @@ def test_contradicting_signed_attributes_break_the_signature() -> None:
     assert "content-type-differs" in result.reasons
 
 
+@pytest.mark.parametrize("fault", ["algorithms-differ", "digest-not-announced"])
+def test_what_contradicts_itself_is_no_signature_without_attributes_either(fault: str) -> None:
+    """OpenSSL refuses it: what is called proof must hold for whoever verifies by hand."""
+
+    def made(text: bytes) -> bytes:
+        signer = cms.Signer(PROVIDER, algorithm="sha256_rsa", attributes=False)
+        whole = asn1_cms.ContentInfo.load(cms.sign(text, signer, certificates=CARRIED))
+        if fault == "algorithms-differ":
+            whole["content"]["signer_infos"][0]["digest_algorithm"] = {"algorithm": "sha512"}
+        whole["content"]["digest_algorithms"] = [{"algorithm": "sha512"}]
+        return bytes(whole.dump(force=True))
+
+    raw = receipts.receipt(signature=made)
+    result = verified(raw)
+    assert (result.verdict, result.checks["signature"]) == (Verdict.BROKEN, False)
+    assert fault in result.reasons
+    assert not openssl.holds(raw, ROOT, at=ISSUED)
+
+
+@pytest.mark.parametrize("attributes", [True, False])
+def test_an_unknown_digest_is_said_and_nothing_is_held_to_another(attributes: bool) -> None:
+    def made(text: bytes) -> bytes:
+        signer = cms.Signer(PROVIDER, algorithm="sha256_rsa", attributes=attributes)
+        whole = asn1_cms.ContentInfo.load(cms.sign(text, signer, certificates=CARRIED))
+        whole["content"]["signer_infos"][0]["digest_algorithm"] = {"algorithm": "md5"}
+        return bytes(whole.dump(force=True))
+
+    result = verified(receipts.receipt(signature=made))
+    assert (result.verdict, result.checks["digest"], result.checks["signature"]) == (Verdict.BROKEN, None, None)
+    assert "algorithm-unknown" in result.reasons
+
+
 def test_signed_attributes_cannot_be_passed_off_as_content() -> None:
     """A signature over attributes, shown as one without attributes over a content that is those very bytes."""
     genuine = _signature_of(mail(PROVIDER))
