@@ -7,12 +7,13 @@ from datetime import datetime
 from pec_tracker.pec.consensus import consensus
 from pec_tracker.pec.evidence import Evidence, Fingerprint, Signer, Verdict
 from pec_tracker.pec.original import SOFT
-from pec_tracker.pec.points import CERTIFYING, TOLERANCE, Agreement, Frame, Known, Leading, in_time
+from pec_tracker.pec.points import TOLERANCE, Agreement, Frame, Known, Leading, in_time
 from pec_tracker.pec.standard import Kind, ReceiptForm
 from pec_tracker.pec.subject import same_subject
+from pec_tracker.pec.traits import TRAITS
 
 __all__ = [
-    "CERTIFYING", "SOFT", "TOLERANCE", "Agreement", "Judged", "Known", "acceptance", "agree", "conflicts", "consensus",
+    "SOFT", "TOLERANCE", "Agreement", "Judged", "Known", "acceptance", "agree", "conflicts", "consensus",
     "judge", "same_subject",
 ]  # fmt: skip
 
@@ -85,7 +86,7 @@ def conflicts(judged: Iterable[Judged]) -> tuple[str, ...]:
     names = set()
     for one in judged:
         failed = set(one.agreement.failed)
-        is_ours = one.evidence.verdict is Verdict.TRUSTED and one.evidence.kind in CERTIFYING
+        is_ours = one.evidence.verdict is Verdict.TRUSTED and TRAITS[one.evidence.kind].certifies
         if is_ours and failed <= {"identifier", "issuer", "order_of_times"}:
             names |= {f"two-{name}s" for name in failed & {"identifier", "issuer"}}
     return tuple(sorted(names))

@@ -6,10 +6,6 @@ from typing import Final
 
 from pec_tracker.pec.address import domain_of
 from pec_tracker.pec.evidence import Evidence, Signer
-from pec_tracker.pec.standard import Kind
-
-# Issued by the sender's own provider (RFC 6109 3.1); deliveries and non-deliveries come from the recipient's.
-SENDERS_SIDE: Final = frozenset({Kind.ACCEPTANCE, Kind.NON_ACCEPTANCE, Kind.DELAY_NOTICE})
 
 # Seen: `ARUBA PEC S.p.A.`, `Aruba Pec`, `InfoCert S.p.A.`, `Namirial S.p.A.`; in one word where there is no full stop.
 _LEGAL_FORMS: Final = frozenset(

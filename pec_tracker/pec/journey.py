@@ -16,6 +16,7 @@ from pec_tracker.pec.standard import (
     RecipientType,
 )
 from pec_tracker.pec.states import NextStep, State, next_step
+from pec_tracker.pec.traits import TRAITS, About
 
 ACCEPTANCE_DUE: Final = timedelta(minutes=15)  # our own expectation: receipts are seen within a minute
 FIRST_NOTICE: Final = timedelta(hours=FIRST_NOTICE_HOURS)
@@ -56,11 +57,6 @@ _ATTENTION: Final = (
     State.EXTERNAL,
     State.DELIVERED,
 )
-
-_ABOUT_ALL: Final = frozenset({Kind.ACCEPTANCE, Kind.NON_ACCEPTANCE})
-# Between providers, never to a user (RFC 6109 2.1.1.1.1, 3.2.3): listed where one is seen, they move nothing.
-_ABOUT_NOBODY: Final = frozenset({Kind.TAKEN_IN_CHARGE, Kind.VIRUS_NOTICE})
-_ABOUT_ONE: Final = frozenset({Kind.DELIVERY, Kind.NON_DELIVERY, Kind.DELAY_NOTICE})
 
 
 # AgID integrative note 12: the code at the head of errore-esteso says more than @errore (seen: `altro` with 5.1.1).
@@ -191,7 +187,7 @@ class _Index:
         about: dict[str, list[Evidence]] = {}
         external: dict[str, bool] = {}
         for one in sorted({(one.key, one.recipient): one for one in evidence}.values(), key=time_key):
-            if one.kind in _ABOUT_ALL:
+            if TRAITS[one.kind].about is About.ALL:
                 about_all.append(one)
             for key in _concerned(one):
                 about.setdefault(key, []).append(one)
@@ -202,12 +198,13 @@ class _Index:
 
 def _concerned(one: Evidence) -> Iterable[str]:
     """Whom evidence speaks of: by `consegna`, or else the only one that it lists."""
-    if one.kind not in _ABOUT_ONE | _ABOUT_NOBODY:
+    about = TRAITS[one.kind].about
+    if about not in (About.ONE, About.NOBODY):
         return ()
     if one.recipient is not None:
         return (address_key(one.recipient),)
     listed = {address_key(recipient.address) for recipient in one.recipients}
-    return listed if one.kind in _ABOUT_NOBODY or len(listed) == 1 else ()
+    return listed if about is About.NOBODY or len(listed) == 1 else ()
 
 
 def _externals(acceptance: Evidence) -> dict[str, bool]:
@@ -223,23 +220,23 @@ def _course(recipient: str, index: _Index) -> _Course:
     """What concerns `recipient`, sorted by what it says of him."""
     key = address_key(recipient)
     own = index.about.get(key, ())
-    acceptances = tuple(one for one in index.about_all if one.kind is Kind.ACCEPTANCE)
+    acceptances = _showing(State.ACCEPTED, index.about_all)
     accepted_at = _time_of_first(acceptances)
-
-    def of_kind(kind: Kind) -> tuple[Evidence, ...]:
-        return tuple(one for one in own if one.kind is kind)
-
-    notices = of_kind(Kind.DELAY_NOTICE)
+    notices = _showing(State.DELAYED, own)
     final = tuple(one for one in notices if is_final_delay(one, accepted_at=accepted_at))
     return _Course(
-        deliveries=of_kind(Kind.DELIVERY),
-        failures=tuple(sorted(of_kind(Kind.NON_DELIVERY) + final, key=time_key)),
-        refusals=tuple(one for one in index.about_all if one.kind is Kind.NON_ACCEPTANCE),
+        deliveries=_showing(State.DELIVERED, own),
+        failures=tuple(sorted(_showing(State.FAILED, own) + final, key=time_key)),
+        refusals=_showing(State.NOT_ACCEPTED, index.about_all),
         delays=tuple(one for one in notices if one not in final),
         acceptances=acceptances,
-        asides=tuple(one for one in own if one.kind in _ABOUT_NOBODY),
+        asides=tuple(one for one in own if TRAITS[one.kind].about is About.NOBODY),
         external=index.external.get(key, False),
     )
+
+
+def _showing(state: State, evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    return tuple(one for one in evidence if TRAITS[one.kind].shows is state)
 
 
 def _state(course: _Course) -> tuple[State, Evidence | None]:

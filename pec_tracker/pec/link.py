@@ -11,13 +11,10 @@ from typing import Final
 from pec_tracker.pec.evidence import address_key, ascii_lower, bare_id
 from pec_tracker.pec.headers import Headers, headers_of
 from pec_tracker.pec.read import Mail
-from pec_tracker.pec.standard import Kind
+from pec_tracker.pec.traits import TRAITS
 
 # Ids and addresses longer than a line may be (RFC 5322 2.1.1) are no keys: an index of PostgreSQL takes 2,704 bytes.
 MAX_KEY: Final = 998
-
-# Only these answer somebody. A receipt encloses our own original, whose In-Reply-To names a message of someone else.
-_ANSWERS: Final = frozenset({Kind.TRANSPORT_ENVELOPE, Kind.ANOMALY_ENVELOPE, Kind.ORDINARY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ def keys(mail: Mail) -> LinkKeys:
             ]
         ),
         identifiers=_distinct([daticert.identifier if daticert else None]),
-        replies_to=_replies_to(outer, inner) if mail.kind in _ANSWERS else (),
+        replies_to=_replies_to(outer, inner) if TRAITS[mail.kind].answers else (),
     )
 
 

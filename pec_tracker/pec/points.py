@@ -24,15 +24,10 @@ from pec_tracker.pec.link import same
 from pec_tracker.pec.original import SOFT, Comparison, compare
 from pec_tracker.pec.standard import Kind, ReceiptForm
 from pec_tracker.pec.subject import same_subject
+from pec_tracker.pec.traits import TRAITS, Side
 
 TOLERANCE: Final = timedelta(minutes=5)  # between two providers' clocks, or a provider's and ours
 
-# What certifies something of a message that somebody sent.
-CERTIFYING: Final = frozenset(
-    {Kind.ACCEPTANCE, Kind.NON_ACCEPTANCE, Kind.DELIVERY, Kind.NON_DELIVERY, Kind.DELAY_NOTICE}
-)
-_AFTER_ACCEPTANCE: Final = frozenset({Kind.DELIVERY, Kind.NON_DELIVERY, Kind.DELAY_NOTICE, Kind.TAKEN_IN_CHARGE})
-_RECIPIENTS_SIDE: Final = frozenset({Kind.DELIVERY, Kind.NON_DELIVERY})
 _ENCLOSING: Final = frozenset({ReceiptForm.COMPLETE.value, ReceiptForm.BRIEF.value})
 
 
@@ -138,7 +133,7 @@ class Frame:
         known = self.known
         alone = Leading(known.identifier, None, None)
         holding = [one for one in ordered if one.verdict is Verdict.TRUSTED and self._holds_alone(one, alone)]
-        ranked = _ranked([one for one in holding if one.kind in issuers.SENDERS_SIDE], holding)
+        ranked = _ranked([one for one in holding if TRAITS[one.kind].side is Side.SENDER], holding)
         if not ranked:
             return alone
         issuer = ranked[0].signer
@@ -176,12 +171,12 @@ class Frame:
 
     def _certified_time(self, one: Evidence) -> bool | None:
         """What certifies certifies a time (RFC 6109 4.4: `data` is required); without one it proves nothing."""
-        return one.issued_at is not None if one.kind in CERTIFYING else None
+        return one.issued_at is not None if TRAITS[one.kind].certifies else None
 
     def _sender(self, one: Evidence) -> bool | None:
         """`mittente` is required (RFC 6109 4.4)."""
         if one.sender is None:
-            return False if one.kind in CERTIFYING else None
+            return False if TRAITS[one.kind].certifies else None
         return address_key(one.sender) == address_key(self.known.sender) if self.known.sender else None
 
     def _recipients(self, one: Evidence) -> bool | None:
@@ -223,7 +218,7 @@ class Frame:
         if one.issued_at is None:
             return None
         earliest = [self.submitted_at] if self.known.composed else []
-        if one.kind in _AFTER_ACCEPTANCE:
+        if TRAITS[one.kind].follows_acceptance:
             earliest.append(accepted_at)
         times = [time for time in earliest if time is not None]
         return all(one.issued_at >= time - TOLERANCE for time in times) if times else None
@@ -244,7 +239,7 @@ def _ranked(ours: Sequence[Evidence], holding: Sequence[Evidence]) -> list[Evide
     """
     support: dict[str, set[tuple[Kind, str]]] = {}
     for one in holding:
-        if one.identifier is not None and one.kind in _RECIPIENTS_SIDE:
+        if one.identifier is not None and TRAITS[one.kind].side is Side.RECIPIENT:
             support.setdefault(ascii_lower(one.identifier), set()).add((one.kind, address_key(one.recipient or "")))
     peers: dict[tuple[str | None, str | None], set[tuple[Kind, str]]] = {}
     for one in ours:
@@ -280,4 +275,4 @@ def _identifier(one: Evidence, identifier: str | None) -> bool | None:
 
 
 def _issuer(one: Evidence, issuer: Signer | None) -> bool | None:
-    return issuers.same_issuer(one.signer, issuer) if one.kind in issuers.SENDERS_SIDE else None
+    return issuers.same_issuer(one.signer, issuer) if TRAITS[one.kind].side is Side.SENDER else None

@@ -19,7 +19,8 @@ from pec_tracker.pec.evidence import CHECKS, Checks, Signer, Verdict, address_ke
 from pec_tracker.pec.mime import SignedParts
 from pec_tracker.pec.read import Mail
 from pec_tracker.pec.signers import Signers
-from pec_tracker.pec.standard import SYSTEM_LOCAL_PART, Kind
+from pec_tracker.pec.standard import SYSTEM_LOCAL_PART
+from pec_tracker.pec.traits import TRAITS
 from pec_tracker.pec.trust import Trust
 
 
@@ -67,8 +68,6 @@ _DIGESTS: Final[dict[str, hashes.HashAlgorithm]] = {
     "sha512": hashes.SHA512(),
 }
 _PKCS1: Final = padding.PKCS1v15()
-# Envelopes need no daticert to be a provider's; receipts are known by theirs.
-_PROVIDERS_OWN: Final = frozenset({Kind.TRANSPORT_ENVELOPE, Kind.ANOMALY_ENVELOPE})
 
 
 def verify(raw: bytes, mail: Mail, trust: Trust, *, at: datetime | None = None, now: datetime) -> Verification:
@@ -113,7 +112,7 @@ class _Case:
     @property
     def is_providers_own(self) -> bool:
         """Whether the mail is of a kind that only providers issue, by its structure."""
-        return self.mail.daticert is not None or self.mail.kind in _PROVIDERS_OWN
+        return self.mail.daticert is not None or TRAITS[self.mail.kind].envelope  # which need no daticert
 
 
 class _Content:

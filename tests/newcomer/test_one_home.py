@@ -9,6 +9,8 @@ import pytest
 import pec_tracker
 from pec_tracker.ledger.acts import REPLAYED_BY, LedgerAct
 from pec_tracker.pec.sending import Event, SendState, change_of
+from pec_tracker.pec.standard import Kind
+from pec_tracker.pec.traits import TRAITS
 from pec_tracker.service.alerts.kinds import AlertKind
 from pec_tracker.texts import notices, words
 
@@ -96,6 +98,22 @@ def test_no_sentence_is_for_an_alert_that_is_never_raised() -> None:
 
 def test_every_state_has_its_word() -> None:
     assert {state.value for state in SendState} <= set(words.SEND_STATES)
+
+
+def test_which_kinds_behave_alike_is_said_in_the_table_of_their_traits_alone() -> None:
+    found = []
+    for file, tree in modules():
+        for node in ast.walk(tree):
+            listed = node.elts if isinstance(node, ast.Set | ast.Tuple | ast.List) else []
+            if sum(ast.unparse(one).startswith("Kind.") for one in listed) > 1:
+                found.append(f"{file}:{getattr(node, 'lineno', 0)}: {ast.unparse(node)}")
+    assert found == []
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_has_its_traits_and_its_word(kind: Kind) -> None:
+    assert kind in TRAITS
+    assert kind.value in words.KINDS
 
 
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 50

@@ -10,10 +10,10 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Evidence, Mail, Message, Recipient
 from pec_tracker.pec.evidence import Verdict
-from pec_tracker.pec.points import CERTIFYING
 from pec_tracker.pec.roles import MailRole
 from pec_tracker.pec.standard import Kind
 from pec_tracker.pec.states import State
+from pec_tracker.pec.traits import TRAITS
 from pec_tracker.service.house import House
 from pec_tracker.service.verbs import verb
 
@@ -108,7 +108,9 @@ def _disagreeing(connection: Connection, mailbox_ids: Sequence[int]) -> int:
     counted = select(func.count()).select_from(Evidence).join(Mail, Mail.id == Evidence.mail_id)
     trusted = counted.where(Mail.mailbox_id.in_(mailbox_ids), Evidence.verdict == Verdict.TRUSTED.value)
     no_proof = trusted.where(
-        Evidence.message_id.is_not(None), Evidence.counts.is_(False), Evidence.kind.in_(sorted(CERTIFYING))
+        Evidence.message_id.is_not(None),
+        Evidence.counts.is_(False),
+        Evidence.kind.in_([kind for kind, one in TRAITS.items() if one.certifies]),
     )
     return connection.execute(no_proof).scalar_one()
 

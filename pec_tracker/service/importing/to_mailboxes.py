@@ -15,8 +15,9 @@ from pec_tracker.pec.evidence import Verdict, address_key
 from pec_tracker.pec.link import same_address
 from pec_tracker.pec.roles import MailOrigin
 from pec_tracker.pec.standard import Kind
+from pec_tracker.pec.traits import TRAITS
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.intake.link import ABOUT_SENT_MAIL, ENVELOPES, Place
+from pec_tracker.service.intake.link import Place
 from pec_tracker.service.intake.study import Arrival, Studied, study
 
 
@@ -69,7 +70,7 @@ class Mailboxes:
     def _named(self, item: Studied) -> int | None:
         """The mailbox that the mail is about: its sender's for a receipt and a sent copy, else its recipient's."""
         evidence, headers = item.evidence, item.mail.headers
-        if evidence is not None and evidence.verdict is Verdict.TRUSTED and item.mail.kind in ABOUT_SENT_MAIL:
+        if evidence is not None and evidence.verdict is Verdict.TRUSTED and TRAITS[item.mail.kind].about_sent_mail:
             return self._one([evidence.sender])
         if headers is None:
             return None
@@ -77,7 +78,7 @@ class Mailboxes:
         if written is not None:
             return written
         received = self._one([*headers.to_addresses, *headers.cc_addresses])
-        if received is None and item.mail.kind in ENVELOPES:
+        if received is None and TRAITS[item.mail.kind].envelope:
             return self._one([item.mail.sender])  # sent by one of ours, to somebody else
         return received
 

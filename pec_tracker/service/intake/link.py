@@ -20,17 +20,11 @@ from pec_tracker.db.tables import Message
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.folding import fold
 from pec_tracker.pec.link import reference_key, same_address
-from pec_tracker.pec.points import CERTIFYING
 from pec_tracker.pec.roles import MailRole, MessageOrigin
 from pec_tracker.pec.sending import SendState
-from pec_tracker.pec.standard import Kind
 from pec_tracker.pec.states import State
+from pec_tracker.pec.traits import TRAITS, About
 from pec_tracker.service.intake.study import Studied
-
-# Their provider is the sender's own: where they name no reference, no mail about the same message will.
-_FROM_THE_SENDERS_PROVIDER = frozenset({Kind.ACCEPTANCE, Kind.NON_ACCEPTANCE})
-ABOUT_SENT_MAIL = CERTIFYING | {Kind.TAKEN_IN_CHARGE, Kind.VIRUS_NOTICE, Kind.REM_EVIDENCE}
-ENVELOPES = frozenset({Kind.TRANSPORT_ENVELOPE, Kind.ANOMALY_ENVELOPE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +122,20 @@ class Links:
         """Receipts and whatever claims to be one; an envelope only where we sent it ourselves."""
         if item.evidence is None:
             return False
-        if item.mail.kind in ABOUT_SENT_MAIL or item.claims_receipt:
+        if TRAITS[item.mail.kind].about_sent_mail or item.claims_receipt:
             return True
-        return item.mail.kind in ENVELOPES and same_address(item.mail.sender, self._place.owner)
+        return TRAITS[item.mail.kind].envelope and same_address(item.mail.sender, self._place.owner)
 
     def _shows_message(self, item: Studied) -> bool:
-        """Only a trusted receipt to our own address shows a message that we did not know of."""
+        """Only a trusted receipt to our own address shows a message that we did not know of: by its reference, or by
+        the identifier that the sender's own provider gave, where what answers the submission names no reference: then
+        no mail about the same message will."""
         evidence = item.evidence
         return (
             evidence is not None
-            and item.mail.kind in CERTIFYING
+            and TRAITS[item.mail.kind].certifies
             and evidence.verdict is Verdict.TRUSTED
-            and bool(item.references or (item.identifier and item.mail.kind in _FROM_THE_SENDERS_PROVIDER))
+            and bool(item.references or (item.identifier and TRAITS[item.mail.kind].about is About.ALL))
             and (self._place.owner is None or same_address(evidence.sender, self._place.owner))
         )
 

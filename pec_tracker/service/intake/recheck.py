@@ -23,7 +23,7 @@ from pec_tracker.ledger import lines
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.roles import MailRole
-from pec_tracker.pec.standard import Kind
+from pec_tracker.pec.traits import TRAITS
 from pec_tracker.pec.trust import Trust
 from pec_tracker.service.alerts.kinds import AlertKind
 from pec_tracker.service.alerts.raising import NewAlert, mail_topic, raise_alerts, settle_alerts
@@ -251,7 +251,7 @@ def _tell(connection: Connection, box: _Box, changed: Sequence[_Verified], *, no
         trusted = one.columns["verdict"] == Verdict.TRUSTED
         if counts or (trusted and message_id is None and not one.item.claims_receipt):
             over.append(topic)
-        elif not trusted and one.row.verdict == Verdict.TRUSTED and one.item.mail.kind is not Kind.REM_EVIDENCE:
+        elif not trusted and one.row.verdict == Verdict.TRUSTED and TRAITS[one.item.mail.kind].verifiable:
             facts = {"verdict": one.columns["verdict"], "kind": one.item.mail.kind.value, "disagrees": []}
             raised.append(
                 NewAlert(AlertKind.EVIDENCE_NOT_PROOF, topic, mailbox_id=box.id, message_id=message_id, facts=facts)

@@ -12,6 +12,7 @@ from pec_tracker.pec.headers import headers_of
 from pec_tracker.pec.read import Mail, evidence_of, read
 from pec_tracker.pec.signature import Verification, verify
 from pec_tracker.pec.standard import Kind
+from pec_tracker.pec.traits import TRAITS
 from pec_tracker.pec.trust import Trust
 from pec_tracker.pec.wording import wording
 
@@ -73,7 +74,7 @@ class Studied:
     def claims_receipt(self) -> bool:
         """It says that it is a receipt, or encloses what says so, without being one by its structure."""
         return "original-claims-receipt" in self.mail.warnings or (
-            self.mail.kind in (Kind.ORDINARY, Kind.UNREADABLE)
+            not TRAITS[self.mail.kind].issued
             and self.mail.headers is not None
             and self.mail.headers.ricevuta is not None
         )
@@ -87,7 +88,7 @@ def study(arrival: Arrival, raw: bytes, *, owner: str | None, trust: Trust, now:
     digest = hashlib.sha256(raw).hexdigest()
     mail = read(raw)
     claims = mail.headers is not None and (mail.headers.ricevuta or mail.headers.trasporto)
-    certifies = mail.kind not in (Kind.ORDINARY, Kind.UNREADABLE) or bool(claims) or mail.signed is not None
+    certifies = TRAITS[mail.kind].issued or bool(claims) or mail.signed is not None
     verification = verify(raw, mail, trust, now=now) if certifies else None
     keys = link.keys(mail)
     return Studied(
@@ -161,6 +162,6 @@ def _texts(mail: Mail, raw: bytes) -> list[str | None]:
         texts += [mail.daticert.identifier, *(recipient.address for recipient in mail.daticert.recipients)]
     if mail.original is not None:
         texts += wording(mail.original)
-    elif mail.kind in (Kind.ORDINARY, Kind.ANOMALY_ENVELOPE):
+    elif TRAITS[mail.kind].authored:
         texts += wording(raw)
     return texts

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from pec_tracker.pec.agree import CERTIFYING, Agreement, Judged, Known, conflicts, consensus, judge
+from pec_tracker.pec.agree import Agreement, Judged, Known, conflicts, consensus, judge
 from pec_tracker.pec.copies import SentMail, chosen
 from pec_tracker.pec.evidence import Evidence, Verdict, address_key, time_key
 from pec_tracker.pec.journey import Journey, journeys
@@ -15,6 +15,7 @@ from pec_tracker.pec.link import is_key, same_address
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import MAY_HAVE_LEFT, WAITING, Event, SendState, after, possible
 from pec_tracker.pec.standard import Kind
+from pec_tracker.pec.traits import TRAITS
 from pec_tracker.service.journeys.evidence_rows import fingerprint_value
 
 
@@ -115,7 +116,7 @@ def _composed(
 def _found(evidence: Sequence[Evidence], copies: Sequence[SentMail], *, owner: str | None, now: datetime) -> Considered:
     """What left by other means is held to its sender's copy, where its trusted evidence agrees with that, or to its own
     evidence."""
-    receipts = [item for item in evidence if item.kind in CERTIFYING]
+    receipts = [item for item in evidence if TRAITS[item.kind].certifies]
     sender = owner or _certified_sender(receipts)
     ours = [copy for copy in copies if sender is None or same_address(copy.fingerprint.sender, sender)]
     certified = consensus(receipts, mailbox=sender, sent_copy=None, sent_recipients=(), now=now)
@@ -164,7 +165,7 @@ def _certified_sender(receipts: Sequence[Evidence]) -> str | None:
 
 
 def _counting(judged: Sequence[Judged]) -> tuple[Evidence, ...]:
-    return tuple(item.evidence for item in judged if item.counts and item.evidence.kind in CERTIFYING)
+    return tuple(item.evidence for item in judged if item.counts and TRAITS[item.evidence.kind].certifies)
 
 
 def _agreements(judged: Sequence[Judged]) -> dict[str, Agreement]:

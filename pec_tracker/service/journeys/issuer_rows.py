@@ -9,7 +9,8 @@ from sqlalchemy import Connection, select, update
 
 from pec_tracker.db.tables import Mailbox
 from pec_tracker.pec.evidence import Evidence, time_key
-from pec_tracker.pec.issuers import SENDERS_SIDE, issuer_of
+from pec_tracker.pec.issuers import issuer_of
+from pec_tracker.pec.traits import TRAITS, Side
 from pec_tracker.service.alerts.kinds import AlertKind
 from pec_tracker.service.alerts.raising import NewAlert, raise_alerts
 from pec_tracker.service.journeys.consider import Page
@@ -24,7 +25,7 @@ def note_issuers(connection: Connection, pages: Sequence[Page], counted: Collect
     for page in pages:
         keys = {row.sha256 for row in page.evidence if row.id in counted}
         for one in page.considered.counting:
-            if one.key in keys and one.kind in SENDERS_SIDE and issuer_of(one.signer) != (None, None):
+            if one.key in keys and TRAITS[one.kind].side is Side.SENDER and issuer_of(one.signer) != (None, None):
                 fresh.setdefault(page.message.mailbox_id, []).append((page, one))
     for mailbox_id, signed in fresh.items():
         locked = select(Mailbox.issuers).where(Mailbox.id == mailbox_id).with_for_update(key_share=True)

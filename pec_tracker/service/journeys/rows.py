@@ -19,6 +19,7 @@ from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import Event
 from pec_tracker.pec.standard import Kind
 from pec_tracker.pec.states import State
+from pec_tracker.pec.traits import TRAITS
 from pec_tracker.service.alerts.kinds import AlertKind
 from pec_tracker.service.alerts.raising import NewAlert, is_history, mail_topic, raise_alerts, settle_alerts
 from pec_tracker.service.journeys.consider import Page
@@ -27,8 +28,6 @@ from pec_tracker.service.journeys.issuer_rows import note_issuers
 from pec_tracker.service.journeys.send_state_rows import happened
 
 _UNDELIVERED = (State.FAILED, State.NOT_ACCEPTED)
-# What no provider signs as a receipt, and claims to be one all the same.
-_NEVER_PROOF = frozenset({Kind.ORDINARY, Kind.UNREADABLE})
 
 # Alarms about what was certified: of old mail that was found, nobody is told today.
 _NOT_OF_THE_PAST = frozenset({AlertKind.NOT_DELIVERED, AlertKind.CONTRADICTION})
@@ -201,9 +200,10 @@ def _about_evidence(page: Page) -> Iterator[tuple[NewAlert, bool]]:
         if points is not None and points == row.agreement:
             continue
         disagrees = [name for name, agrees in (points or {}).items() if agrees is False and name not in SOFT]
-        no_proof = row.verdict != Verdict.TRUSTED or bool(disagrees) or Kind(row.kind) in _NEVER_PROOF
+        traits = TRAITS[Kind(row.kind)]  # what no provider issues claims to be a receipt all the same
+        no_proof = row.verdict != Verdict.TRUSTED or bool(disagrees) or not traits.issued
         facts = {"verdict": row.verdict, "kind": row.kind, "disagrees": disagrees}
-        holds = no_proof and row.kind != Kind.REM_EVIDENCE  # which nobody can verify yet
+        holds = no_proof and traits.verifiable
         if holds or row.agreement is not None:
             yield (
                 _alert(page, AlertKind.EVIDENCE_NOT_PROOF, mail_topic(page.message.mailbox_id, row.sha256), facts),
