@@ -23,6 +23,7 @@ from pec_tracker.service.journeys.send_state_rows import happened
 from pec_tracker.service.sending import outbox
 from pec_tracker.service.sending.outbox import follow_up, recover, resend, settle, waiting
 from tests.archive.folders import folder_of
+from pec_tracker.service.sending.pace import PAUSE
 from tests.line.houses import message_of, open_alerts, queued, states
 from tests.sending.offline import (
     MINUTE,
@@ -309,6 +310,8 @@ class TestWaiting:
             ("deferred", None, NOW + MINUTE, NOW + MINUTE),
             ("deferred", NOW - HOUR, NOW - MINUTE, NOW - HOUR),
             ("deferred", None, NOW - MINUTE, None),
+            ("queued", NOW, NOW + PAUSE, NOW + PAUSE),
+            ("queued", NOW, NOW + PAUSE + MINUTE, NOW),  # by a clock that was ahead: sending ignores it
             ("uncertain", None, NOW + MINUTE, None),
         ],
     )

@@ -38,6 +38,7 @@ from pec_tracker.service.journeys.reconsider import reconsider
 from pec_tracker.service.journeys.send_state_rows import happened
 from pec_tracker.service.sending.doubt import COLUMNS, Doubt, make_uncertain
 from pec_tracker.service.sending.fence import copies_of, hold_back
+from pec_tracker.service.sending.pace import pause_end
 from pec_tracker.service.verbs import among, verb
 from pec_tracker.texts import N_, error_again, error_facts
 
@@ -182,8 +183,8 @@ def waiting(asker: Asker, house: House, account: Account | None = None, *, key: 
 def _next_attempt(row: Row[*tuple[Any, ...]], now: datetime) -> datetime | None:
     """When the message may go, a pause of its mailbox considered."""
     due: datetime | None = row.next_attempt_at
-    paused: datetime | None = row.paused_until
-    if row.send_state in WAITING and paused is not None and paused > now:
+    paused = pause_end(row.paused_until, now)
+    if row.send_state in WAITING and paused is not None:
         return max(paused, due or paused)
     return due
 
