@@ -1,11 +1,10 @@
 """`pec-tracker check`: is everything that we keep as it was written?"""
 
-import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
 
 import click
 
+from pec_tracker.answers import checked as answers
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Command, json_option, option
@@ -13,14 +12,6 @@ from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import Exit
 from pec_tracker.texts import N_, _
-from pec_tracker.texts.times import rome_time
-
-if TYPE_CHECKING:
-    from pec_tracker.archive.finding import Finding
-    from pec_tracker.ledger.mend import Mended
-    from pec_tracker.ledger.witnesses import Witness
-    from pec_tracker.service.collecting.refetch import Refetched
-    from pec_tracker.service.upkeep.check import CheckReport
 
 
 @click.command(
@@ -62,149 +53,31 @@ def command(
 ) -> Exit:
     """Mend what was asked for, then look at everything, once."""
     from pec_tracker.app import repair_archive
-    from pec_tracker.db.engine import read_only
-    from pec_tracker.ledger import leftovers
-    from pec_tracker.service.collecting.refetch import refetch as refetch_of
-    from pec_tracker.service.dating.stamps import known_anchors
-    from pec_tracker.service.upkeep.check import Anchorage, check
-    from pec_tracker.service.upkeep.repair import put_aside
+    from pec_tracker.service.upkeep.look_over import look_over
 
     output = cli.output(as_json=as_json)
     mended = repair_archive(OPERATOR, cli.config(), into_empty=into_empty) if repair else None
     app = cli.app()
-    house = app.house
-    if not (app.apart or read_only(house.engine)):
-        leftovers.take_up(house.engine, house.archive, of_earlier_releases=True)
-    refetched = [refetch_of(OPERATOR, house, account) for account in app.accounts()] if refetch else []
     with output.progress(_("Checking")) as progress:
-        report = check(
+        looked = look_over(
             OPERATOR,
-            house.engine,
-            house.archive,
-            processes=processes or os.cpu_count() or 1,
+            app.house,
+            belongs=app.apart is None,
+            mended=mended,
+            refetching=app.accounts() if refetch else (),
+            setting_aside=set_aside,
+            processes=processes,
             progress=progress.reach,
-            anchorage=Anchorage(house.trust, known_anchors(house.authorities), house.clock.now()),
         )
-    aside = put_aside(OPERATOR, house, report.findings) if set_aside else []
     if as_json:
-        done = {
-            "written_again": list(mended.written) if mended else [],
-            "not_written_again": list(mended.lost) if mended else [],
-            "refetched": {one.mailbox: one.restored for one in refetched},
-            "set_aside": aside,
-        }
-        output.record({**_facts(report), **done})
+        output.record(answers.looked_over_facts(looked))
     else:
-        _tell_mended(output, mended, refetched)
-        _tell(output, report)
-        for name in aside:
-            output.say(_("moved aside: {name}").format(name=name))
-    return Exit.DONE if report.sound else Exit.FINDING
+        _tell(output, answers.mended_lines(looked))
+        output.table(*answers.table(looked.report))
+        _tell(output, (*answers.result_lines(looked.report), *answers.aside_lines(looked)))
+    return Exit.DONE if looked.report.sound else Exit.FINDING
 
 
-def _tell_mended(output: Output, mended: "Mended | None", refetched: "Sequence[Refetched]") -> None:
-    for name in mended.written if mended else ():
-        output.say(_("written again from the database: {name}").format(name=name))
-    for name in mended.lost if mended else ():
-        output.say(_("the database cannot give it back as it was: {name}").format(name=name))
-    for one in refetched:
-        output.say(
-            _("{mailbox}: {count} lost mails fetched again, {missing} are not on the server as they were.").format(
-                mailbox=clean(one.mailbox), count=one.restored, missing=len(one.missing)
-            )
-        )
-
-
-def _facts(report: "CheckReport") -> dict[str, Any]:
-    return {
-        "sound": report.sound,
-        "objects": report.objects,
-        "bytes": report.bytes,
-        "lines": report.lines,
-        "seals": report.seals,
-        "mails": report.mails,
-        "witnesses": [
-            {"kind": one.kind, "seal": one.number, "at": one.at, "source": one.source} for one in report.witnesses or ()
-        ],
-        "findings": [
-            {"kind": finding.kind, "object": finding.object, "text": _text(finding), "params": finding.params}
-            for finding in report.findings
-        ],
-    }
-
-
-def _text(finding: "Finding") -> str:
-    return _(finding.template).format(**finding.params)
-
-
-def _tell(output: Output, report: "CheckReport") -> None:
-    output.table(
-        [_("Checked"), _("Count")],
-        [
-            (_("objects of the archive"), report.objects),
-            (_("their bytes"), report.bytes),
-            (_("sealed lines of the ledger"), report.lines),
-            (_("seals"), report.seals),
-            (_("mails in the database"), report.mails),
-        ],
-    )
-    _tell_witnesses(output, report)
-    if report.sound:
-        _tell_sound(output, report)
-        return
-    output.say(_("Findings: {count}").format(count=len(report.findings)))
-    for finding in report.findings:
-        output.say(f"  {clean(finding.object)} ({finding.kind}): {clean(_text(finding))}")
-
-
-def _tell_sound(output: Output, report: "CheckReport") -> None:
-    """That all is well, and no more than can be seen."""
-    dated = max((one.number for one in report.witnesses or ()), default=0)
-    if report.seals == 0:
-        output.say(_("Everything is as it was written; no act is sealed yet."))
-    elif dated >= report.seals:
-        output.say(_("Everything is as it was written, up to the newest seal, which is dated from outside."))
-    elif dated:
-        output.say(
-            _(
-                "All that is here is as it was written. After seal {number}, the newest that is dated from outside, "
-                "acts cut off at the end, in archive and database alike, could not be seen."
-            ).format(number=f"{dated:08}")
-        )
-    else:
-        output.say(
-            _(
-                "All that is here is as it was written. Acts cut off at the end, in archive and database alike, could "
-                "not be seen: only a date from outside would show it."
-            )
-        )
-
-
-def _tell_witnesses(output: Output, report: "CheckReport") -> None:
-    """From when on others than ourselves speak for the ledger."""
-    witnesses = sorted(report.witnesses or (), key=lambda one: one.at)
-    if not witnesses:
-        output.say(
-            _(
-                "Nothing dates the ledger from outside: when its acts happened is our own word alone. "
-                "Configure [stamps], or notary for a mailbox."
-            )
-        )
-        return
-    first, newest = witnesses[0], max(witnesses, key=lambda one: one.number)
-    output.say(
-        _("Dated from outside up to seal {number}, at {time}, by {source}.").format(
-            number=f"{newest.number:08}", time=rome_time(newest.at), source=clean(_source(newest))
-        )
-    )
-    output.say(
-        _("Before {time}, the first such date, when its acts happened is our own word alone.").format(
-            time=rome_time(first.at)
-        )
-    )
-
-
-def _source(witness: "Witness") -> str:
-    if witness.kind == "pec":
-        return _("the provider's acceptance {mail}").format(mail=f"{witness.source[:16]}.eml")
-    return witness.source
+def _tell(output: Output, lines: Iterable[str]) -> None:
+    for line in lines:
+        output.say(clean(line))

@@ -2,29 +2,25 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from pec_tracker.answers.collected import kind_lines, taken_facts
+from pec_tracker.answers import imported as answers
+from pec_tracker.answers.history import history_lines
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
-from pec_tracker.cli.history import history_facts, tell_history
 from pec_tracker.cli.options import Command, argument, json_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import Exit
-from pec_tracker.texts import N_, _, ngettext, notices, words
+from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
     from pec_tracker.app import App
     from pec_tracker.service.house import Account
     from pec_tracker.service.importing.import_ import Imported
-
-# How many mails that belong to no mailbox are named; all are counted, and --json names them all.
-NAMED: Final = 5
 
 
 @click.command(
@@ -59,13 +55,17 @@ def command(cli: Cli, *, mailbox: str | None, as_json: bool, paths: tuple[Path, 
     imported = _bring_in(app, output, paths, account)
     past = history(OPERATOR, app.house, sorted(imported.archived))
     if as_json:
-        output.record({**_facts(app, imported), "history": history_facts(past)})
+        output.record(answers.imported_facts(imported, app.accounts(), past))
     else:
         _tell(output, app, imported)
-        tell_history(output, past)
+        for line in history_lines(past):
+            output.say(clean(line))
     if imported.homeless:
-        _tell_homeless(app, imported)
-    return _status(imported)
+        left_out = answers.homeless_text(imported, tuple(app.config.mailboxes))
+        click.echo(_("Error: {message}").format(message=clean(left_out)), err=True)
+    if imported.unnamed:
+        return Exit.USAGE
+    return Exit.FINDING if imported.unread or imported.unproven else Exit.DONE
 
 
 def _bring_in(app: "App", output: Output, paths: Sequence[Path], account: "Account | None") -> "Imported":
@@ -78,118 +78,29 @@ def _bring_in(app: "App", output: Output, paths: Sequence[Path], account: "Accou
     chosen = _ask(imported, [one.name for one in accounts]) if imported.homeless and not output.json else ""
     if not chosen:
         return imported
-    left = {one.sha256 for one in imported.homeless}
+    said, left = app.account(chosen), {one.sha256 for one in imported.homeless}
     with output.progress(_("Importing")) as progress:
-        rest = bring_in(
-            OPERATOR,
-            app.house,
-            paths,
-            accounts=accounts,
-            account=app.account(chosen),
-            only=left,
-            progress=progress.reach,
-        )
-    archived = {
-        row_id: imported.archived.get(row_id, 0) + rest.archived.get(row_id, 0)
-        for row_id in imported.archived.keys() | rest.archived.keys()
-    }
-    linked = imported.linked + rest.linked
-    return replace(imported, archived=archived, taken=imported.taken + rest.taken, linked=linked, homeless=())
+        rest = bring_in(OPERATOR, app.house, paths, accounts=accounts, account=said, only=left, progress=progress.reach)
+    return imported.joined(rest)
 
 
 def _ask(imported: "Imported", names: Sequence[str]) -> str:
     """The mailbox for what names none; empty: leave it out, as where there is no terminal."""
     if not sys.stdin.isatty():
         return ""
-    count = len(imported.homeless)
-    question = ngettext(
-        "{count} mail names none of your mailboxes ({names}). Which one does it belong to? Nothing: leave it out",
-        "{count} mails name none of your mailboxes ({names}). Which one do they belong to? Nothing: leave them out",
-        count,
-    )
-    choices = click.Choice([*names, ""])
     answer: str = click.prompt(
-        question.format(count=count, names=", ".join(names)),
+        answers.homeless_question(imported, names),
         default="",
         show_default=False,
-        type=choices,
+        type=click.Choice([*names, ""]),
         show_choices=False,
         err=True,
     )
     return answer
 
 
-def _status(imported: "Imported") -> Exit:
-    if imported.homeless or any(unread.reason == "not-there" for unread in imported.unread):
-        return Exit.USAGE
-    unproven = sum(count for verdict, count in (imported.taken.verdicts or {}).items() if verdict != "trusted")
-    return Exit.FINDING if imported.unread or unproven else Exit.DONE
-
-
-def _mailboxes(app: "App", imported: "Imported") -> dict[str, int]:
-    """How many mails went into which configured mailbox."""
-    return {one.name: imported.archived[one.id] for one in app.accounts() if one.id in imported.archived}
-
-
-def _tell_homeless(app: "App", imported: "Imported") -> None:
-    """An error that says what was left out and how it comes in; what belongs to a mailbox is there already."""
-    count = len(imported.homeless)
-    text = ngettext(
-        "{count} mail names none of the mailboxes and was left out: {files}. Import it again and say which mailbox, "
-        "with --mailbox; configured: {names}",
-        "{count} mails name none of the mailboxes and were left out: {files}. Import them again and say which mailbox, "
-        "with --mailbox; configured: {names}",
-        count,
-    )
-    files = [clean(one.source) for one in imported.homeless[:NAMED]]
-    if count > NAMED:
-        files.append(_("and {count} more").format(count=count - NAMED))
-    message = text.format(count=count, files=", ".join(files), names=", ".join(app.config.mailboxes))
-    click.echo(_("Error: {message}").format(message=message), err=True)
-
-
-def _facts(app: "App", imported: "Imported") -> dict[str, Any]:
-    return {
-        "mails": imported.files,
-        "mailboxes": _mailboxes(app, imported),
-        **taken_facts(imported.taken),
-        "linked": imported.linked,
-        "unread": [{"source": unread.source, "reason": unread.reason} for unread in imported.unread],
-        "without_mailbox": [{"source": one.source, "sha256": one.sha256} for one in imported.homeless],
-    }
-
-
 def _tell(output: Output, app: "App", imported: "Imported") -> None:
-    taken = imported.taken
-    if taken.archived:
-        told = ngettext("{count} mail archived", "{count} mails archived", taken.archived)
-        output.say(
-            _("{archived}, {known} known already").format(archived=told.format(count=taken.archived), known=taken.known)
-        )
-        shares = _mailboxes(app, imported)
-        if len(app.config.mailboxes) > 1:
-            for name, count in shares.items():
-                output.say(_("{count:>6}  into the mailbox {name}").format(count=count, name=name))
-        for line in kind_lines(taken.kinds):
-            output.say(line)
-        _tell_verdicts(output, imported)
-    elif taken.known:
-        output.say(_("Nothing new: all {count} mails are in the archive already.").format(count=taken.known))
-    elif not imported.homeless:
-        output.say(_("No mail was found there."))
-    for unread in imported.unread:
-        reason = words.word(notices.UNREAD, unread.reason)
-        line = _("{file}: not imported ({reason})").format(file=clean(unread.source), reason=reason)
-        click.echo(line, err=True)
-
-
-def _tell_verdicts(output: Output, imported: "Imported") -> None:
-    """What can be proof and what cannot, by verdict."""
-    if imported.taken.verdicts:
-        output.say(_("Signatures (only the trusted ones can be proof):"))
-    for verdict in words.VERDICTS:
-        count = (imported.taken.verdicts or {}).get(verdict, 0)
-        if count:
-            output.say(f"{count:>6}  {words.word(words.VERDICTS, verdict)}")
-    if imported.linked:
-        output.say(_("{count} mails that waited found their message.").format(count=imported.linked))
+    for line in answers.imported_lines(imported, app.accounts()):
+        output.say(clean(line))
+    for line in answers.unread_lines(imported):
+        click.echo(clean(line), err=True)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pec_tracker.answers.collected import kind_lines, taken_facts
+from pec_tracker.answers import quarantine as answers
+from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.collect import tell_failed
 from pec_tracker.cli.options import Group, json_option, mailbox_option
@@ -13,7 +14,7 @@ from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.rounds import chosen, each
 from pec_tracker.errors import Exit, PecTrackerError
-from pec_tracker.texts import N_, _, error_text, notices
+from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
     from pec_tracker.service.house import Account, House
@@ -42,26 +43,12 @@ def list_quarantined(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> 
     app = cli.app()
     output = cli.output(as_json=as_json)
     names = {app.account(name).name for name in mailboxes}
-    entries = [entry for entry in quarantined(OPERATOR, app.house) if not names or entry.mailbox in names]
+    entries = quarantined(OPERATOR, app.house, names)
     if as_json:
         for entry in entries:
-            place = {"mailbox": entry.mailbox, "folder": entry.folder, "uid": entry.uid}
-            output.record({**place, "reason": entry.reason, "seen_at": entry.seen_at, "sha256": entry.sha256})
+            output.record(answers.entry_facts(entry))
         return
-    output.table(
-        [_("Mailbox"), _("Folder"), "UID", _("Seen"), _("Reason"), "SHA-256"],
-        [
-            (
-                entry.mailbox,
-                entry.folder,
-                entry.uid,
-                entry.seen_at,
-                notices.reasons(notices.QUARANTINE, entry.reason),
-                entry.sha256,
-            )
-            for entry in entries
-        ],
-    )
+    output.table(*answers.table(entries))
     if not entries:
         output.note(_("Nothing is in quarantine."))
 
@@ -89,14 +76,10 @@ def _retry(house: "House", output: Output, account: "Account") -> Exit:
 
     taken = retry_quarantined(OPERATOR, house, account)
     if output.json:
-        output.record({"mailbox": account.name, **taken_facts(taken), "error": None})
+        output.record(answers.retried_facts(account.name, taken))
     else:
-        counts = _("{came} came, {missing} did not").format(
-            came=taken.archived + taken.known, missing=taken.quarantined
-        )
-        output.say(_("{mailbox}: {counts}").format(mailbox=account.name, counts=counts))
-        for line in kind_lines(taken.kinds):
-            output.say(f"  {line}")
+        for line in answers.retried_lines(account.name, taken):
+            output.say(clean(line))
     return Exit.FINDING if taken.quarantined else Exit.DONE
 
 
@@ -104,6 +87,6 @@ def _tell_failed(output: Output, account: "Account", error: PecTrackerError) -> 
     from pec_tracker.service.intake.take_in import Taken
 
     if output.json:
-        output.record({"mailbox": account.name, **taken_facts(Taken()), "error": error_text(error)})
+        output.record(answers.retried_facts(account.name, Taken(), error))
     else:
         tell_failed(account, error)

@@ -2,11 +2,13 @@
 
 import click
 
+from pec_tracker.answers import rebuilt as answers
+from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import Exit
-from pec_tracker.texts import N_, _, ngettext
+from pec_tracker.texts import N_, _
 
 
 @click.command(
@@ -38,43 +40,10 @@ def command(cli: Cli, *, old_database: str | None, as_json: bool) -> Exit:
     with output.progress(_("Rebuilding")) as progress:
         result, aside = rebuild_database(OPERATOR, config, old_database=old_database, progress=progress.reach)
     if as_json:
-        output.record(
-            {
-                "segments": result.segments,
-                "lines": result.lines,
-                "mails": result.mails,
-                "messages": result.messages,
-                "uncertain": result.uncertain,
-                "missing": list(result.missing),
-                "carried": result.carried,
-                "written_again": list(result.mended),
-                "old_database_unreadable": result.old_unreadable,
-                "old_database": aside,
-            }
-        )
-        return Exit.FINDING if result.missing else Exit.DONE
-    output.say(
-        _("{mails} mails and {messages} messages, from {lines} ledger lines under {segments} seals.").format(
-            mails=result.mails, messages=result.messages, lines=result.lines, segments=result.segments
-        )
-    )
-    if result.uncertain:
-        output.say(_("{count} messages may have left; see: pec-tracker outbox list").format(count=result.uncertain))
-    if result.carried:
-        told = ngettext(
-            "{count} act that only the old database knew was carried over.",
-            "{count} acts that only the old database knew were carried over.",
-            result.carried,
-        )
-        output.say(told.format(count=result.carried))
-    for name in result.mended:
-        output.say(_("written again from the old database: {name}").format(name=name))
-    if result.old_unreadable:
-        output.say(
-            _("The old database could not be read: what it alone knew (acts of its last minute) is not carried over.")
-        )
-    for name in result.missing:
-        output.say(_("missing in the archive: {name}").format(name=name))
-    if aside is not None:
-        output.note(_("The old database is now {file}.").format(file=aside))
+        output.record(answers.rebuilt_facts(result, aside))
+    else:
+        for line in answers.rebuilt_lines(result):
+            output.say(clean(line))
+        if aside is not None:
+            output.note(answers.aside_text(aside))
     return Exit.FINDING if result.missing else Exit.DONE

@@ -1,10 +1,11 @@
 """`pec-tracker report completeness`: does the archive hold every mail that the servers have?"""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import click
 
+from pec_tracker.answers import completeness as answers
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.collect import tell_failed
@@ -13,14 +14,12 @@ from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.rounds import chosen, each
 from pec_tracker.errors import Exit, PecTrackerError
-from pec_tracker.texts import N_, _, error_text, notices
+from pec_tracker.texts import N_
 
 if TYPE_CHECKING:
     from pec_tracker.app import App
-    from pec_tracker.service.collecting.completeness import Completeness, FolderReport
+    from pec_tracker.service.collecting.completeness import Completeness
     from pec_tracker.service.house import Account
-
-QUARANTINED_TOLD: Final = 20
 
 
 @click.command(
@@ -57,111 +56,21 @@ def _compare(app: "App", output: Output, reports: "list[Completeness]", account:
     report = completeness(OPERATOR, app.house, account)
     reports.append(report)
     if output.json:
-        output.record(_facts(report))
+        output.record(answers.completeness_facts(report))
     return Exit.DONE if report.complete else Exit.FINDING
-
-
-def _facts(report: "Completeness") -> dict[str, Any]:
-    return {
-        "mailbox": report.mailbox,
-        "complete": report.complete,
-        "folders": list(map(_folder_facts, report.folders)),
-        "absent": list(report.absent),
-        "vanished": [{"folder": name, "seen": count} for name, count in report.vanished],
-        "error": None,
-    }
-
-
-def _folder_facts(folder: "FolderReport") -> dict[str, Any]:
-    return {
-        "folder": folder.name,
-        "collected": folder.collected,
-        "complete": folder.complete,
-        "uidvalidity": folder.uidvalidity,
-        "on_server": folder.on_server,
-        "archived": folder.archived,
-        "quarantined": [{"uid": uid, "reason": reason} for uid, reason in folder.quarantined],
-        "missing": list(folder.missing),
-        "others": list(folder.others),
-        "gone": folder.gone,
-        "error": None if folder.failure is None else error_text(folder.failure),
-    }
 
 
 def _tell_failed(output: Output, account: "Account", error: PecTrackerError) -> None:
     if output.json:
-        nothing = {"complete": False, "folders": [], "absent": [], "vanished": []}
-        output.record({"mailbox": account.name, **nothing, "error": error_text(error)})
+        output.record(answers.unasked_facts(account.name, error))
     else:
         tell_failed(account, error)
 
 
 def _tell(output: Output, reports: "list[Completeness]") -> None:
-    output.table(
-        [
-            _("Mailbox"),
-            _("Folder"),
-            _("On the server"),
-            _("Archived"),
-            _("Quarantine"),
-            _("Not collected"),
-            _("Gone"),
-            _("Verdict"),
-        ],
-        [
-            (
-                report.mailbox,
-                folder.name,
-                folder.on_server,
-                folder.archived,
-                len(folder.quarantined),
-                len(folder.missing) + len(folder.others),
-                folder.gone,
-                _verdict(folder),
-            )
-            for report in reports
-            for folder in report.folders
-        ],
-    )
+    output.table(*answers.table(reports))
     for report in reports:
-        _tell_more(output, report)
-    if any(folder.missing or folder.others or folder.quarantined for report in reports for folder in report.folders):
-        output.note(_("Ask again for what is not collected: pec-tracker collect, or pec-tracker quarantine retry."))
-    if any(folder.gone for report in reports for folder in report.folders):
-        output.note(_("Gone: seen there once, and deleted or moved since; what was archived stays."))
-
-
-def _verdict(folder: "FolderReport") -> str:
-    if folder.failure is not None:
-        return _("cannot be read: {error}").format(error=error_text(folder.failure))
-    if not folder.collected:
-        return _("left out by the configuration")
-    return _("complete") if folder.complete else _("not complete")
-
-
-def _tell_more(output: Output, report: "Completeness") -> None:
-    """What a table has no room for: why some are in quarantine, and folders that only one side has."""
-    for folder in report.folders:
-        for uid, reason in folder.quarantined[:QUARANTINED_TOLD]:
-            line = _("{mailbox}, {folder}, UID {uid}: {reason}").format(
-                mailbox=report.mailbox,
-                folder=folder.name,
-                uid=uid,
-                reason=notices.reasons(notices.QUARANTINE, reason),
-            )
+        for line in answers.more_lines(report):
             output.say(clean(line))
-        if folder.others:
-            line = _(
-                "{mailbox}, {folder}: under {count} UIDs the server shows other mails than those collected (it was "
-                "restored, it seems); the first is {uid}"
-            ).format(mailbox=report.mailbox, folder=folder.name, count=len(folder.others), uid=folder.others[0])
-            output.say(clean(line))
-        more = len(folder.quarantined) - QUARANTINED_TOLD
-        if more > 0:
-            output.say(_("and {count} more: pec-tracker quarantine list").format(count=more))
-    for name in report.absent:
-        line = _("{mailbox}: the server has no folder {folder}; correct folders.include of the mailbox")
-        output.say(clean(line.format(mailbox=report.mailbox, folder=name)))
-    for name, count in report.vanished:
-        line = _("{mailbox}: the folder {folder} is no longer on the server; {count} mails were seen in it")
-        output.say(clean(line.format(mailbox=report.mailbox, folder=name, count=count)))
+    for note in answers.notes(reports):
+        output.note(note)

@@ -1,5 +1,6 @@
 """Which UIDs gave no mail, and which mails could not be read? Each with its reason; nothing is passed over."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,8 +27,8 @@ class Quarantined:
 
 
 @verb(Act.READ)
-def quarantined(asker: Asker, house: House) -> list[Quarantined]:
-    """Everything in quarantine, the oldest first."""
+def quarantined(asker: Asker, house: House, mailboxes: Collection[str] = ()) -> list[Quarantined]:
+    """Everything in quarantine, the oldest first; only of these *mailboxes* where any are named."""
     missing = (
         select(Mailbox.name, Folder.name.label("folder"), Sighting.uid, Sighting.reason, Sighting.seen_at)
         .join(Folder, Folder.id == Sighting.folder_id)
@@ -48,4 +49,5 @@ def quarantined(asker: Asker, house: House) -> list[Quarantined]:
             Quarantined(row.name, None, None, ", ".join(row.warnings), row.archived_at, row.sha256)
             for row in connection.execute(unreadable)
         ]
-    return sorted(entries, key=lambda entry: (entry.seen_at, entry.mailbox, entry.uid or 0))
+    wanted = (entry for entry in entries if not mailboxes or entry.mailbox in mailboxes)
+    return sorted(wanted, key=lambda entry: (entry.seen_at, entry.mailbox, entry.uid or 0))

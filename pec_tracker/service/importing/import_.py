@@ -6,7 +6,7 @@ the ledger line `mail.converted` names both.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.askers import Act, Asker
 from pec_tracker.errors import UsageError
 from pec_tracker.ledger import together
+from pec_tracker.pec.evidence import Verdict
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.importing.mail_files import Unread, mails_in
+from pec_tracker.service.importing.mail_files import NOT_THERE, Unread, mails_in
 from pec_tracker.service.importing.outlook import Letter
 from pec_tracker.service.importing.to_mailboxes import Mailboxes, as_mail_of, lying
 from pec_tracker.service.intake.link import Place
@@ -54,6 +55,27 @@ class Imported:
     linked: int = 0
     unread: tuple[Unread, ...] = ()
     homeless: tuple[Homeless, ...] = ()
+
+    @property
+    def unproven(self) -> int:
+        """How many came whose signature makes them no proof."""
+        return sum(count for verdict, count in (self.taken.verdicts or {}).items() if verdict != Verdict.TRUSTED)
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether a path does not exist, or a mail belongs to no mailbox: the user has to say it otherwise."""
+        return bool(self.homeless) or any(one.reason == NOT_THERE for one in self.unread)
+
+    def joined(self, rest: "Imported") -> "Imported":
+        """With what came of the homeless mails, *rest*, once the user had said where they belong."""
+        numbers = self.archived.keys() | rest.archived.keys()
+        return replace(
+            self,
+            archived={number: self.archived.get(number, 0) + rest.archived.get(number, 0) for number in numbers},
+            taken=self.taken + rest.taken,
+            linked=self.linked + rest.linked,
+            homeless=(),
+        )
 
 
 @verb(Act.TAKE_IN)

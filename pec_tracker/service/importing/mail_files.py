@@ -43,6 +43,8 @@ _ZIP_ERRORS = (
     lzma.LZMAError,
 )
 
+NOT_THERE: Final = "not-there"  # why a path that does not exist was not read (texts.notices.UNREAD)
+
 
 @dataclass(frozen=True, slots=True)
 class Unread:
@@ -60,7 +62,7 @@ def mails_in(paths: Sequence[Path], unread: list[Unread]) -> Iterator[Letter]:
         elif path.is_file():
             yield from _named_file(path, unread)
         else:
-            unread.append(Unread(str(path), "not-a-file" if path.exists() else "not-there"))
+            unread.append(Unread(str(path), "not-a-file" if path.exists() else NOT_THERE))
 
 
 def _folder(path: Path, top: Path, unread: list[Unread]) -> Iterator[Letter]:

@@ -52,6 +52,11 @@ class CheckReport:
         """Whether nothing was found."""
         return not self.findings
 
+    @property
+    def dated(self) -> int:
+        """The newest seal that is dated from outside; 0 for none."""
+        return max((one.number for one in self.witnesses or ()), default=0)
+
 
 class _Names:
     """Who names which object: one number of marks for each, packed so that millions fit in memory."""
