@@ -93,6 +93,24 @@ def from_paths(paths: Sequence[Path]) -> Trust:
     return Trust(anchors=tuple(anchors.values()), crls=_distinct(others.crls), ocsp=_distinct(others.ocsp))
 
 
+def given(path: Path, *, public_root: bool) -> Trust:
+    """What the user trusts from now on. UsageError for a public root, unless *public_root*: such a one certifies
+    anybody's mail, and is taken only from who knows what that opens."""
+    trust = from_paths([path])
+    among = () if public_root else public_among(trust)
+    found = [one for anchor in among if (one := certificate(anchor.der)) is not None]
+    if found:
+        raise UsageError(
+            "{file} holds a public root of this machine ({name}). It certifies mail addresses for anybody, not for PEC "
+            "providers alone: whoever has from it, or from any authority below it, a certificate for an address "
+            "posta-certificata@ could then sign what counts as proof. The roots of Italian PEC are trusted already, "
+            "and only through the authorities of PEC. If you want this one without that limit, say --public-root",
+            file=path.name,
+            name=found[0].common_name or found[0].organization or "-",
+        )
+    return trust
+
+
 def public_among(given: Trust) -> tuple[Anchor, ...]:
     """The anchors of *given* whose key a public root of this machine or of certifi has: such a root certifies the
     mail of anybody, not of PEC providers alone.

@@ -1,21 +1,22 @@
 """`pec-tracker inspect`: what are these mails, and do their signatures hold? Without configuration or database."""
 
 import sys
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from pec_tracker.answers.messages import failure_meaning
+from pec_tracker.answers import inspected as answers
 from pec_tracker.answers.plain import clean
 from pec_tracker.cli.options import Command, argument, at_option, json_option, trust_option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import Exit
-from pec_tracker.texts import N_, _, findings, words
-from pec_tracker.texts.times import rome_time
+from pec_tracker.texts import N_, _
+
+if TYPE_CHECKING:
+    from pec_tracker.service.inspect import Inspected
 
 STDIN: Final = "-"
 
@@ -42,7 +43,7 @@ def command(cli: Cli, *, as_json: bool, trust: tuple[Path, ...], at: datetime | 
     """Report on each file in the order given."""
     from pec_tracker import anchors  # slow to import, and not needed for --help
     from pec_tracker.clock import Clock
-    from pec_tracker.service.inspect import rem_facts, report
+    from pec_tracker.service.inspect import inspect
 
     now = Clock().now()
     trusted = anchors.combined(anchors.default(now.date()), anchors.from_paths(trust))
@@ -56,7 +57,7 @@ def command(cli: Cli, *, as_json: bool, trust: tuple[Path, ...], at: datetime | 
             if raw is None:
                 status = Exit.USAGE
             else:
-                _tell(output, report(name, raw, trust=trusted, at=at, now=now), rem_facts(raw))
+                _tell(output, name, inspect(raw, trust=trusted, at=at, now=now))
             progress.advance()
     return status
 
@@ -70,90 +71,11 @@ def _bytes_of(name: str) -> bytes | None:
         return None
 
 
-def _tell(output: Output, facts: Mapping[str, Any], rem: Mapping[str, Any]) -> None:
+def _tell(output: Output, name: str, inspected: "Inspected") -> None:
     if output.json:
-        # The object of a PEC mail has the keys that were promised; REM evidence, which is none, has one more.
-        output.record({**facts, "rem": rem} if rem["evidence"] else facts)
+        output.record(answers.inspected_facts(name, inspected))
         return
-    output.say(clean(facts["file"]))
-    for label, text in (*_lines(facts), *_rem(rem)):
+    output.say(clean(name))
+    for label, text in answers.inspected_lines(inspected):
         output.say(f"  {label + ':':<24}{clean(text)}")
     output.say()
-
-
-def _lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Label and text of each thing that the mail says, the absent ones left out."""
-    certified = [
-        (_("Kind"), words.word(words.KINDS, facts["kind"])),
-        (_("Certified time"), _time(facts["issued_at"])),
-        (_("Provider"), facts["provider"]),
-        (_("Sender"), facts["sender"]),
-        (_("Recipients"), _recipients(facts)),
-        (_("Delivered to"), facts["recipient"] if facts["kind"] == "delivery" else None),
-        (_("About"), facts["recipient"] if facts["kind"] != "delivery" else None),
-        (_("Subject"), facts["subject"]),
-        (_("Receipt"), words.word(words.FORMS, facts["receipt_form"]) if facts["receipt_form"] else None),
-        (_("Failure"), _failure(facts)),
-        (_("Reference"), facts["reference"]),
-        (_("Identifier"), facts["identifier"]),
-    ]
-    lines = [*certified, *_signature(facts["signature"])]
-    if facts["warnings"]:
-        lines.append((_("Warnings"), words.words(findings.WARNINGS, facts["warnings"])))
-    return [(label, text) for label, text in lines if text]
-
-
-def _rem(rem: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is said in the terms of REM, with the warning that nothing here has verified it."""
-    lines = [("X-REM-Subject", rem["subject"])]
-    for one in rem["evidence"]:
-        lines += [
-            (_("REM evidence"), _("{event}; not verified here").format(event=words.rem_event(one["event"]))),
-            (_("Its time"), _time(one["time"])),
-            (_("Its identifier"), one["identifier"]),
-            (_("Of the message"), one["message_identifier"]),
-        ]
-    return [(label, text) for label, text in lines if text]
-
-
-def _time(written: str | None) -> str | None:
-    return rome_time(datetime.fromisoformat(written)) if written else None
-
-
-def _recipients(facts: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{recipient['address']} ({words.word(words.RECIPIENT_TYPES, recipient['type'])})"
-        for recipient in facts["recipients"] or ()
-    )
-
-
-def _failure(facts: Mapping[str, Any]) -> str | None:
-    if facts["error"] in (None, "nessuno") and not facts["error_code"]:
-        return None
-    meaning = failure_meaning(facts["error_code"]) or words.word(words.ERRORS, facts["error"])
-    return f"{meaning}: {facts['error_detail']}" if facts["error_detail"] else meaning
-
-
-def _signature(signature: Mapping[str, Any]) -> list[tuple[str, str | None]]:
-    """The verdict, who signed, and which checks failed or could not be made."""
-    verdict = words.word(words.VERDICTS, signature["verdict"])
-    if signature["verdict"] == "unsigned":
-        return [(_("Signature"), verdict)]
-    checks: Mapping[str, bool | None] = signature["checks"]
-    failed = [name for name, result in checks.items() if result is False]
-    unknown = [name for name, result in checks.items() if result is None]
-    return [
-        (_("Signature"), verdict),
-        (_("Signed by"), _signer(signature)),
-        (_("Signing time"), _time(signature["signed_at"])),
-        (_("Does not hold"), words.words(words.CHECKS, failed) if failed else None),
-        (_("Could not be checked"), words.words(words.CHECKS, unknown) if unknown else None),
-    ]
-
-
-def _signer(signature: Mapping[str, Any]) -> str | None:
-    if not signature["signer"]:
-        return None
-    address = f" <{signature['signer_address']}>" if signature["signer_address"] else ""
-    issuer = _(", certified by {issuer}").format(issuer=signature["issuer"]) if signature["issuer"] else ""
-    return f"{signature['signer']}{address}{issuer}"

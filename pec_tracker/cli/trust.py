@@ -1,34 +1,21 @@
 """`pec-tracker trust`: whom are signatures held to, since when and why; and what changes when that changes?"""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import click
 
+from pec_tracker.answers import trust as answers
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Group, argument, json_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
-from pec_tracker.errors import Exit, UsageError
-from pec_tracker.texts import N_, _, ngettext, words
+from pec_tracker.errors import Exit
+from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
-    from pec_tracker.pec.trust import Trust
-    from pec_tracker.service.intake.recheck import Rechecked
-    from pec_tracker.service.trust.anchors import AnchorShown, Changed
-
-_USES: Final = {
-    "pec-authorities": N_("public root, only through the authorities of PEC: {authorities}"),
-    "sandbox": N_("the sandbox: for tests, proves nothing to anybody else"),
-    "authority": N_("authority: whatever it certifies for mail"),
-    "signer": N_("one signer: {addresses}"),
-}
-_REASONS: Final = {
-    "public root, for the authorities of Italian PEC only": N_("public root, for the authorities of Italian PEC only"),
-    "named by the user": N_("named by the user"),
-}
+    from pec_tracker.service.trust.anchors import Changed
 
 
 @click.group("trust", cls=Group, help=N_("See, add and update the authorities that signatures are held to."))
@@ -57,14 +44,11 @@ def list_anchors(cli: Cli, *, as_json: bool) -> None:
     anchors = trust.shown(OPERATOR, house, now=house.clock.now())
     if as_json:
         for one in anchors:
-            output.record(_facts(one))
+            output.record(answers.anchor_facts(one))
         return
-    columns = [_("Fingerprint"), _("Name"), _("Valid until"), _("Use"), _("Source"), _("Since"), _("Reason")]
-    output.table(columns, [_row(one) for one in anchors])
-    if not anchors:
-        output.note(_("No anchor is known: no signature can be trusted. Add the authorities with: trust add FILE"))
-    if any(one.use == "sandbox" for one in anchors):
-        output.note(_("A sandbox is trusted here: what it signs is good for tests only."))
+    output.table(*answers.table(anchors))
+    for note in answers.list_notes(anchors):
+        output.note(note)
 
 
 @command.command(
@@ -84,11 +68,10 @@ def show(cli: Cli, *, name: str, as_json: bool) -> None:
     output = cli.output(as_json=as_json)
     for one in trust.named(OPERATOR, house, name, now=house.clock.now()):
         if as_json:
-            output.record(_facts(one))
+            output.record(answers.anchor_facts(one))
             continue
-        for label, text in _lines(one):
-            if text:
-                output.say(f"{label + ':':<22}{clean(text)}")
+        for label, text in answers.anchor_lines(one):
+            output.say(f"{label + ':':<22}{clean(text)}")
         output.say()
 
 
@@ -100,23 +83,6 @@ _public_root_option = option(
         "certificate for an address posta-certificata@ could then sign what counts as proof."
     ),
 )
-
-
-def _refuse_public(path: Path, given: "Trust") -> None:
-    """A root that certifies anybody's mail is taken only from who knows what that opens."""
-    from pec_tracker import anchors
-    from pec_tracker.pec.certificate import certificate
-
-    found = [one for anchor in anchors.public_among(given) if (one := certificate(anchor.der)) is not None]
-    if found:
-        raise UsageError(
-            "{file} holds a public root of this machine ({name}). It certifies mail addresses for anybody, not for PEC "
-            "providers alone: whoever has from it, or from any authority below it, a certificate for an address "
-            "posta-certificata@ could then sign what counts as proof. The roots of Italian PEC are trusted already, "
-            "and only through the authorities of PEC. If you want this one without that limit, say --public-root",
-            file=path.name,
-            name=found[0].common_name or found[0].organization or "-",
-        )
 
 
 @command.command(
@@ -142,9 +108,7 @@ def add(cli: Cli, *, path: Path, reason: str, public_root: bool, as_json: bool) 
     from pec_tracker import anchors
     from pec_tracker.service.trust import anchors as trust
 
-    given = anchors.from_paths([path])
-    if not public_root:
-        _refuse_public(path, given)
+    given = anchors.given(path, public_root=public_root)
     _tell_changes(cli.output(as_json=as_json), trust.add(OPERATOR, cli.app().house, given, reason=reason))
 
 
@@ -170,10 +134,8 @@ def update(cli: Cli, *, path: Path, reason: str, replacing: bool, public_root: b
     from pec_tracker import anchors
     from pec_tracker.service.trust import anchors as trust
 
-    given = anchors.from_paths([path])
-    if not public_root:
-        _refuse_public(path, given)
-    why = reason or _("in the list {file}").format(file=path.name)
+    given = anchors.given(path, public_root=public_root)
+    why = reason or trust.LISTED.format(file=path.name)
     changed = trust.update(OPERATOR, cli.app().house, given, reason=why, replacing=replacing)
     _tell_changes(cli.output(as_json=as_json), changed)
 
@@ -199,108 +161,20 @@ def recheck(cli: Cli, *, every: bool, as_json: bool) -> Exit:
     with output.progress(_("Verifying")) as progress:
         result = service.recheck(OPERATOR, cli.app().house, every=every, progress=progress.reach)
     if as_json:
-        changed = [{"from": before, "to": after, "count": count} for (before, after), count in result.changed.items()]
-        output.record(
-            {"looked_at": result.looked_at, "changed": changed, "linked": result.linked, "missing": result.missing}
-        )
+        output.record(answers.rechecked_facts(result))
     else:
-        _tell_rechecked(output, result)
+        for line in answers.rechecked_lines(result):
+            output.say(line)
+        for line in answers.missing_lines(result):
+            click.echo(line, err=True)
     return Exit.FINDING if result.missing else Exit.DONE
 
 
-def _facts(one: "AnchorShown") -> dict[str, Any]:
-    return {
-        "fingerprint": one.fingerprint,
-        "name": one.name,
-        "issuer": one.issuer,
-        "serial": one.serial,
-        "key_bits": one.key_bits,
-        "not_before": one.not_before,
-        "not_after": one.not_after,
-        "valid_now": one.valid_now,
-        "use": one.use,
-        "authorities": one.authorities,
-        "addresses": one.addresses,
-        "domains": one.domains,
-        "source": one.source,
-        "reason": one.reason,
-        "since": one.since,
-        "kept": one.kept,
-    }
-
-
-def _row(one: "AnchorShown") -> list[object]:
-    until = one.not_after.date() if one.valid_now else _("{date} (not valid today)").format(date=one.not_after.date())
-    return [one.fingerprint[:16], clean(one.name), until, _use(one), clean(one.source), one.since, _reason(one)]
-
-
-def _use(one: "AnchorShown") -> str:
-    return _(_USES[one.use]).format(
-        authorities=", ".join(one.authorities), addresses=clean(", ".join(one.addresses)) or "-"
-    )
-
-
-def _reason(one: "AnchorShown") -> str:
-    return clean(words.word(_REASONS, one.reason))
-
-
-def _lines(one: "AnchorShown") -> list[tuple[str, str | None]]:
-    pairs = [one.fingerprint[at : at + 2].upper() for at in range(0, 64, 2)]
-    return [
-        (_("Name"), one.name),
-        (_("SHA-256"), ":".join(pairs)),
-        (_("Issuer"), one.issuer),
-        (_("Serial number"), one.serial),
-        (_("Key"), _("RSA, {bits} bits").format(bits=one.key_bits) if one.key_bits else _("not RSA")),
-        (_("Valid"), f"{one.not_before.date()} - {one.not_after.date()}"),
-        (_("Valid today"), _("yes") if one.valid_now else _("no")),
-        (_("Use"), _use(one)),
-        (_("Addresses"), ", ".join(one.addresses)),
-        (_("May certify"), ", ".join(one.domains)),
-        (_("Source"), one.source),
-        (_("Since"), one.since.isoformat() if one.since else None),
-        (_("Reason"), _reason(one)),
-    ]
-
-
 def _tell_changes(output: Output, changed: "Changed") -> None:
-    groups = (
-        ("added", _("added"), changed.added),
-        ("known", _("known already"), changed.known),
-        ("withdrawn", _("withdrawn"), changed.withdrawn),
-        ("unlisted", _("no longer in the list, still trusted"), changed.unlisted),
-    )
     if output.json:
-        lists = {name: [_facts(one) for one in anchors] for name, _word, anchors in groups}
-        output.record({**lists, "answers": changed.answers})
+        output.record(answers.changed_facts(changed))
         return
-    for _name, word, anchors in groups:
-        _tell_group(output, word, anchors)
-    if changed.answers:
-        count = changed.answers
-        told = ngettext("{count} revocation list kept.", "{count} revocation lists kept.", count)
-        output.say(told.format(count=count))
-    if any(one.use == "sandbox" for one in changed.added):
-        output.note(_("A sandbox is trusted from now on: what it signs is good for tests only."))
-    if changed.added or changed.withdrawn:
-        output.note(_("Judge what is archived again with: pec-tracker trust recheck. Restart serve if it runs."))
-
-
-def _tell_group(output: Output, word: str, anchors: Sequence["AnchorShown"]) -> None:
-    for one in anchors:
-        output.say(f"{one.fingerprint[:16]}  {clean(one.name)} ({_use(one)}): {word}")
-
-
-def _tell_rechecked(output: Output, result: "Rechecked") -> None:
-    count = result.looked_at
-    told = ngettext("{count} signature verified again.", "{count} signatures verified again.", count)
-    output.say(told.format(count=count))
-    for (before, after), count in sorted(result.changed.items()):
-        was, now = words.word(words.VERDICTS, before), words.word(words.VERDICTS, after)
-        output.say(_("{count:>6}  {before} -> {after}").format(count=count, before=was, after=now))
-    if not result.changed:
-        output.say(_("No verdict changed."))
-    if result.linked:
-        output.say(_("{count} mails that waited found their message.").format(count=result.linked))
-    for sha256 in result.missing:
-        click.echo(_("{file}: its bytes are missing or damaged; run check").format(file=f"{sha256}.eml"), err=True)
+    for line in answers.changed_lines(changed):
+        output.say(clean(line))
+    for note in answers.changed_notes(changed):
+        output.note(note)

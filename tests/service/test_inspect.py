@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pec_tracker.answers.inspected import inspected_facts
 from pec_tracker.pec.evidence import CHECKS
 from pec_tracker.pec.trust import Trust
-from pec_tracker.service.inspect import report
+from pec_tracker.service.inspect import inspect
 from tests.factory.receipts import anomaly_envelope, original, receipt, trust
 from tests.pec.mails import dummy, plain
 
@@ -21,7 +22,6 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples"
 
 KEYS = [
-    "schema",
     "file",
     "kind",
     "tipo",
@@ -46,7 +46,7 @@ SIGNATURE_KEYS = ["verdict", "digest_algorithm", "signer", "signer_address", "is
 
 def inspected(raw: bytes, *, by: Trust | None = None) -> dict[str, object]:
     """The report, checked to be the JSON that was promised."""
-    found = report("mail.eml", raw, trust=by or Trust(), at=None, now=NOW)
+    found = inspected_facts("mail.eml", inspect(raw, trust=by or Trust(), at=None, now=NOW))
     assert list(found) == KEYS
     assert list(found["signature"]) == SIGNATURE_KEYS
     assert list(found["signature"]["checks"]) == list(CHECKS)
@@ -60,7 +60,6 @@ def test_a_signed_receipt_is_reported_whole() -> None:
     signature = found.pop("signature")
     assert isinstance(signature, dict)
     assert found == {
-        "schema": 1,
         "file": "mail.eml",
         "kind": "delivery",
         "tipo": "avvenuta-consegna",
@@ -153,7 +152,7 @@ def test_thousands_of_mails_take_no_more_memory_than_a_few() -> None:
     base = tracemalloc.get_traced_memory()[0]
 
     for n in range(2_000):
-        report(f"{n}.eml", mails[n % 20] + b" " * n, trust=anchors, at=None, now=NOW)
+        inspected_facts(f"{n}.eml", inspect(mails[n % 20] + b" " * n, trust=anchors, at=None, now=NOW))
 
     grown = tracemalloc.get_traced_memory()[0] - base
     tracemalloc.stop()
@@ -162,7 +161,7 @@ def test_thousands_of_mails_take_no_more_memory_than_a_few() -> None:
 
 def test_inspect_starts_without_the_database_or_the_configuration() -> None:
     program = (
-        "import sys, pec_tracker.service.inspect;"
+        "import sys, pec_tracker.answers.inspected, pec_tracker.service.inspect;"
         "heavy = {'sqlalchemy', 'pydantic', 'pydantic_settings', 'rich', 'alembic', 'imapclient', 'aiosmtplib',"
         " 'pec_tracker.config', 'pec_tracker.app', 'pec_tracker.db', 'pec_tracker.archive', 'pec_tracker.wire'};"
         "print(*sorted(heavy & set(sys.modules)))"

@@ -3,6 +3,7 @@
 Nothing here looks at a clock or leaves a trace: the same seal gives the same bytes.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -84,6 +85,26 @@ class Package:
     def pieces(self) -> Iterator[bytes]:
         """Its bytes, a member at a time. Raises UsageError, StorageError."""
         return canonical_zip.pieces(self.files)
+
+
+class Weighed:
+    """How many bytes of a package went by, and their hash."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._hash = hashlib.sha256()
+
+    def passing(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The *pieces*, counted."""
+        for piece in pieces:
+            self.size += len(piece)
+            self._hash.update(piece)
+            yield piece
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of all that went by."""
+        return self._hash.hexdigest()
 
 
 @verb(Act.PROVE)

@@ -24,6 +24,12 @@ _SHOWN_BY: Final[Mapping[str, tuple[str, ...]]] = {
 _LEAVING: Final = ("queued", "submitted", "refused", "deferred", "uncertain", "abandoned")
 
 
+def limit_sentences(limits: Sequence[str], language: str) -> list[str]:
+    """What a package does not show (`limits`), a sentence each."""
+    said = section(language, "limits")
+    return [said[name] for name in limits]
+
+
 def sentences(report: Mapping[str, Any], acts: Sequence[Line], speak: Speak) -> Iterator[str]:
     """The outcome in full sentences, in the report's language."""
     said = section(report["language"], "sentences")

@@ -11,6 +11,8 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Message
+from pec_tracker.errors import NotFoundError, UsageError
+from pec_tracker.pec.evidence import address_key
 from pec_tracker.service.house import House
 from pec_tracker.service.queries.find import FoundMessage, Query, find
 from pec_tracker.service.verbs import verb
@@ -50,6 +52,24 @@ def look_up(asker: Asker, house: House, wanted: Wanted) -> list[FoundMessage]:
         return messages
     holding = _holding(house, [message.key for message in messages], sha256(wanted.attachment).hexdigest())
     return [message for message in messages if message.key in holding]
+
+
+def candidates(asker: Asker, house: House, wanted: Wanted) -> list[FoundMessage]:
+    """The messages that answer to *wanted*, one at least. UsageError where nothing is asked for, NotFoundError."""
+    if wanted == Wanted():
+        raise UsageError("name a MESSAGE, or say what to look for: --recipient, --subject, --attachment, --case")
+    found = look_up(asker, house, wanted)
+    if not found:
+        raise NotFoundError("no message answers to these conditions; `pec-tracker find` shows what there is")
+    return found
+
+
+def recipient_meant(found: FoundMessage, asked: str | None) -> str | None:
+    """The recipient of *found* that the look-up *asked* for, if it fits just one; the whole message else."""
+    if asked is None:
+        return None
+    fitting = [one.address for one in found.recipients if address_key(asked) in address_key(one.address)]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _holding(house: House, keys: Sequence[str], digest: str) -> set[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -36,6 +37,9 @@ from pec_tracker.service.trust.folder import (
 from pec_tracker.service.verbs import verb
 
 log = structlog.get_logger()
+
+# Why what a list holds is trusted, where the user says nothing; kept in English and told by `answers.trust`.
+LISTED: Final = "in the list {file}"
 
 
 @dataclass(frozen=True, slots=True)

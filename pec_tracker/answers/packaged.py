@@ -1,0 +1,112 @@
+"""What is answered when a message's proof was made? The package and what is in it, or the folder for a court."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pec_tracker.answers.messages import journey_rows
+from pec_tracker.answers.verified import limit_lines
+from pec_tracker.texts import _
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pec_tracker.service.proof.court_folder import Filing
+    from pec_tracker.service.proof.make import Package, Weighed
+    from pec_tracker.service.queries.find import FoundMessage
+
+
+# --- several messages answer ---
+
+
+def candidate_facts(message: "FoundMessage") -> dict[str, Any]:
+    """A message that answers to the conditions, among others, as a JSON object."""
+    return {
+        "key": message.key,
+        "subject": message.subject,
+        "case": message.case,
+        "created_at": message.created_at,
+    }
+
+
+def candidates_text(found: "Sequence[FoundMessage]") -> str:
+    """That one of several must be named."""
+    return _("{count} messages answer; name one by its key:").format(count=len(found))
+
+
+def candidates_table(found: "Sequence[FoundMessage]") -> tuple[list[str], list[tuple[object, ...]]]:
+    """Columns and rows, one a message."""
+    return [_("Key"), _("Date"), _("Recipient"), _("Subject")], [
+        (one.key, one.created_at, ", ".join(who.address for who in one.recipients), one.subject) for one in found
+    ]
+
+
+# --- the package ---
+
+
+def file_name(package: "Package") -> str:
+    """What a package is called where nobody said it."""
+    return _("proof-{key}.zip").format(key=package.report["message"]["key"])
+
+
+def package_facts(file: "Path", package: "Package", written: "Weighed") -> dict[str, Any]:
+    """A package as a JSON object (contract of `proof`)."""
+    report = package.report
+    return {
+        "file": file,
+        "sha256": written.sha256,
+        "report_sha256": package.report_sha256,
+        "size": written.size,
+        "key": report["message"]["key"],
+        "as_of": report["as_of"],
+        "journeys": report["journeys"],
+        "proof": [entry["member"] for entry in report["proof"]],
+        "not_proof": [entry["member"] for entry in report["not_proof"]],
+        "limits": report["limits"],
+        "pdf": report["pdf"],
+        "members": package.members,
+    }
+
+
+def package_lines(file: "Path", package: "Package", written: "Weighed") -> list[str]:
+    """The same in words, without the journeys."""
+    report = package.report
+    size, seal = written.size, report["as_of"]["seal"]
+    proof, other = len(report["proof"]), len(report["not_proof"])
+    return [
+        _("{file}: {size} bytes, as of seal {seal}").format(file=file, size=size, seal=seal),
+        f"SHA-256: {written.sha256}",
+        f"SHA-256 (report.json): {package.report_sha256}",
+        _("Proof: {proof} receipts; not proof: {other}").format(proof=proof, other=other),
+    ]
+
+
+def table(package: "Package") -> tuple[list[str], list[tuple[object, ...]]]:
+    """Columns and rows, one a recipient."""
+    return [_("Recipient"), _("State"), _("Certified time")], [*journey_rows(package.report["journeys"])]
+
+
+def package_notes(package: "Package") -> Iterator[str]:
+    """What the package does not show, and how it would show more."""
+    yield from limit_lines(package.report["limits"])
+    if not package.report["pdf"]:
+        yield _("For the summary as PDF install pec-tracker with its extra: pec-tracker[pdf]")
+
+
+# --- the folder for a court ---
+
+
+def filing_facts(folder: "Path", made: "Filing") -> dict[str, Any]:
+    """A folder for a court as a JSON object (contract of `proof --for`)."""
+    problems = [{"recipient": one.recipient, "kind": one.kind} for one in made.problems]
+    return {"folder": folder, "court": made.court.name, "files": list(made.files), "problems": problems}
+
+
+def filing_lines(folder: "Path", made: "Filing") -> Iterator[str]:
+    """The same in words: its files, then what is missing."""
+    from pec_tracker.service.proof.court_folder import PROBLEMS  # slow to import, and not needed for --help
+
+    yield _("{folder}: {count} files for {court}").format(folder=folder, count=len(made.files), court=made.court.title)
+    for name in made.files:
+        yield f"  {name}"
+    for one in made.problems:
+        yield f"{one.recipient}: {_(PROBLEMS[one.kind])}"
