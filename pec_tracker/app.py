@@ -227,17 +227,6 @@ def rebuild_database(
     return result, aside
 
 
-def repair_archive(asker: Asker, config: Config, *, into_empty: bool) -> "Mended":
-    """Write again what the database knows of a lost ledger. Before the house is opened: opened, it would refuse."""
-    from pec_tracker.service.upkeep.repair import repair
-
-    engine = open_engine(config.database_url)
-    try:
-        return repair(asker, engine, config.archive, into_empty=into_empty)
-    finally:
-        engine.dispose()
-
-
 def _rebuild_into(asker: Asker, config: Config, left: "Left", progress: Callable[[int], None] | None) -> "Rebuilt":
     """Fill the empty database that *config* names. It knows nothing yet, so it is not held against the archive."""
     from pec_tracker.service.upkeep.rebuild import rebuild

@@ -41,6 +41,7 @@ from pec_tracker.errors import ConfigurationError
 from pec_tracker.pec.rules import Limits
 from pec_tracker.providers import MEGABYTE, LoginForm, Provider, names, provider
 from pec_tracker.secret import SecretRef, SecretSource, resolve
+from pec_tracker.service.mailboxes.configured import Configured
 from pec_tracker.wire.endpoint import Endpoint, Login, Security
 
 MAILBOX_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -101,7 +102,8 @@ class MailboxConfig(Section):
     def _known_provider(cls, value: str) -> str:
         if value not in names():
             raise InvalidValueError(
-                "{value!r} is not a provider that we know; choose one of: {choices}",
+                "{value!r} is not a provider that we know; choose one of: {choices}. For any other write custom, and "
+                "the servers that it gives you (smtp.host, imap.host)",
                 value=value,
                 choices=", ".join(names()),
             )
@@ -282,6 +284,45 @@ def endpoints(mailbox: MailboxConfig) -> tuple[Endpoint, Endpoint]:
         _endpoint(mailbox.smtp, mailbox.profile.smtp, {Security.TLS: 465, Security.STARTTLS: 587}),
         _endpoint(mailbox.imap, mailbox.profile.imap, {Security.TLS: 993, Security.STARTTLS: 143}),
     )
+
+
+def configured(config: Config) -> list[Configured]:
+    """The mailboxes as a person is shown them, in the order of the file."""
+    return [_configured(name, mailbox) for name, mailbox in config.mailboxes.items()]
+
+
+def _configured(name: str, mailbox: MailboxConfig) -> Configured:
+    smtp, imap = endpoints(mailbox)
+    return Configured(
+        name=name,
+        address=mailbox.address,
+        display_name=mailbox.name,
+        provider=mailbox.provider,
+        provider_title=mailbox.profile.title,
+        login=mailbox.user,
+        secret=mailbox.secret,
+        smtp=smtp,
+        imap=imap,
+        sent_folder=mailbox.sent,
+        reply_to=mailbox.reply_to,
+    )
+
+
+def needs() -> dict[str, tuple[str, ...]]:
+    """By provider, what a mailbox must say beside its address (columns of `service.mailboxes.add`)."""
+    profiles = {name: provider(name) for name in names()}
+    return {
+        name: tuple(
+            column
+            for column, wanted in (
+                ("login", profile.login is LoginForm.USER_ID),
+                ("smtp_host", profile.smtp is None),
+                ("imap_host", profile.imap is None),
+            )
+            if wanted
+        )
+        for name, profile in profiles.items()
+    }
 
 
 def login(mailbox: MailboxConfig) -> Login:

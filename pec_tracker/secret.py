@@ -1,4 +1,7 @@
-"""Where is the password? A reference in the configuration, resolved when used; never logged, printed or kept."""
+"""Where is the password? A reference in the configuration, resolved when used; never logged or printed.
+
+One that the user types in is kept once, in the system's keyring or in a file of his own.
+"""
 
 import os
 import stat
@@ -10,7 +13,8 @@ from typing import Final
 
 import structlog
 
-from pec_tracker.errors import ConfigurationError
+from pec_tracker import osfiles
+from pec_tracker.errors import ConfigurationError, UsageError
 
 _log = structlog.get_logger()
 
@@ -37,6 +41,38 @@ def resolve(ref: SecretRef) -> str:
     if not secret:
         raise ConfigurationError("the secret in {where} is empty", where=ref.name)
     return secret
+
+
+def keep(secret: str, *, entry: str, file: Path) -> SecretRef:
+    """Keep *secret* in the system's keyring under *entry* (SERVICE/USER), or where there is none in *file*, which only
+    the user may read. UsageError where the file is there already, StorageError.
+    """
+    if _into_keyring(secret, entry):
+        return SecretRef(SecretSource.KEYRING, entry)
+    with osfiles.disk_errors(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            osfiles.write_out(file, f"{secret}\n".encode(), replace=False)
+        except FileExistsError as error:
+            raise UsageError(
+                "{file} is there already, and is not overwritten: name the file that holds the password with "
+                "--password-file",
+                file=file,
+            ) from error
+    return SecretRef(SecretSource.FILE, file.name)
+
+
+def _into_keyring(secret: str, entry: str) -> bool:
+    """Whether it is there now; a machine may have no keyring, or one that is locked or forgets."""
+    import keyring
+    from keyring.errors import KeyringError
+
+    service, _, user = entry.partition("/")
+    try:
+        keyring.set_password(service, user, secret)
+        return keyring.get_password(service, user) == secret
+    except (KeyringError, RuntimeError):
+        return False
 
 
 def _from_environment(variable: str) -> str:

@@ -22,7 +22,7 @@ import structlog
 from pec_tracker import crash, osfiles
 from pec_tracker.archive import aside, attempts
 from pec_tracker.archive.archive import LedgerShelf
-from pec_tracker.archive.finding import Finding, FindingKind
+from pec_tracker.archive.local_format import Findings, format_findings
 from pec_tracker.archive.local_ledger import LocalLedger, ledger_folder
 from pec_tracker.archive.objects import Object, Suffix
 from pec_tracker.archive.rehash import Rehash
@@ -247,9 +247,9 @@ class LocalArchive:
         """See `Archive.bring_back`."""
         aside.bring_back(self.root, names)
 
-    def format_findings(self) -> list[Finding]:
+    def format_findings(self) -> Findings:
         """See `Archive.format_findings`."""
-        return format_findings(self.root)
+        return format_findings(format_file(self.root), FORMAT_LINE)
 
     def shelves(self) -> Iterator[Shelf]:
         """See `Archive.shelves`."""
@@ -341,21 +341,6 @@ def _remove(paths: Iterable[Path]) -> None:
     for path in paths:
         with suppress(OSError):  # the failure that led here is the one to report
             path.unlink(missing_ok=True)
-
-
-def format_findings(root: Path) -> list[Finding]:
-    """What is wrong with the FORMAT of the archive in *root*."""
-    file = format_file(root)
-    try:
-        first = file.read_bytes().partition(b"\n")[0].strip()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        text = "the file FORMAT, which says what this folder is, cannot be read ({reason})"
-        return [Finding(FindingKind.FORMAT_MISSING, file.name, text, {"reason": reason})]
-    if first == FORMAT_LINE.encode("ascii"):
-        return []
-    text = "the file FORMAT does not say '{expected}'"
-    return [Finding(FindingKind.FORMAT_UNKNOWN, file.name, text, {"expected": FORMAT_LINE})]
 
 
 def _require_known_format(root: Path) -> None:

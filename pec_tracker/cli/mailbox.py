@@ -1,11 +1,10 @@
 """`pec-tracker mailbox`: which mailboxes are there, how is one added, and do their servers take us?"""
 
 import sys
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -21,14 +20,42 @@ from pec_tracker.pec.sending import SendState
 from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
-    from pec_tracker.config import Config, MailboxConfig
+    from pec_tracker.config import Config
     from pec_tracker.service.mailboxes.add import NewMailbox
-    from pec_tracker.service.mailboxes.trial import Trial
+    from pec_tracker.service.mailboxes.draft import Draft, Rules
     from pec_tracker.service.sending.attempt import Dispatched
-    from pec_tracker.wire.endpoint import Endpoint
+
+_BY_HAND: Final = ("edit", "change", "set", "rename")
+
+# What a script gives instead of an answer.
+_OPTIONS: Final = {
+    "mailbox": "NAME",
+    "address": "--address",
+    "provider": "--provider",
+    "login": "--login",
+    "smtp_host": "--smtp-host",
+    "imap_host": "--imap-host",
+    "password": "--password-env",
+}
 
 
-@click.group("mailbox", cls=Group, help=N_("Add, list and test mailboxes."))
+class Mailboxes(Group):
+    """The commands, and a word for who looks for the one that there is not."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that `args` begin with; what is changed by hand is said to be."""
+        if args and args[0] in _BY_HAND:
+            raise UsageError(
+                "a mailbox is changed in the configuration file, in its section [mailbox.NAME]: {file}. Under another "
+                "name it would be another mailbox, and what was archived would stay with the old one",
+                file=config_source.to_edit(ctx.find_object(Cli).config_file),  # type: ignore[union-attr]
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group("mailbox", cls=Mailboxes, help=N_("Add, list, test and remove mailboxes."))
 def command() -> None:
     """Only the group: each subcommand says what it does."""
 
@@ -42,56 +69,27 @@ def command() -> None:
 @pass_cli
 def list_mailboxes(cli: Cli, *, as_json: bool) -> None:
     """One row a mailbox, in the order of the file."""
+    from pec_tracker.config import configured
+
     output = cli.output(as_json=as_json)
-    mailboxes = cli.config().mailboxes
+    mailboxes = configured(cli.config())
     if as_json:
-        for name, mailbox in mailboxes.items():
-            output.record(_facts(name, mailbox))
+        for one in mailboxes:
+            output.record(answers.configured_facts(one))
         return
-    output.table(
-        [_("Name"), _("Address"), _("Provider"), "SMTP", "IMAP", _("Password")],
-        [_row(name, mailbox) for name, mailbox in mailboxes.items()],
-    )
+    output.table(*answers.table(mailboxes))
     if not mailboxes:
         output.note(_("No mailbox is configured. Add one with: pec-tracker mailbox add"))
-
-
-def _facts(name: str, mailbox: "MailboxConfig") -> dict[str, Any]:
-    from pec_tracker.config import endpoints
-
-    smtp, imap = endpoints(mailbox)
-    return {
-        "mailbox": name,
-        "address": mailbox.address,
-        "name": mailbox.name,
-        "provider": mailbox.provider,
-        "login": mailbox.user,
-        "password": {"source": mailbox.secret.source, "name": mailbox.secret.name},
-        "smtp": {"host": smtp.host, "port": smtp.port, "security": smtp.security},
-        "imap": {"host": imap.host, "port": imap.port, "security": imap.security},
-        "sent_folder": mailbox.sent,
-        "reply_to": mailbox.reply_to,
-    }
-
-
-def _row(name: str, mailbox: "MailboxConfig") -> list[str]:
-    from pec_tracker.config import endpoints
-
-    smtp, imap = endpoints(mailbox)
-    secret = f"{mailbox.secret.source}: {mailbox.secret.name}"
-    return [name, mailbox.address, mailbox.profile.title, _where(smtp), _where(imap), secret]
-
-
-def _where(endpoint: "Endpoint") -> str:
-    return f"{endpoint.host}:{endpoint.port} {endpoint.security}"
 
 
 @command.command(
     "add",
     help=N_(
         "Add a mailbox to the configuration file; what is not given is asked for.\n\n"
-        "The file keeps its comments, and is made when there is none. A password is never asked for nor written: "
-        "name the variable, file or keyring entry (SERVICE/USER) that holds it.\n\n"
+        "The file keeps its comments, and is made when there is none. It never holds a password: name the variable, "
+        "file or keyring entry (SERVICE/USER) that does. One that is asked for goes into this computer's keyring or, "
+        "where there is none, into a file beside the configuration that only you can read; then the mailbox is "
+        "tested.\n\n"
         "--from adds many at once, all or none. The first line of the CSV names its columns: mailbox, address, "
         "provider, and any of name, login, password_env, password_file, password_keyring, reply_to, sent_folder, "
         "smtp_host, smtp_port, smtp_security, smtp_ca_file, and the same with imap."
@@ -103,7 +101,7 @@ def _where(endpoint: "Endpoint") -> str:
 @argument("name", metavar="[NAME]", required=False, help=N_("The mailbox's name: lower-case letters, digits, - and _."))
 @option("--from", "csv_file", metavar="CSV", type=click.Path(path_type=Path), help=N_("Add all mailboxes of this CSV."))
 @option("--address", metavar="ADDRESS", help=N_("The PEC address."))
-@option("--provider", metavar="NAME", help=N_("The provider: aruba, legalmail or custom."))
+@option("--provider", metavar="NAME", help=N_("The provider: aruba, legalmail, namirial, poste; custom for any other."))
 @option("--display-name", metavar="NAME", help=N_("The name shown beside the address."))
 @option("--login", metavar="USER", help=N_("The user name, where it is not the address."))
 @option("--password-env", metavar="VARIABLE", help=N_("The environment variable that holds the password."))
@@ -120,83 +118,81 @@ def _where(endpoint: "Endpoint") -> str:
 @option("--imap-ca-file", metavar="FILE", help=N_("An authority to trust for it, beside the system's."))
 @json_option
 @pass_cli
-def add(cli: Cli, /, *, name: str | None, csv_file: Path | None, as_json: bool, **given: Any) -> None:
-    """Check everything first, then write the file once."""
-    from pec_tracker.service.mailboxes.add import from_csv
+def add(cli: Cli, /, *, name: str | None, csv_file: Path | None, as_json: bool, **given: Any) -> Exit:
+    """Check everything first, then write the file once; what was asked for is then tried out."""
+    from pec_tracker.config import needs, validate
+    from pec_tracker.service.mailboxes import add as service
+    from pec_tracker.service.mailboxes.draft import Rules
 
-    if csv_file is None:
-        added = [_asked(name, given)]
-    elif name or any(given.values()):
-        raise UsageError("--from takes everything from the CSV; leave the other options out")
-    else:
-        added = from_csv(csv_file, lambda row: _check(row, Path(csv_file.name)))
-    file = config_source.to_edit(cli.config_file)
-    _add_to(file, added)
-    _tell_added(cli.output(as_json=as_json), file, added)
+    file, output = config_source.to_edit(cli.config_file), cli.output(as_json=as_json)
+    if csv_file is not None:
+        if name or any(given.values()):
+            raise UsageError("--from takes everything from the CSV; leave the other options out")
+        added = service.from_csv(csv_file, validate)
+        service.add(file, added, validate)
+        _tell_added(output, file, added)
+        return Exit.DONE
+    begun = _draft(name, given)
+    draft = _completed(begun, file, Rules(needs(), validate))
+    draft.check(file, Rules(needs(), validate))
+    kept = draft.with_password_kept(file)
+    service.add(file, [kept.mailbox], validate)
+    tried = draft != begun and not as_json
+    _tell_added(output, file, [kept.mailbox], tried=tried)
+    if not tried:
+        return Exit.DONE
+    if kept != draft and (told := answers.kept_text(kept.mailbox.settings, file.parent)):
+        output.note(told)
+    return _try_out(cli, output, (kept.name,), sending=False)
 
 
-def _asked(name: str | None, given: Mapping[str, Any]) -> "NewMailbox":
-    """One mailbox from the options; on a terminal, what is missing is asked for."""
-    from pec_tracker.service.mailboxes.add import NewMailbox, settings_of
+def _draft(name: str | None, given: Mapping[str, Any]) -> "Draft":
+    """What the options say."""
+    from pec_tracker.service.mailboxes.add import NAME_COLUMN
+    from pec_tracker.service.mailboxes.draft import Draft
 
     cells = {column: None if value is None else str(value) for column, value in given.items()}
     cells["name"] = cells.pop("display_name", None)
-    name = name or _ask(_("Name of the mailbox (yours: studio, amministrazione ...)"), "NAME")
-    cells["address"] = cells["address"] or _ask(_("PEC address"), "--address")
-    cells["provider"] = cells["provider"] or _ask_provider()
-    if cells["provider"] == "legalmail":
-        cells["login"] = cells["login"] or _ask(_("User ID (M and digits)"), "--login")
-    if cells["provider"] == "custom":
-        cells["smtp_host"] = cells["smtp_host"] or _ask(_("SMTP server"), "--smtp-host")
-        cells["imap_host"] = cells["imap_host"] or _ask(_("IMAP server"), "--imap-host")
-    if not any(cells[f"password_{source}"] for source in ("env", "file", "keyring")):
-        variable = f"PEC_{name.upper().replace('-', '_')}_PASSWORD"
-        cells["password_env"] = _ask(
-            _("Environment variable that holds the password"), "--password-env", default=variable
-        )
-    return NewMailbox(name, settings_of(cells))
+    return Draft({NAME_COLUMN: name, **cells})
 
 
-def _ask_provider() -> str:
-    from pec_tracker.providers import names
+def _completed(draft: "Draft", file: Path, rules: "Rules") -> "Draft":
+    """With what is missing, asked for on a terminal; an answer that does not fit is told, and asked for again."""
+    if draft.missing(rules) is not None and sys.stdin.isatty():
+        draft.check(file, rules)
+    while (column := draft.missing(rules)) is not None:
+        tried = draft.answered(column, _ask(draft, column, rules))
+        try:
+            tried.check(file, rules)
+        except PecTrackerError as error:
+            click.echo(_("Error: {message}").format(message=clean(texts.error_text(error))), err=True)
+        else:
+            draft = tried
+    return draft
 
-    return _ask(_("Provider"), "--provider", choices=names())
 
+def _ask(draft: "Draft", column: str, rules: "Rules") -> str:
+    from pec_tracker.service.mailboxes.draft import PASSWORD, PROVIDER
 
-def _ask(question: str, declaration: str, *, default: str | None = None, choices: tuple[str, ...] = ()) -> str:
     if not sys.stdin.isatty():
-        raise UsageError("{option} is missing, and there is no terminal to ask on", option=declaration)
-    answer: str = click.prompt(question, default=default, type=click.Choice(choices) if choices else str, err=True)
+        raise UsageError("{option} is missing, and there is no terminal to ask on", option=_OPTIONS[column])
+    question = answers.question_text(column)
+    if column == PASSWORD:
+        typed: str = click.prompt(question, default="", show_default=False, hide_input=True, err=True)
+        return typed
+    kind = click.Choice(tuple(rules.needs)) if column == PROVIDER else str
+    answer: str = click.prompt(question, default=draft.suggestion(column), type=kind, err=True)
     return answer
 
 
-def _check(row: "NewMailbox", file: Path) -> None:
-    """Raise ConfigurationError unless `row` alone is a valid mailbox."""
-    from pec_tracker.config import validate
-
-    validate(config_source.Source(file=file, tree={"mailbox": {row.name: row.settings}}))
-
-
-def _add_to(file: Path, added: list["NewMailbox"]) -> None:
-    """Write `added` into `file`, unless the whole would not be a valid configuration."""
-    from pec_tracker.config import validate
-    from pec_tracker.service.mailboxes.add import with_mailboxes, write
-
-    config_source.read(file if file.exists() else None)  # what is there must be readable before we add to it
-    before = file.read_bytes().decode("utf-8-sig") if file.exists() else ""
-    after = with_mailboxes(before, added)
-    validate(config_source.Source(file=file, tree=tomllib.loads(after)))
-    write(file, after)
-
-
-def _tell_added(output: Output, file: Path, added: list["NewMailbox"]) -> None:
+def _tell_added(output: Output, file: Path, added: "Sequence[NewMailbox]", *, tried: bool = False) -> None:
     names = [mailbox.name for mailbox in added]
     if output.json:
-        output.record({"file": file, "added": names})
+        output.record(answers.added_facts(file, names))
         return
-    told = texts.ngettext("{count} mailbox added to {file}.", "{count} mailboxes added to {file}.", len(names))
-    output.say(told.format(count=len(names), file=file))
-    output.note(_("Test it with: pec-tracker mailbox test {names}").format(names=" ".join(names)))
+    output.say(answers.added_text(file, names))
+    if not tried:
+        output.note(_("Test it with: pec-tracker mailbox test {names}").format(names=" ".join(names)))
 
 
 @command.command(
@@ -216,22 +212,28 @@ def _tell_added(output: Output, file: Path, added: list["NewMailbox"]) -> None:
 @pass_cli
 def try_mailboxes(cli: Cli, *, names: tuple[str, ...], sending: bool, as_json: bool) -> Exit:
     """Try each mailbox in turn; the status is the worst of what was found."""
-    from pec_tracker.config import endpoints, login
+    return _try_out(cli, cli.output(as_json=as_json), names, sending=sending)
+
+
+def _try_out(cli: Cli, output: Output, names: Sequence[str], *, sending: bool) -> Exit:
+    from pec_tracker.config import configured, login
     from pec_tracker.service.mailboxes.trial import try_out
 
     config = cli.config()
-    output = cli.output(as_json=as_json)
     status = Exit.DONE
+    mailboxes = {one.address: one for one in configured(config)}
     for name in _chosen(config, names):
         mailbox = config.mailbox(name)
-        smtp, imap = endpoints(mailbox)
-        trial = try_out(smtp=smtp, imap=imap, login=partial(login, mailbox))
+        one = mailboxes[mailbox.address]
+        trial = try_out(smtp=one.smtp, imap=one.imap, login=partial(login, mailbox))
         sent = _send_trial(cli, name) if sending and trial.ready else None
-        status = max(status, _status(trial), _sent_status(sent))
-        if as_json:
+        status = max(status, _sent_status(sent), *(error.status for error in trial.errors))
+        if output.json:
             output.record(answers.trial_facts(name, trial, sent))
         else:
-            _tell_trial(output, name, trial, smtp=smtp, imap=imap)
+            output.say(answers.ready_text(name, trial))
+            for line in answers.trial_lines(one, trial):
+                output.say(line)
             _tell_sent(output, sent)
     return status
 
@@ -255,6 +257,36 @@ def _tell_sent(output: Output, sent: "Dispatched | None") -> None:
 
 
 @command.command(
+    "remove",
+    help=N_(
+        "Take a mailbox out of the configuration file; the rest of the file stays as it is.\n\n"
+        "What is archived of it stays, with its proof. It is no longer collected, and nothing is sent from it: while "
+        "messages of it wait to leave, it is not removed. Where its password is kept is for you to clear."
+    ),
+    epilog="pec-tracker mailbox remove studio",
+)
+@argument("name", metavar="NAME", help=N_("The mailbox."))
+@json_option
+@pass_cli
+def remove(cli: Cli, *, name: str, as_json: bool) -> None:
+    """Nothing of the house is changed."""
+    from pec_tracker.config import validate
+    from pec_tracker.service.mailboxes.add import text_without, write
+    from pec_tracker.service.sending.outbox import require_none_waiting
+
+    app = cli.app()
+    account = app.account(name)
+    require_none_waiting(OPERATOR, app.house, account)
+    file = config_source.to_edit(cli.config_file)
+    write(file, text_without(file, account.name, validate))
+    output = cli.output(as_json=as_json)
+    if as_json:
+        output.record(answers.removed_facts(file, account.name))
+    else:
+        output.say(clean(answers.removed_text(file, account.name)))
+
+
+@command.command(
     "resume",
     help=N_(
         "Let a mailbox log in again that was suspended because its password was refused.\n\n"
@@ -273,30 +305,12 @@ def resume_mailbox(cli: Cli, *, name: str, as_json: bool) -> None:
     resume(OPERATOR, app.house, app.account(name))
     output = cli.output(as_json=as_json)
     if as_json:
-        output.record({"mailbox": name, "resumed": True})
+        output.record(answers.resumed_facts(name))
     else:
-        output.say(_("{name} may log in again.").format(name=clean(name)))
+        output.say(clean(answers.resumed_text(name)))
 
 
-def _chosen(config: "Config", names: tuple[str, ...]) -> tuple[str, ...]:
+def _chosen(config: "Config", names: Sequence[str]) -> Sequence[str]:
     if not names and not config.mailboxes:
         raise UsageError("no mailbox is configured; add one with: pec-tracker mailbox add")
     return names or tuple(config.mailboxes)
-
-
-def _errors(trial: "Trial") -> list[PecTrackerError]:
-    probes = [probe.error for probe in (trial.imap, trial.smtp) if probe is not None]
-    return [error for error in (trial.secret, *probes) if error is not None]
-
-
-def _status(trial: "Trial") -> Exit:
-    return max((error.status for error in _errors(trial)), default=Exit.DONE)
-
-
-def _tell_trial(output: Output, name: str, trial: "Trial", *, smtp: "Endpoint", imap: "Endpoint") -> None:
-    output.say(answers.ready_text(name, trial))
-    if trial.secret:
-        output.say(f"  {_('password')}: {texts.error_text(trial.secret)}")
-        return
-    output.say(f"  IMAP {_where(imap)}: {answers.probe_text(trial.imap)}")
-    output.say(f"  SMTP {_where(smtp)}: {answers.probe_text(trial.smtp)}")

@@ -1,16 +1,22 @@
 """Can a user add mailboxes without breaking the configuration, and does a trial say what is wrong?"""
 
+import io
 import json
 import socket
 import stat
+import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import keyring
 import pytest
+from keyring.errors import NoKeyringError
 
+from pec_tracker import secret
 from pec_tracker.sandbox.server import Sandbox, SandboxSettings
+from pec_tracker.wire.probe import Probe
 from tests.cli.running import Home, HomeInside
 
 ADDRESS = "mittente@pec.sandbox.test"
@@ -134,6 +140,154 @@ def test_a_file_that_is_broken_already_is_not_touched(home: HomeInside) -> None:
     assert ran.returncode == 2
     assert "retention.months" in ran.stderr
     assert file.read_text() == "[retention]\nmonths = 'x'\n"
+
+
+# add, asked
+
+
+class Terminal(io.StringIO):
+    """A person at a keyboard, who types these lines."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def typed(home: HomeInside, monkeypatch: pytest.MonkeyPatch) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`mailbox add` on a terminal: the lines that are typed, and the password."""
+
+    def add(*lines: str, password: str = "", arguments: Sequence[str | Path] = ()) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr("sys.stdin", Terminal("".join(f"{line}\n" for line in lines)))
+        monkeypatch.setattr("click.termui.hidden_prompt_func", lambda _prompt: password)
+        return home.run("mailbox", "add", *arguments)
+
+    return add
+
+
+@pytest.fixture
+def no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without one, and servers that take us."""
+
+    def none(*_: str) -> None:
+        raise NoKeyringError
+
+    monkeypatch.setattr(keyring, "set_password", none)
+    for probe in ("probe_imap", "probe_smtp"):
+        monkeypatch.setattr(f"pec_tracker.service.mailboxes.trial.{probe}", lambda *_: Probe("ready"))
+
+
+Typed = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.mark.usefixtures("no_keyring")
+def test_a_password_that_is_typed_is_kept_where_only_the_user_reads_it_and_tried_at_once(
+    home: HomeInside, typed: Typed
+) -> None:
+    file = config_of(home, COMMENTED)
+    ran = typed("studio", "studio@pec.example.it", "aruba", password="segreta àè")
+    assert ran.returncode == 0, ran.stderr
+    assert tomllib.loads(file.read_text())["mailbox"]["studio"]["password_file"] == "studio.password"
+    kept = home.folder / "studio.password"
+    assert kept.read_text("utf-8") == "segreta àè\n"
+    if sys.platform != "win32":
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert "segreta" not in ran.stdout + ran.stderr + file.read_text()
+    assert "studio: ready" in ran.stdout
+    assert str(kept) in ran.stderr
+    assert "Test it with" not in ran.stderr
+
+
+@pytest.mark.usefixtures("no_keyring")
+def test_an_answer_that_does_not_fit_is_told_before_the_next_question_and_nothing_is_lost(
+    home: HomeInside, typed: Typed
+) -> None:
+    file = config_of(home, COMMENTED)
+    ran = typed(
+        *("Studio Rossi", "first", "studio-rossi"),
+        *("nessuno", "first@pec.example.it", "rossi@pec.example.it"),
+        *("gmail", "custom", "smtp.example.it", "imap.example.it", "PEC SECRET", ""),
+    )
+    assert ran.returncode == 2, ran.stderr  # the variable is not set: the trial says so
+    for told in ("lower-case", "already configured", "name@domain", "same address", "is not one of", "not the name"):
+        assert told in ran.stderr, told
+    assert tomllib.loads(file.read_text())["mailbox"]["studio-rossi"] == {
+        "address": "rossi@pec.example.it",
+        "provider": "custom",
+        "password_env": "PEC_STUDIO_ROSSI_PASSWORD",
+        "smtp": {"host": "smtp.example.it"},
+        "imap": {"host": "imap.example.it"},
+    }
+
+
+@pytest.mark.usefixtures("no_keyring")
+def test_a_password_file_that_is_there_is_not_overwritten(home: HomeInside, typed: Typed) -> None:
+    file = config_of(home, COMMENTED)
+    (home.folder / "studio.password").write_text("di un altro")
+    ran = typed("studio", "studio@pec.example.it", "aruba", password="mia")
+    assert ran.returncode == 2
+    assert "not overwritten" in ran.stderr
+    assert (home.folder / "studio.password").read_text() == "di un altro"
+    assert file.read_text() == COMMENTED
+
+
+def test_a_password_goes_into_the_keyring_where_there_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    there: dict[tuple[str, str], str] = {}
+    monkeypatch.setattr(keyring, "set_password", lambda service, user, text: there.update({(service, user): text}))
+    monkeypatch.setattr(keyring, "get_password", lambda service, user: there.get((service, user)))
+    ref = secret.keep("segreta", entry="pec-tracker/studio", file=tmp_path / "studio.password")
+    assert secret.resolve(ref) == "segreta"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_keyring_that_forgets_is_not_trusted_with_a_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(keyring, "set_password", lambda *_: None)
+    monkeypatch.setattr(keyring, "get_password", lambda *_: None)
+    secret.keep("segreta", entry="pec-tracker/studio", file=tmp_path / "studio.password")
+    assert (tmp_path / "studio.password").read_text() == "segreta\n"
+
+
+# remove
+
+
+def test_removing_a_mailbox_leaves_the_rest_of_the_file_as_it_was(home: HomeInside, sandbox: Sandbox) -> None:
+    file = config_of(home, mailbox_text(sandbox))
+    before = file.read_text()
+    arguments = ("--address", "b@pec.example.it", "--provider", "aruba", "--password-env", "X", "--imap-port", "1993")
+    assert home.run("mailbox", "add", "altra", *arguments).returncode == 0
+    ran = home.run("mailbox", "remove", "altra", "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["removed"] == "altra"
+    assert tomllib.loads(file.read_text()) == tomllib.loads(before)
+    assert file.read_text().startswith(before.rstrip())
+    assert home.run("mailbox", "remove", "altra").returncode == 2
+
+
+def test_a_mailbox_is_not_removed_while_a_message_of_it_waits(home: HomeInside, sandbox: Sandbox) -> None:
+    file = config_of(home, mailbox_text(sandbox))
+    before = file.read_text()
+    sent = ("send", "--to", "a@pec.test", "--subject", "Prova", "--text", "Buongiorno", "--queue-only", "--json")
+    key = json.loads(home.run(*sent).stdout)["key"]
+    ran = home.run("mailbox", "remove", "studio")
+    assert ran.returncode == 2
+    assert "outbox list" in ran.stderr
+    assert file.read_text() == before
+    home.run("outbox", "settle", key, "--abandon", "--reason", "prova")
+    ran = home.run("mailbox", "remove", "studio")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(home.run("find", "--json").stdout)["key"] == key
+
+
+@pytest.mark.parametrize("word", ["edit", "rename"])
+def test_whoever_would_change_a_mailbox_is_told_where(home: HomeInside, word: str) -> None:
+    file = config_of(home, COMMENTED)
+    ran = home.run("mailbox", word, "first")
+    assert ran.returncode == 2
+    assert str(file) in ran.stderr
+
+
+def test_who_names_an_unknown_provider_is_told_what_custom_is_for(home: HomeInside) -> None:
+    ran = home.run("mailbox", "add", "x", "--address", "x@b.it", "--provider", "tim", "--password-env", "X")
+    assert "For any other write custom" in ran.stderr
 
 
 # add --from

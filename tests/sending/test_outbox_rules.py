@@ -22,8 +22,8 @@ from pec_tracker.service.house import Account, House
 from pec_tracker.service.journeys.send_state_rows import happened
 from pec_tracker.service.sending import outbox
 from pec_tracker.service.sending.outbox import follow_up, recover, resend, settle, waiting
-from tests.archive.folders import folder_of
 from pec_tracker.service.sending.pace import PAUSE
+from tests.archive.folders import folder_of
 from tests.line.houses import message_of, open_alerts, queued, states
 from tests.sending.offline import (
     MINUTE,

@@ -31,7 +31,7 @@ class Sealing:
 @verb(Act.AUDIT, of_all=True)
 def seal(asker: Asker, house: House, accounts: Sequence[Account], *, stamp: bool) -> Sealing:
     """Seal, note the stamps and the acceptances of *accounts* that are here already, *stamp* where asked."""
-    sealed = seal_pending(house.engine, house.archive.root, now=house.clock.now())
+    sealed = seal_pending(house.engine, house.archive, now=house.clock.now())
     stamps.record_found(asker, house)
     for account in accounts:
         notary.record_acceptances(asker, house, account)

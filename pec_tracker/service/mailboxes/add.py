@@ -7,14 +7,17 @@ import csv
 import io
 import os
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import tomlkit
-from tomlkit.exceptions import ParseError
+from tomlkit.exceptions import NonExistentKey, ParseError
 
+from pec_tracker import config_source
+from pec_tracker.config_source import Source
 from pec_tracker.errors import ConfigurationError, PecTrackerError, StorageError, UsageError
 from pec_tracker.texts import error_text
 
@@ -65,14 +68,14 @@ def settings_of(cells: Mapping[str, str | None]) -> dict[str, Any]:
     return settings
 
 
-def from_csv(file: Path, check: Callable[[NewMailbox], None]) -> list[NewMailbox]:
-    """The mailboxes in `file`, all of them or none: each must pass `check`, and each fault is told with its line.
+def from_csv(file: Path, validate: Callable[[Source], object]) -> list[NewMailbox]:
+    """The mailboxes in `file`, all of them or none: each must be valid alone, and each fault is told with its line.
 
     The first line names the columns: `mailbox`, `address`, `provider` and any other of COLUMNS; separated by `,` or
     `;`. Raises UsageError.
     """
     rows = list(_rows(file))
-    faults = [f"{line}: {text}" for line, text in _faults(rows, check)]
+    faults = [f"{line}: {text}" for line, text in _faults(rows, Path(file.name), validate)]
     if faults:
         raise UsageError("{file}: nothing was added; lines with faults:\n{faults}", file=file, faults="\n".join(faults))
     return rows
@@ -107,7 +110,9 @@ def _check_columns(file: Path, columns: list[str]) -> None:
         )
 
 
-def _faults(rows: Iterable[NewMailbox], check: Callable[[NewMailbox], None]) -> Iterable[tuple[int | None, str]]:
+def _faults(
+    rows: Iterable[NewMailbox], file: Path, validate: Callable[[Source], object]
+) -> Iterable[tuple[int | None, str]]:
     seen: dict[str, int | None] = {}
     for row in rows:
         if row.name in seen:
@@ -115,7 +120,7 @@ def _faults(rows: Iterable[NewMailbox], check: Callable[[NewMailbox], None]) -> 
             yield row.line, error_text(again)
         seen.setdefault(row.name, row.line)
         try:
-            check(row)
+            validate(Source(file=file, tree={"mailbox": {row.name: row.settings}}))
         except PecTrackerError as error:
             yield row.line, error_text(error)
 
@@ -135,6 +140,39 @@ def with_mailboxes(text: str, added: Iterable[NewMailbox]) -> str:
             raise UsageError("a mailbox called {name} is already configured; choose another name", name=mailbox.name)
         mailboxes.append(mailbox.name, _section(mailbox.settings))
     return tomlkit.dumps(document)
+
+
+def text_with(file: Path, added: Iterable[NewMailbox], validate: Callable[[Source], object]) -> str:
+    """What *file* would hold with *added*, which *validate* has passed as a whole. UsageError, ConfigurationError."""
+    config_source.read(file if file.exists() else None)  # what is there must be readable before we add to it
+    before = file.read_bytes().decode("utf-8-sig") if file.exists() else ""
+    after = with_mailboxes(before, added)
+    validate(Source(file=file, tree=tomllib.loads(after)))
+    return after
+
+
+def add(file: Path, added: Iterable[NewMailbox], validate: Callable[[Source], object]) -> None:
+    """Write *added* into *file*, unless the whole would not be a valid configuration."""
+    write(file, text_with(file, added, validate))
+
+
+def text_without(file: Path, name: str, validate: Callable[[Source], object]) -> str:
+    """What *file* would hold without the mailbox *name*. UsageError where that can't be taken out of it."""
+    before = file.read_bytes().decode("utf-8-sig") if file.exists() else ""
+    try:
+        document = tomlkit.parse(before)
+        del document["mailbox"][name]
+        after = tomlkit.dumps(document)
+        left = tomllib.loads(after).get("mailbox", {})
+    except (ParseError, NonExistentKey, tomllib.TOMLDecodeError) as error:
+        raise UsageError(
+            "{file} has no section [mailbox.{name}] that could be taken out; look into it", file=file, name=name
+        ) from error
+    wanted = {other: keys for other, keys in tomllib.loads(before)["mailbox"].items() if other != name}
+    if left != wanted:
+        raise UsageError("{file} is written so that only a person can take {name} out", file=file, name=name)
+    validate(Source(file=file, tree=tomllib.loads(after)))
+    return after
 
 
 def _section(settings: Mapping[str, Any]) -> tomlkit.items.Table:

@@ -23,6 +23,12 @@ class Trial:
         """Both servers took the login."""
         return all(probe is not None and probe.ready for probe in (self.imap, self.smtp))
 
+    @property
+    def errors(self) -> tuple[PecTrackerError, ...]:
+        """All that went wrong."""
+        found = (self.secret, *(probe.error for probe in (self.imap, self.smtp) if probe is not None))
+        return tuple(error for error in found if error is not None)
+
 
 def try_out(*, smtp: Endpoint, imap: Endpoint, login: Callable[[], Login]) -> Trial:
     """Log into both servers and look around. A password that IMAP refused is not offered again: accounts get locked."""

@@ -180,6 +180,19 @@ def waiting(asker: Asker, house: House, account: Account | None = None, *, key: 
         ]  # fmt: skip
 
 
+@verb(Act.READ)
+def require_none_waiting(asker: Asker, house: House, account: Account) -> None:
+    """UsageError where a message of *account* is on its way out, or nobody knows whether it left."""
+    unsettled = HELD_BACK | {SendState.UNCERTAIN}
+    held = [one.key for one in waiting(asker, house, account) if one.send_state in unsettled]
+    if held:
+        raise UsageError(
+            "{count} messages of {name} have not surely left; send or settle them first: pec-tracker outbox list",
+            count=len(held),
+            name=account.name,
+        )
+
+
 def _next_attempt(row: Row[*tuple[Any, ...]], now: datetime) -> datetime | None:
     """When the message may go, a pause of its mailbox considered."""
     due: datetime | None = row.next_attempt_at

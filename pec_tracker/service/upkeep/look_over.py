@@ -44,7 +44,7 @@ def look_over(
     *belongs*: archive and database belong together, so what a killed run left may be taken up; *mended* before this.
     """
     if belongs and not read_only(house.engine):
-        leftovers.take_up(house.engine, house.archive.root, of_earlier_releases=True)
+        leftovers.take_up(house.engine, house.archive, of_earlier_releases=True)
     refetched = tuple(refetch(asker, house, account) for account in refetching)
     report = check(
         asker,
