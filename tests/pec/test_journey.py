@@ -186,6 +186,13 @@ def test_what_a_list_shows_later_is_what_the_journey_says_then(
     assert found == Due(then.due_at, then.overdue, then.next_step)
 
 
+@pytest.mark.parametrize("state", list(SendState))
+def test_what_a_person_decides_is_asked_of_him_however_late_it_is(state: SendState) -> None:
+    kept, then = (journey(ANNA, (), now=SENT + after * HOUR, submitted_at=SENT, send_state=state) for after in (0.1, 9))
+    found = due(kept.state, accepted_at=None, due_at=kept.due_at, next_step=kept.next_step, now=SENT + 9 * HOUR)
+    assert found == Due(then.due_at, True, then.next_step)
+
+
 def test_nothing_is_due_of_a_message_that_has_not_left() -> None:
     found = journey(ANNA, (), now=SENT, submitted_at=None)
     assert (found.due_at, found.overdue, found.next_step) == (None, False, NextStep.WAIT_ACCEPTANCE)

@@ -59,7 +59,7 @@ def held_by_pace(
 ) -> datetime | None:
     """When the pace lets the next message go that nothing else holds back; None where there is none such."""
     at = pace.turn(house, account)
-    if at is None or at <= house.clock.now() or next_message(house, account, began=began, only=only) is None:
+    if at is None or next_message(house, account, began=began, only=only) is None:
         return None
     return at
 
