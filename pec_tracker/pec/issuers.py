@@ -47,7 +47,6 @@ def fits_identifier(evidence: Evidence) -> bool:
 
 def _organization(name: str) -> str:
     """Letters and digits of a name, without case, accents, punctuation and legal form."""
-    plain = unicodedata.normalize("NFKD", name[:1_000]).casefold()
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    plain = unicodedata.normalize("NFKD", name[:1_000]).casefold()  # an accent, apart, is no part of a word
     words = [word for word in _NOT_WORD.sub("", plain).split() if word not in _LEGAL_FORMS]
     return "".join(words)

@@ -1270,8 +1270,7 @@ def same_provider(one: Receipt, other: Receipt) -> bool:
 
 def organization(name: str) -> str:
     """Letters and digits of a name, without case, accents, punctuation and legal form."""
-    plain = unicodedata.normalize("NFKD", name[:1_000]).casefold()
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    plain = unicodedata.normalize("NFKD", name[:1_000]).casefold()  # an accent, apart, is no part of a word
     return "".join(word for word in re.sub(r"[^\w\s]|_", "", plain).split() if word not in LEGAL_FORMS)
 
 

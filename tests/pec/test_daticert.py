@@ -127,6 +127,13 @@ def test_latin_bytes_declared_as_utf_8_are_read_with_a_warning() -> None:
     assert found.warnings == ("daticert-encoding",)
 
 
+def test_a_byte_order_mark_alone_says_no_other_encoding() -> None:
+    found = read(b"\xef\xbb\xbf" + made(head="<mittente>a@x.it</mittente><oggetto>Perch\u00e9</oggetto>"))
+
+    assert found.subject == "Perch\u00e9"
+    assert "daticert-encoding" not in found.faults
+
+
 def test_stray_text_comments_and_cdata_are_passed_over() -> None:
     xml = WHOLE.replace(b"</risposte>", b"</risposte>a<!-- <tipo/> --><?pi x?>")
     xml = xml.replace(b"<mittente>mittente@", b"<mittente><!-- no --><![CDATA[mittente]]>@")

@@ -137,7 +137,16 @@ def test_a_mail_called_daticert_takes_the_proof_away() -> None:
     assert faults(signed(certification(DELIVERY), attached(original(), name="daticert.xml"))) == ("part-names-differ",)
 
 
-@pytest.mark.parametrize("inside", [certification(OTHER), certification(OTHER, name=None), attached(original())])
+@pytest.mark.parametrize(
+    "inside",
+    [
+        certification(OTHER),
+        certification(OTHER, name=None),
+        attached(original()),
+        entity(["Content-Type: message/rfc822"], b"From: a@b.it\r\n\r\nBuongiorno\r\n"),
+        entity(['Content-Type: text/plain; name="postacert.eml"'], b"Buongiorno\r\n"),
+    ],
+)
 def test_certification_data_deeper_down_takes_the_proof_away(inside: bytes) -> None:
     once = multipart("mixed", [TEXT, inside], "=_in")
     twice = multipart("related", [once], "=_out")
@@ -150,6 +159,7 @@ def test_a_mail_that_only_its_multiparts_type_makes_one_takes_the_proof_away() -
     inner = multipart("digest", [b"\r\nFrom: a@b.it\r\nSubject: x\r\n\r\nBuongiorno\r\n"], "=_in")
 
     assert "nested-certification" in faults(signed(inner, certification(DELIVERY)))
+    assert "nested-certification" in faults(signed(multipart("mixed", [inner], "=_out"), certification(DELIVERY)))
 
 
 WITH_A_WORD = entity(["Content-Type: text/plain"], b"Il suo nome (name), in XML, per message/rfc822")
@@ -251,6 +261,16 @@ def test_an_inner_boundary_that_begins_like_the_outer_one_does_not() -> None:
 
     assert faults(raw.replace(b"-- Ricevuta --", b"Testo\r\n--%s_in\r\nx\r\n--%s-- x" % (boundary, boundary), 1)) == ()
     assert faults(raw.replace(b"-- Ricevuta --", b"Testo --%s\rx" % boundary, 1)) == (), "nor within a line"
+
+
+@pytest.mark.parametrize(("times", "unclear"), [(1_996, False), (1_997, True)])
+def test_a_boundary_that_stands_where_nobody_looked_may_cut(times: int, unclear: bool) -> None:
+    """Three times it stands on lines of its own; the rest would go on in the text for as long as somebody pleases."""
+    raw = signed(TEXT, certification(DELIVERY))
+    boundary = b"=_odd" + raw.split(b'boundary="=_odd', 1)[1].split(b'"', 1)[0]
+    text = raw.replace(b"-- Ricevuta --", b"x--%s " % boundary * times, 1)
+
+    assert faults(text) == (("boundary-unclear",) if unclear else ())
 
 
 def test_more_parts_than_are_looked_at_take_the_proof_away() -> None:

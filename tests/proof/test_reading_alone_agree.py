@@ -125,6 +125,7 @@ SECOND = timedelta(seconds=1)
 )
 def test_two_of_three_clocks_agree(issued: datetime | None, arrived: datetime | None, right: bool) -> None:
     assert alone.right_time(made(issued=issued, arrived=arrived), message(), NOW) is right
+    assert issued is not None or not alone.is_beside(made(issued=issued, arrived=arrived))
 
 
 def dated(text: str) -> bytes:

@@ -15,7 +15,7 @@ from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import OPERATOR, Act, Asker
 from pec_tracker.db.engine import writing
 from pec_tracker.db.tables import Attempt, Mailbox
-from pec_tracker.errors import ApartError, DiskFullError, ServerError
+from pec_tracker.errors import ApartError, DiskFullError, LoginRefusedError, ServerError
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.sending import dispatch as dispatching
 from pec_tracker.service.sending.attempt import LeaseLostError
@@ -190,6 +190,7 @@ def test_where_another_took_the_only_letter_there_is_none_to_take(house: House, 
 def test_nothing_goes_where_somebody_says_stop(house: House, account: Account) -> None:
     key = queued(house, account).key
     assert round_of(house, account, stop=lambda: True).send_all() == []
+    assert dispatch(OPERATOR, house, account, stop=lambda: True) == []
     assert states(house) == {key: "queued"}
 
 
@@ -249,6 +250,7 @@ def test_the_watch_comes_for_a_letter_that_a_dead_process_left_and_not_for_one_i
     over = datetime(2000, 1, 1, tzinfo=UTC)
     write(house, key, send_state="sending", lease_owner="elsewhere|1|x", lease_until=over)
     assert next_turns(OPERATOR, house, [account]) == {account.id: NOW}
+    assert next_turns(OPERATOR, house, [account_of(house, "altra")]) == {}, "nor for one of another mailbox"
     write(house, key, lease_until=datetime.now(UTC) + timedelta(minutes=5))
     assert next_turns(OPERATOR, house, [account]) == {}
 
@@ -432,6 +434,23 @@ def answers(monkeypatch: pytest.MonkeyPatch, *results: SendResult) -> None:
 
 
 TOOK = SendResult(SendOutcome.SUBMITTED, 250, "2.0.0 Ok", "reply")
+
+
+def test_a_refused_login_is_not_tried_again_before_a_person_says_so(
+    house: House, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Providers lock the mailbox of who goes on trying."""
+
+    def refused(*_arguments: object) -> None:
+        raise LoginRefusedError("the password is wrong")
+
+    key = queued(house, account).key
+    monkeypatch.setattr(_Round, "_send", refused)
+    for _ in range(2):
+        with pytest.raises(LoginRefusedError):
+            dispatch(OPERATOR, house, account)
+    assert [alert.kind for alert in alerts(house)] == ["login-refused"]
+    assert message_of(house, key).attempts == 1, "the second time nobody asked the server"
 
 
 def test_letter_after_letter_goes_and_each_is_told_of(
