@@ -38,7 +38,8 @@ def test_a_receipt_as_providers_write_it_has_no_fault() -> None:
         (NAMED + ";", BASE64),
         ("Content-Type: application/xml;\r\n\tname=daticert.xml", BASE64),
         ("Content-Type: application/octet-stream; name=DATICERT.XML; charset=UTF-8", BASE64.upper()),
-        (NAMED.ljust(14 + 4096), BASE64),
+        (NAMED.replace("; ", ";" + " " * (4096 - len(NAMED) + 15)), BASE64),  # a value of 4,096
+        ("Content-Type: application/xml; name*0*=utf-8''dati; name*1*=cert.xml", BASE64),
         ("content-type: text/xml", BASE64, 'Content-Disposition: attachment;filename="daticert.xml"'),
         ("Content-Type: application/xml; name*=utf-8''daticert.xml", BASE64),
         (NAMED, BASE64, "Content-Description: dati di certificazione: xml", "X-Altro:"),

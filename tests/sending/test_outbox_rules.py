@@ -127,6 +127,28 @@ class TestRecover:
         assert open_alerts(house) == kinds
         assert len(told(house, "message.uncertain")) == (0 if counts else 1)
 
+    @pytest.mark.usefixtures("agreeing")
+    def test_receipts_of_another_mailboxs_letters_are_left_to_its_own_round(
+        self, house: House, account: Account
+    ) -> None:
+        mine, theirs = letter(house, account, "queued"), letter(house, account_of(house, "altra"), "queued")
+        receipt_of(house, account, number_of(house, mine), counts=True)
+        receipt_of(house, account, number_of(house, theirs), counts=True, sha256="b" * 64)
+        recover(OPERATOR, house, account)
+        assert states(house) == {mine: "submitted", theirs: "queued"}
+
+    def test_what_has_simply_left_is_not_looked_at_again_in_each_round(
+        self, house: House, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Every letter of a mailbox ends so: a round that looked at them all would take longer each year."""
+        looked: list[int] = []
+        monkeypatch.setattr(outbox, "reconsider", lambda _connection, ids, *, now: looked.extend(ids))
+        left, waits = letter(house, account, "submitted"), letter(house, account, "queued", "B")
+        receipt_of(house, account, number_of(house, left), counts=True)
+        receipt_of(house, account, number_of(house, waits), counts=True, sha256="b" * 64)
+        recover(OPERATOR, house, account)
+        assert looked == [number_of(house, waits)]
+
     def test_where_nothing_is_under_way_nothing_is_written(
         self, house: House, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
