@@ -132,6 +132,10 @@ def test_a_byte_order_mark_alone_says_no_other_encoding() -> None:
 
     assert found.subject == "Perch\u00e9"
     assert "daticert-encoding" not in found.faults
+    for declared, differs in (("UTF-8", False), ("iso-8859-1", True)):
+        said = f'\ufeff<?xml version="1.0" encoding="{declared}"?>'.encode()
+        found = read(said + made(head="<mittente>perch\u00e9@x.it</mittente>"))
+        assert ("daticert-encoding" in found.faults) is differs
 
 
 def test_stray_text_comments_and_cdata_are_passed_over() -> None:
