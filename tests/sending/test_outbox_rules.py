@@ -490,3 +490,14 @@ def test_after_a_decision_the_recipients_are_looked_at_again(
     monkeypatch.setattr(outbox, "reconsider", lambda _connection, ids, *, now: looked.append(list(ids)))
     settle(OPERATOR, house, key, sent=sent, reason="va")
     assert looked == [[number_of(house, key)]]
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_was_sent_again_knowingly_is_not_taken_back_by_the_receipts_that_were_there(
+    house: House, account: Account, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    key = letter(house, account, "refused")
+    looked: list[list[int]] = []
+    monkeypatch.setattr(outbox, "reconsider", lambda _connection, ids, *, now: looked.append(list(ids)))
+    resend(OPERATOR, house, key, reason="va", again=again)
+    assert (states(house), looked) == ({key: "queued"}, [])
