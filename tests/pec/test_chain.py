@@ -86,6 +86,18 @@ def test_hundreds_of_namesakes_are_given_up_in_time() -> None:
     assert len(paths(LEAF, *namesakes)) <= 16
 
 
+def test_many_issues_of_a_root_are_given_up_in_time() -> None:
+    roots = tuple(ca.root(key="chain-root", not_after=T + timedelta(days=days)) for days in range(20))
+    assert len(paths(LEAF, AUTHORITY, anchors=roots)) == 16
+
+
+def test_the_issuer_is_found_behind_sixty_forged_namesakes() -> None:
+    """64 signatures are looked at for one signer: those of the forged, the issuer's, and that of its root."""
+    forged = [ca.pec_ca(ROOT, key="chain-forged", not_after=T + timedelta(days=days)) for days in range(63)]
+    assert len(paths(LEAF, *forged[:62], AUTHORITY)) == 1
+    assert paths(LEAF, *forged, AUTHORITY) == ()
+
+
 def test_self_issued_authorities_in_a_ring_are_given_up_in_time() -> None:
     ring = [ca.root(ca.AGID_CA1, key="chain-ca", not_after=T + timedelta(days=days)) for days in range(40)]
     assert paths(LEAF, *ring) == ()
