@@ -32,6 +32,7 @@ from pec_tracker.db.tables import (
     Recipient,
     SentCopy,
 )
+from pec_tracker.ledger import records
 from pec_tracker.pec.compose import Outgoing
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.trust import Trust
@@ -118,7 +119,8 @@ def bring(house: House, place: Place, things: Iterable[Thing | bytes], *, at: da
 
 def compose_as(house: House, account: Account, raw: bytes, *, key: str, reference: str, to: Sequence[str]) -> None:
     """A composed message that was submitted, of these very bytes."""
-    record = Object(json.dumps({"key": key}).encode(), Suffix.RECORD)
+    addresses: dict[str, Any] = {"mail_from": account.address, "rcpt_to": tuple(to)}
+    record = records.message(key, reference=reference, case=None, receipt_form="completa", **addresses)
     house.archive.put_many([Object(raw, Suffix.MAIL), record])
     sent_at = receipts.ISSUED_AT - timedelta(seconds=5)
     outgoing = Outgoing(key, reference, account.address, tuple(to), raw, sent_at)

@@ -1,8 +1,5 @@
-"""To which message does an arriving mail belong? Found by its keys; made where trusted evidence shows one.
-
-Which message a mail is given may not depend on what came before it. So composed messages, which are there before
-anything about them can come, are looked for by every reference; all others by the first alone; and the provider's
-identifier counts only for a mail that names no reference. What comes before its message waits (see `waiting`).
+"""To which message does an arriving mail belong? Found by its keys (`pec.link.home`); made where trusted evidence shows
+one. What comes before its message waits (see `link_late`).
 """
 
 import hashlib
@@ -12,19 +9,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from pec_tracker.db.base import table
 from pec_tracker.db.chunks import chunks
-from pec_tracker.db.tables import Message
+from pec_tracker.db.tables import Evidence, Mail, Message
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.folding import fold
-from pec_tracker.pec.link import reference_key, same_address
+from pec_tracker.pec.link import Home, KnownMessages, MessageKeys, Ties, home, reference_key, same_address
 from pec_tracker.pec.roles import MailRole, MessageOrigin
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.states import State
 from pec_tracker.pec.traits import TRAITS, About
 from pec_tracker.service.intake.study import Studied
+
+# Of a message, whichever mail asks for it; the key is the name that stays when the database is made again.
+MESSAGE_KEYS = (
+    Message.key.label("name"),
+    Message.origin.label("origin"),
+    Message.reference_key.label("reference"),
+    Message.identifier.label("identifier"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +48,8 @@ class Place:
 class Role:
     """What a mail is to which message: `evidence`, `sent-copy`, `waiting` for its message, or nothing (yet)."""
 
-    name: str | None
+    name: MailRole | None
     message_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Home:
-    """The role of a mail, and its message by the key that the row has or will have."""
-
-    role: str | None
-    key: str | None = None
 
 
 class Links:
@@ -62,10 +59,8 @@ class Links:
         self._connection = connection
         self._place = place
         self._now = now
-        self._ids: dict[str, int] = {}  # by the message's key
-        self._composed: set[str] = set()
-        self._by_reference: dict[str, str] = {}
-        self._by_identifier: dict[str, str] = {}
+        self._ids: dict[str, int] = {}  # by the message's key, which is its name among the known
+        self._known = KnownMessages()
         self.made: set[int] = set()
 
     def roles(self, studied: Sequence[Studied]) -> list[Role]:
@@ -74,15 +69,13 @@ class Links:
         new: dict[str, dict[str, Any]] = {}
         homes = [self._home(item, new) for item in studied]
         self._insert(new)
-        return [Role(home.role, self._ids[home.key] if home.key is not None else None) for home in homes]
+        return [Role(home.role, self._ids[home.message] if home.message is not None else None) for home in homes]
 
     def _load(self, studied: Sequence[Studied]) -> None:
         references = {reference_key(text) for item in studied for text in item.references}
         references |= {reference_key(item.copy.reference) for item in studied if item.copy and item.copy.reference}
         identifiers = {item.identifier for item in studied if item.identifier}
-        columns = select(Message.id, Message.key, Message.origin, Message.reference_key, Message.identifier).where(
-            Message.mailbox_id == self._place.mailbox_id
-        )
+        columns = select(Message.id, *MESSAGE_KEYS).where(Message.mailbox_id == self._place.mailbox_id)
         for some in chunks(sorted(references)):
             self._remember(self._connection.execute(columns.where(Message.reference_key.in_(some))))
         for some in chunks(sorted(identifiers)):
@@ -90,33 +83,28 @@ class Links:
 
     def _remember(self, rows: Iterable[Row[*tuple[Any, ...]]]) -> None:
         for row in rows:
-            self._ids[row.key] = row.id
-            if row.origin == MessageOrigin.COMPOSED:
-                self._composed.add(row.key)
-            if row.reference_key:
-                self._by_reference[row.reference_key] = row.key
-            if row.identifier:
-                self._by_identifier[row.identifier] = row.key
+            self._ids[row.name] = row.id
+            self._known.add(message_keys(row))
 
-    def _home(self, item: Studied, new: dict[str, dict[str, Any]]) -> _Home:
-        if item.copy is not None and self._place.owner is not None:
-            reference = item.copy.reference
-            known = self._by_reference.get(reference_key(reference)) if reference else None
-            return _Home(MailRole.SENT_COPY, known or self._new(new, item, reference=reference, identifier=None))
-        if not self._is_about_sent_mail(item):
-            return _Home(None)
-        key = self._find(item)
-        if key is None and self._shows_message(item):
+    def _home(self, item: Studied, new: dict[str, dict[str, Any]]) -> Home:
+        """By its keys; or in a message that is new. What it answers is looked for when it has its row (`link_late`)."""
+        owned = item.copy if self._place.owner is not None else None
+        ties = Ties(
+            copy_of=owned.reference if owned else None,
+            is_evidence=owned is None and self._is_about_sent_mail(item),
+            references=item.references,
+            identifier=item.identifier,
+        )
+        found = home(ties, self._known)
+        if found.message is not None:
+            return found
+        if owned is not None:
+            return Home(MailRole.SENT_COPY, self._new(new, item, reference=owned.reference, identifier=None))
+        if found.role is MailRole.WAITING and self._shows_message(item):
             first = item.references[0] if item.references else None
-            key = self._new(new, item, reference=first, identifier=None if first else item.identifier)
-        return _Home(MailRole.EVIDENCE if key else MailRole.WAITING, key)
-
-    def _find(self, item: Studied) -> str | None:
-        named = [self._by_reference.get(reference_key(reference)) for reference in item.references]
-        composed = next((key for key in named if key in self._composed), None)
-        if composed is not None or named:
-            return composed or named[0]
-        return self._by_identifier.get(item.identifier) if item.identifier else None
+            name = self._new(new, item, reference=first, identifier=None if first else item.identifier)
+            return Home(MailRole.EVIDENCE, name)
+        return found
 
     def _is_about_sent_mail(self, item: Studied) -> bool:
         """Receipts and whatever claims to be one; an envelope only where we sent it ourselves."""
@@ -165,10 +153,7 @@ class Links:
             "last_at": self._now,
             "attempts": 0,
         }
-        if reference:
-            self._by_reference[reference_key(reference)] = key
-        if identifier:
-            self._by_identifier[identifier] = key
+        self._known.add(MessageKeys(key, composed=False, reference=reference, identifier=identifier))
         return key
 
     def _insert(self, new: Mapping[str, Mapping[str, Any]]) -> None:
@@ -179,6 +164,31 @@ class Links:
             for row in self._connection.execute(select(Message.key, Message.id).where(Message.key.in_(some))):
                 self._ids[row.key] = row.id
                 self.made.add(row.id)
+
+
+def message_keys(row: Row[*tuple[Any, ...]]) -> MessageKeys:
+    """The keys of a message, from a row with the columns MESSAGE_KEYS."""
+    composed = row.origin == MessageOrigin.COMPOSED
+    return MessageKeys(row.name, composed=composed, reference=row.reference, identifier=row.identifier)
+
+
+def attach(connection: Connection, roles: Mapping[int, Role]) -> None:
+    """Give mails that are there (by row id) another role and message; what they certify goes with them."""
+    rows = [
+        {"of_mail": mail_id, "new_role": role.name, "new_message": role.message_id}
+        for mail_id, role in roles.items()
+        if role.name is not None
+    ]
+    if rows:
+        changed = update(table(Mail)).where(Mail.id == bindparam("of_mail"))
+        connection.execute(changed.values(role=bindparam("new_role"), message_id=bindparam("new_message")), rows)
+    certified = [row for row in rows if row["new_role"] == MailRole.EVIDENCE]
+    if certified:
+        linked = update(table(Evidence)).where(Evidence.mail_id == bindparam("of_mail"))
+        connection.execute(
+            linked.values(message_id=bindparam("new_message")),
+            [{name: row[name] for name in ("of_mail", "new_message")} for row in certified],
+        )
 
 
 def found_key(mailbox_key: str, name: str) -> str:

@@ -1,21 +1,35 @@
 """Which mails waited for a message that is there now? Evidence, copies of sent mail and replies, linked late.
 
-Each is linked as it would have been, had the message been there first.
+Each is linked as it would have been, had the message been there first: the statements find the messages that its keys
+name, and the same `pec.link.home` decides.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, literal, or_, select
 
-from pec_tracker.db.base import table
 from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import in_one_transaction, reading
-from pec_tracker.db.tables import Answer, Evidence, Mail, Mailbox, Message, SentCopy
+from pec_tracker.db.tables import Answer, Mail, Mailbox, Message, SentCopy
+from pec_tracker.pec.link import KnownMessages, Ties, home
 from pec_tracker.pec.roles import MailRole
+from pec_tracker.service.intake.link import MESSAGE_KEYS, Role, attach, message_keys
 from pec_tracker.service.journeys.reconsider import reconsider
+
+_Row = Row[*tuple[Any, ...]]
+_Select = Select[*tuple[Any, ...]]
+
+# A mail, the message that it has, and one that its keys find.
+_FOUND: tuple[ColumnElement[Any], ...] = (
+    Mail.id.label("mail_id"),
+    Mail.message_id.label("before"),
+    Message.id.label("found"),
+    *MESSAGE_KEYS,
+)
 
 _BY_REFERENCE = (Message.mailbox_id == Mail.mailbox_id) & (Message.reference_key == Mail.reference_key)
 _BY_IDENTIFIER = (
@@ -122,27 +136,21 @@ def _each(column: Any, ids: Collection[int]) -> Iterator[list[ColumnElement[bool
 
 def _evidence(connection: Connection, narrowed: Iterable[ColumnElement[bool]]) -> dict[int, int]:
     """Give waiting evidence its message; mails (by row id) to messages (by row id)."""
-    rows: dict[int, int] = {}
-    for waiting in _waiting_evidence():
-        rows |= {row.id: row.found for row in connection.execute(waiting.where(*narrowed))}
-    _attach(connection, rows, role=MailRole.EVIDENCE)
-    if rows:
-        linked = update(table(Evidence)).where(Evidence.mail_id == bindparam("b_mail"))
-        connection.execute(
-            linked.values(message_id=bindparam("b_message")),
-            [{"b_mail": mail_id, "b_message": message_id} for mail_id, message_id in rows.items()],
-        )
-    return rows
+    rows = [row for waiting in _waiting_evidence() for row in connection.execute(waiting.where(*narrowed))]
+    return _link(connection, rows, _evidence_ties)
 
 
-def _waiting_evidence() -> tuple[Select[int, int], Select[int, int]]:
+def _waiting_evidence() -> tuple[_Select, _Select]:
     """Evidence that waits, and the message that is there: by identifier, by reference.
 
     Each begins at the waiting mails, through their partial index, for which the role must stand in the statement.
     """
     waits = (Mail.message_id.is_(None), Mail.role == literal(MailRole.WAITING.value, literal_execute=True))
     by_identifier, by_reference = (
-        select(Mail.id, Message.id.label("found")).join(Message, link).where(*waits)
+        select(*_FOUND, Mail.reference_key.label("key"), Mail.identifier.label("provider_key"))
+        .select_from(Mail)
+        .join(Message, link)
+        .where(*waits)
         for link in (_BY_IDENTIFIER, _BY_REFERENCE)
     )
     return by_identifier, by_reference
@@ -150,15 +158,13 @@ def _waiting_evidence() -> tuple[Select[int, int], Select[int, int]]:
 
 def _copies(connection: Connection, narrowed: Iterable[ColumnElement[bool]]) -> dict[int, int]:
     """Give plain mails the message that they are the sender's copy of; that they also answer another counts less."""
-    rows = {row.id: row.found for row in connection.execute(_uncopied().where(*narrowed))}
-    _attach(connection, rows, role=MailRole.SENT_COPY)
-    return rows
+    return _link(connection, connection.execute(_uncopied().where(*narrowed)), lambda some: Ties(copy_of=some[0].key))
 
 
-def _uncopied() -> Select[int, int]:
+def _uncopied() -> _Select:
     """Plain mails, and the message that they are the sender's copy of."""
     return (
-        select(Mail.id, Message.id.label("found"))
+        select(*_FOUND, SentCopy.reference_key.label("key"))
         .select_from(SentCopy)
         .join(Mail, Mail.id == SentCopy.mail_id)
         .join(Message, (Message.mailbox_id == Mail.mailbox_id) & (Message.reference_key == SentCopy.reference_key))
@@ -166,7 +172,7 @@ def _uncopied() -> Select[int, int]:
     )
 
 
-def _answers() -> tuple[Select[Any], Select[Any]]:
+def _answers() -> tuple[_Select, _Select]:
     """Mails that answer one of our messages: by reference, by identifier.
 
     The mailbox is compared as an expression: by its index SQLite would go through all messages of the mailbox for each
@@ -174,7 +180,7 @@ def _answers() -> tuple[Select[Any], Select[Any]]:
     """
     same_mailbox = func.coalesce(Message.mailbox_id, 0) == Mail.mailbox_id
     by_reference, by_identifier = (
-        select(Answer.mail_id)
+        select(Answer.mail_id.label("mail_id"))
         .select_from(Answer)
         .join(Mail, Mail.id == Answer.mail_id)
         .join(Message, column == Answer.key)
@@ -186,34 +192,56 @@ def _answers() -> tuple[Select[Any], Select[Any]]:
 
 def _replies(connection: Connection, narrowed: Sequence[ColumnElement[bool]]) -> dict[int, int]:
     """Give mails the nearest of our messages that they answer; returns those that changed."""
-    rows = _unanswered(connection, narrowed)
-    _attach(connection, rows, role=MailRole.REPLY)
-    return rows
+    roles = _unanswered(connection, narrowed)
+    attach(connection, roles)
+    return _messages(roles)
 
 
-def _unanswered(connection: Connection, narrowed: Sequence[ColumnElement[bool]]) -> dict[int, int]:
+def _unanswered(connection: Connection, narrowed: Sequence[ColumnElement[bool]]) -> dict[int, Role]:
     """Mails with the nearest of our messages that they answer, where that is another than they have."""
     statements = _answers()
     touched = {row.mail_id for one in statements for row in connection.execute(one.where(*narrowed))}
-    nearest: dict[int, tuple[int, int]] = {}
-    before: dict[int, int | None] = {}
+    wider = [one.add_columns(*_FOUND[1:], Answer.key.label("key"), Answer.ordinal) for one in statements]
+    rows: list[_Row] = []
     for some in _each(Answer.mail_id, touched):
-        for one in statements:
-            for row in connection.execute(_ranked(one).where(*some)):
-                before[row.mail_id] = row.before
-                rank = (row.ordinal, row.found)
-                nearest[row.mail_id] = min(nearest.get(row.mail_id, rank), rank)
-    return {mail_id: found for mail_id, (_, found) in nearest.items() if before[mail_id] != found}
+        for one in wider:
+            rows += connection.execute(one.where(*some))
+    before = {row.mail_id: row.before for row in rows}
+    decided = _decided(rows, _answer_ties)
+    return {mail_id: role for mail_id, role in decided.items() if role.message_id != before[mail_id]}
 
 
-def _ranked(statement: Select[Any]) -> Select[Any]:
-    return statement.add_columns(Answer.ordinal, Message.id.label("found"), Mail.message_id.label("before"))
+def _link(connection: Connection, rows: Iterable[_Row], ties_of: Callable[[Sequence[_Row]], Ties]) -> dict[int, int]:
+    """Link the mails of these rows; mails (by row id) to messages (by row id)."""
+    roles = _decided(rows, ties_of)
+    attach(connection, roles)
+    return _messages(roles)
 
 
-def _attach(connection: Connection, rows: Mapping[int, int], *, role: str) -> None:
-    if rows:
-        linked = update(table(Mail)).where(Mail.id == bindparam("b_mail"))
-        connection.execute(
-            linked.values(message_id=bindparam("b_message"), role=role),
-            [{"b_mail": mail_id, "b_message": message_id} for mail_id, message_id in rows.items()],
-        )
+def _decided(rows: Iterable[_Row], ties_of: Callable[[Sequence[_Row]], Ties]) -> dict[int, Role]:
+    """What each mail is, of the messages that its keys found: a row for each pair."""
+    found: dict[int, list[_Row]] = defaultdict(list)
+    for row in rows:
+        found[row.mail_id].append(row)
+    roles = {}
+    for mail_id, some in found.items():
+        known = KnownMessages()
+        for row in some:
+            known.add(message_keys(row))
+        there = home(ties_of(some), known)
+        if there.message is not None:
+            roles[mail_id] = Role(there.role, next(row.found for row in some if row.name == there.message))
+    return roles
+
+
+def _evidence_ties(some: Sequence[_Row]) -> Ties:
+    key = some[0].key
+    return Ties(is_evidence=True, references=() if key is None else (key,), identifier=some[0].provider_key)
+
+
+def _answer_ties(some: Sequence[_Row]) -> Ties:
+    return Ties(answers=tuple(row.key for row in sorted(some, key=lambda row: (row.ordinal, row.key))))
+
+
+def _messages(roles: Mapping[int, Role]) -> dict[int, int]:
+    return {mail_id: role.message_id for mail_id, role in roles.items() if role.message_id is not None}

@@ -28,9 +28,9 @@ from pec_tracker.pec.trust import Trust
 from pec_tracker.service.alerts.kinds import AlertKind
 from pec_tracker.service.alerts.raising import NewAlert, mail_topic, raise_alerts, settle_alerts
 from pec_tracker.service.house import House
-from pec_tracker.service.intake.link import Links, Place, Role
+from pec_tracker.service.intake.link import Links, Place, attach
 from pec_tracker.service.intake.link_late import link_late
-from pec_tracker.service.intake.rows import assign_roles, certificates_of, insert_certificates
+from pec_tracker.service.intake.rows import certificates_of, insert_certificates
 from pec_tracker.service.intake.study import Arrival, Studied, study
 from pec_tracker.service.journeys.evidence_rows import evidence_columns
 from pec_tracker.service.sealing import seal
@@ -210,7 +210,7 @@ def _write(connection: Connection, box: _Box, changed: Sequence[_Verified], *, n
     waiting = [one for one in changed if one.row.message_id is None and one.row.role == MailRole.WAITING]
     links = Links(connection, Place(box.id, box.key, box.address, "", {}), now=now)
     roles = dict(zip((one.row.mail_id for one in waiting), links.roles([one.item for one in waiting]), strict=True))
-    _attach(connection, roles)
+    attach(connection, {mail_id: role for mail_id, role in roles.items() if role.message_id is not None})
     touched = {one.row.message_id for one in changed if one.row.message_id is not None}
     touched |= {role.message_id for role in roles.values() if role.message_id is not None}
     link_late(connection, made=links.made, touched=touched, mail_ids=[], now=now)
@@ -226,15 +226,6 @@ def _write(connection: Connection, box: _Box, changed: Sequence[_Verified], *, n
         lines.append(connection, [act])
     crash.at("recheck.before-commit")
     return sum(role.message_id is not None for role in roles.values())
-
-
-def _attach(connection: Connection, roles: Mapping[int, Role]) -> None:
-    """Give mails that waited their message, and so their evidence."""
-    found = {mail_id: role for mail_id, role in roles.items() if role.message_id is not None}
-    assign_roles(connection, found)
-    for mail_id, role in found.items():
-        linked = update(Evidence).where(Evidence.mail_id == mail_id)
-        connection.execute(linked.values(message_id=role.message_id))
 
 
 def _tell(connection: Connection, box: _Box, changed: Sequence[_Verified], *, now: datetime) -> None:

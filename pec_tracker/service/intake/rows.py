@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from pec_tracker.db.base import table
 from pec_tracker.db.chunks import chunks
@@ -192,18 +192,6 @@ def note_arrivals(connection: Connection, studied: Sequence[Studied], ids: Mappi
                 connection.execute(update(table(SentCopy)).where(SentCopy.mail_id == row.id).values(in_sent=True))
                 messages.add(row.message_id)
     return {message_id for message_id in messages if message_id is not None}
-
-
-def assign_roles(connection: Connection, roles: Mapping[int, Role]) -> None:
-    """Give mails that are there (by row id) another role."""
-    rows = [
-        {"b_mail": mail_id, "b_role": role.name, "b_message": role.message_id}
-        for mail_id, role in roles.items()
-        if role.name is not None
-    ]
-    if rows:
-        changed = update(table(Mail)).where(Mail.id == bindparam("b_mail"))
-        connection.execute(changed.values(role=bindparam("b_role"), message_id=bindparam("b_message")), rows)
 
 
 def insert_certificates(connection: Connection, fresh: Sequence[Studied]) -> None:

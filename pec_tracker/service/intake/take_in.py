@@ -22,11 +22,10 @@ from pec_tracker.pec.standard import Kind
 from pec_tracker.pec.trust import Trust
 from pec_tracker.service.alerts.kinds import AlertKind
 from pec_tracker.service.alerts.raising import NewAlert, mail_topic, raise_alerts
-from pec_tracker.service.intake.link import Links, Place, Role
+from pec_tracker.service.intake.link import Links, Place, Role, attach
 from pec_tracker.service.intake.link_late import link_late, wait_for_turn
 from pec_tracker.service.intake.readers import Reading, read_all
 from pec_tracker.service.intake.rows import (
-    assign_roles,
     certificates_of,
     copies_seen_late,
     insert_answers,
@@ -131,7 +130,7 @@ def _write(
     insert_certificates(connection, fresh)
     insert_copies(connection, {**dict(zip(ids, fresh, strict=True)), **late_copies})
     insert_answers(connection, fresh, roles, ids)
-    assign_roles(connection, late_roles)
+    attach(connection, late_roles)
     search.index(connection, {mail_id: item.words for mail_id, item in zip(ids, fresh, strict=True)})
     all_ids = known | {item.sha256: mail_id for mail_id, item in zip(ids, fresh, strict=True)}
     sighted = insert_sightings(connection, studied, missing, all_ids, now=now)
