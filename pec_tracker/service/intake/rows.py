@@ -18,6 +18,7 @@ from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.link import reference_key
 from pec_tracker.pec.read import READER_VERSION
 from pec_tracker.pec.roles import MailRole
+from pec_tracker.pec.standard import Kind
 from pec_tracker.service.intake.link import Place, Role
 from pec_tracker.service.intake.study import Arrival, Studied
 from pec_tracker.service.intake.uids import OWED
@@ -71,32 +72,72 @@ def insert_mails(
     connection: Connection, place: Place, fresh: Sequence[Studied], roles: Sequence[Role], *, now: datetime
 ) -> list[int]:
     """The rows of new mails; their ids, in the same order."""
+    facts = [
+        MailFacts(
+            sha256=item.sha256,
+            size=item.size,
+            kind=item.mail.kind,
+            message_id_header=item.mail.headers.message_id if item.mail.headers else None,
+            subject=item.mail.subject,
+            sender=item.mail.sender,
+            warnings=item.mail.warnings,
+            reference=item.references[0] if item.references else None,
+            identifier=item.identifier,
+            internal_at=item.arrival.internal_at,
+            role=role,
+        )
+        for item, role in zip(fresh, roles, strict=True)
+    ]
+    return write_mails(connection, place.mailbox_id, place.origin, facts, at=now)
+
+
+@dataclass(frozen=True, slots=True)
+class MailFacts:
+    """What the row of a mail says, whichever way it came; `reference` is that by which its message is found."""
+
+    sha256: str
+    size: int
+    kind: Kind
+    message_id_header: str | None
+    subject: str | None
+    sender: str | None
+    warnings: tuple[str, ...]
+    reference: str | None
+    role: Role
+    identifier: str | None = None
+    internal_at: datetime | None = None
+
+
+def write_mails(
+    connection: Connection, mailbox_id: int, origin: str, mails: Sequence[MailFacts], *, at: datetime
+) -> list[int]:
+    """The one writer of rows of `mail`; their ids, in the same order."""
     rows = [
         {
-            "mailbox_id": place.mailbox_id,
-            "sha256": item.sha256,
-            "size": item.size,
-            "origin": place.origin,
-            "kind": item.mail.kind.value,
-            "header_message_id": item.mail.headers.message_id if item.mail.headers else None,
-            "subject": item.mail.subject,
-            "sender": item.mail.sender,
-            "reference_key": reference_key(item.references[0]) if item.references else None,
-            "identifier": item.identifier,
-            "internal_at": item.arrival.internal_at,
-            "archived_at": now,
+            "mailbox_id": mailbox_id,
+            "sha256": one.sha256,
+            "size": one.size,
+            "origin": origin,
+            "kind": one.kind.value,
+            "header_message_id": one.message_id_header,
+            "subject": one.subject,
+            "sender": one.sender,
+            "reference_key": reference_key(one.reference) if one.reference else None,
+            "identifier": one.identifier,
+            "internal_at": one.internal_at,
+            "archived_at": at,
             "reader_version": READER_VERSION,
-            "warnings": list(item.mail.warnings),
-            "message_id": role.message_id,
-            "role": role.name,
+            "warnings": list(one.warnings),
+            "message_id": one.role.message_id,
+            "role": one.role.name,
         }
-        for item, role in zip(fresh, roles, strict=True)
+        for one in mails
     ]
     if rows:
         connection.execute(insert(table(Mail)), rows)
     # Asked for afterwards: to return them, SQLite would insert one by one.
-    ids = known_mails(connection, place.mailbox_id, [item.sha256 for item in fresh])
-    return [ids[item.sha256] for item in fresh]
+    ids = known_mails(connection, mailbox_id, [one.sha256 for one in mails])
+    return [ids[one.sha256] for one in mails]
 
 
 def insert_evidence(

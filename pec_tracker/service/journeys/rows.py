@@ -116,11 +116,14 @@ def _types(page: Page) -> dict[str, str]:
 def _journey_columns(page: Page, one: Journey, types: Mapping[str, str]) -> _Columns:
     key = address_key(one.recipient)
     role = {"role": page.considered.roles.get(key)} if page.message.origin == MessageOrigin.FOUND else {}
+    return {**role, "type": types.get(key), **journey_columns(one)}
+
+
+def journey_columns(one: Journey) -> _Columns:
+    """What the row of a recipient says of the journey."""
     return {
-        **role,
         "address": one.recipient,
-        "address_key": key,
-        "type": types.get(key),
+        "address_key": address_key(one.recipient),
         "state": one.state.value,
         "state_at": one.state_at,
         "state_offset": offset_minutes(one.state_at),

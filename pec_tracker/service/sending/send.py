@@ -17,7 +17,7 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.db import search
 from pec_tracker.db.base import table
 from pec_tracker.db.engine import in_one_transaction
-from pec_tracker.db.tables import Mail, Message, Recipient
+from pec_tracker.db.tables import Message, Recipient
 from pec_tracker.errors import PecTrackerError, RuleError
 from pec_tracker.ledger import lines, records, seals, together
 from pec_tracker.ledger.acts import LedgerAct
@@ -27,15 +27,20 @@ from pec_tracker.pec.fields import storable
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.folding import cut, fold
 from pec_tracker.pec.headers import Headers
-from pec_tracker.pec.read import READER_VERSION, read
+from pec_tracker.pec.journey import Journey, journeys, summary
+from pec_tracker.pec.link import reference_key
 from pec_tracker.pec.read import Mail as ReadMail
+from pec_tracker.pec.read import read
 from pec_tracker.pec.roles import MailOrigin, MailRole, MessageOrigin
 from pec_tracker.pec.rules import Finding, Severity, check, check_draft
 from pec_tracker.pec.sending import SendState
-from pec_tracker.pec.states import NextStep, State
+from pec_tracker.pec.states import State
 from pec_tracker.pec.wording import wording
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.intake.link import Role
+from pec_tracker.service.intake.rows import MailFacts, write_mails
 from pec_tracker.service.journeys.evidence_rows import fingerprint_json
+from pec_tracker.service.journeys.rows import journey_columns
 from pec_tracker.service.sending import fence
 from pec_tracker.service.verbs import verb
 
@@ -135,15 +140,17 @@ def write_queued(
     mail = read(facts.outgoing.raw)
     assert mail.headers is not None  # compose writes them
     subject = mail.headers.subject or ""
-    message_id = _message_row(connection, facts, subject, send_state)
-    connection.execute(insert(table(Recipient)), list(_recipient_rows(facts.outgoing, mail.headers, message_id)))
+    at = facts.outgoing.composed_at
+    unproven = journeys(facts.outgoing.rcpt_to, (), now=at, submitted_at=None, send_state=send_state)
+    message_id = _message_row(connection, facts, subject, send_state, summary(unproven))
+    connection.execute(insert(table(Recipient)), list(_recipient_rows(unproven, mail.headers, message_id)))
     mail_id = _mail_row(connection, facts, mail, subject, message_id)
     names = [subject, facts.case, facts.outgoing.reference, facts.outgoing.mail_from, *facts.outgoing.rcpt_to]
     search.index(connection, {mail_id: cut([*names, *wording(facts.outgoing.raw)])})
     if note:
         act = lines.new_line(
             LedgerAct.MESSAGE_QUEUED,
-            at=facts.outgoing.composed_at,
+            at=at,
             mailbox=facts.mailbox_key,
             message=facts.outgoing.tracker_id,
             mail=facts.raw,
@@ -153,14 +160,14 @@ def write_queued(
     return message_id
 
 
-def _message_row(connection: Connection, facts: QueuedFacts, subject: str, send_state: SendState) -> int:
+def _message_row(connection: Connection, facts: QueuedFacts, subject: str, send_state: SendState, state: State) -> int:
     outgoing, at = facts.outgoing, facts.outgoing.composed_at
     row = insert(table(Message)).values(
         mailbox_id=facts.mailbox_id,
         key=outgoing.tracker_id,
         origin=MessageOrigin.COMPOSED,
         reference=outgoing.reference,
-        reference_key=outgoing.reference.lower(),
+        reference_key=reference_key(outgoing.reference),
         raw=facts.raw,
         record=facts.record,
         fingerprint=fingerprint_json(fingerprint(outgoing.raw)),
@@ -170,7 +177,7 @@ def _message_row(connection: Connection, facts: QueuedFacts, subject: str, send_
         case=facts.case,
         case_key=None if facts.case is None else fold(facts.case),
         receipt_form=facts.receipt_form,
-        state=State.AWAITING_ACCEPTANCE.value,
+        state=state.value,
         send_state=send_state.value,
         created_at=at,
         last_at=at,
@@ -180,40 +187,27 @@ def _message_row(connection: Connection, facts: QueuedFacts, subject: str, send_
     return int(connection.execute(row.returning(Message.id)).scalar_one())
 
 
-def _recipient_rows(outgoing: Outgoing, headers: Headers, message_id: int) -> Iterator[dict[str, Any]]:
+def _recipient_rows(unproven: Sequence[Journey], headers: Headers, message_id: int) -> Iterator[dict[str, Any]]:
     copied = set(map(address_key, headers.cc_addresses)) - set(map(address_key, headers.to_addresses))
-    for address in outgoing.rcpt_to:
-        yield {
-            "message_id": message_id,
-            "address": address,
-            "address_key": address_key(address),
-            "role": "cc" if address_key(address) in copied else "to",
-            "state": State.AWAITING_ACCEPTANCE.value,
-            "overdue": False,
-            "next_step": NextStep.WAIT_SENDING.value,
-            "contradictions": [],
-        }
+    for one in unproven:
+        role = "cc" if address_key(one.recipient) in copied else "to"
+        yield {"message_id": message_id, "role": role, **journey_columns(one)}
 
 
 def _mail_row(connection: Connection, facts: QueuedFacts, mail: ReadMail, subject: str, message_id: int) -> int:
     outgoing = facts.outgoing
-    row = insert(table(Mail)).values(
-        mailbox_id=facts.mailbox_id,
+    row = MailFacts(
         sha256=facts.raw,
         size=len(outgoing.raw),
-        origin=MailOrigin.SENT,
-        kind=mail.kind.value,
-        header_message_id=outgoing.reference,
+        kind=mail.kind,
+        message_id_header=outgoing.reference,
         subject=subject,
         sender=outgoing.mail_from,
-        reference_key=outgoing.reference.lower(),
-        archived_at=outgoing.composed_at,
-        reader_version=READER_VERSION,
-        warnings=list(mail.warnings),
-        message_id=message_id,
-        role=MailRole.ORIGINAL,
+        warnings=mail.warnings,
+        reference=outgoing.reference,
+        role=Role(MailRole.ORIGINAL, message_id),
     )
-    return int(connection.execute(row.returning(Mail.id)).scalar_one())
+    return write_mails(connection, facts.mailbox_id, MailOrigin.SENT, [row], at=outgoing.composed_at)[0]
 
 
 def _refuse(findings: Sequence[Finding]) -> None:
