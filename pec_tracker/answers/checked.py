@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pec_tracker.answers.sealed import seal_text
-from pec_tracker.texts import _
+from pec_tracker.texts import _, facts_text
 from pec_tracker.texts.times import rome_time
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def result_lines(report: "CheckReport") -> Iterator[str]:
 
 def _text(template: str, params: Mapping[str, object]) -> str:
     """One disagreement in words."""
-    return _(template).format(**params)
+    return facts_text({"template": template, "params": params})
 
 
 def _sound_text(report: "CheckReport") -> str:

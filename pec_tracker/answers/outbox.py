@@ -97,7 +97,7 @@ def next_text(queued: "Queued", standing: "Standing") -> str | None:
 
 def finding_text(finding: "Finding") -> str:
     """A rule in words, with the header or address where it is broken."""
-    where = f" ({finding.where})" if finding.where else ""
+    where = f" ({words.word(findings.PLACES, finding.where)})" if finding.where else ""
     return f"{words.word(findings.RULES, finding.rule)}{where}{_figures(finding)}"
 
 

@@ -34,13 +34,13 @@ def table(
         SHORTEST,  # and with it a database, which most that is answered here needs not
     )
 
-    columns = [_("Key"), _("Mailbox"), _("Last date"), _("Kept until"), _("Subject"), _("Case")]
+    columns = [_("Key"), _("Mailbox"), _("Last date"), _("Kept at least until"), _("Subject"), _("Case")]
     return columns, (
         (
             longer.get(term.key, term.key[:SHORTEST]),
             term.mailbox,
             rome_day(term.last_at),
-            rome_day(term.expires_at) + (_(" (past)") if term.expired else ""),
+            rome_day(term.expires_at) + (_(" (term over)") if term.expired else ""),
             term.subject,
             term.case,
         )
@@ -59,4 +59,5 @@ def counts_text(dossiers: int, expired: int) -> str:
     counts = ngettext(
         "{dossiers} dossier, {expired} past its term.", "{dossiers} dossiers, {expired} past their term.", dossiers
     )
-    return counts.format(dossiers=dossiers, expired=expired) + " " + _("Nothing is removed by this report.")
+    said = counts.format(dossiers=dossiers, expired=expired) + " " + _("Nothing is removed by this report.")
+    return said + " " + _("What is past its term is still here, and proves as before.") if expired else said

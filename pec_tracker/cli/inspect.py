@@ -13,7 +13,7 @@ from pec_tracker.cli.options import Command, argument, at_option, json_option, t
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import Exit
-from pec_tracker.texts import N_, _
+from pec_tracker.texts import N_, _, reason_text
 
 if TYPE_CHECKING:
     from pec_tracker.service.inspect import Inspected
@@ -66,7 +66,7 @@ def _bytes_of(name: str) -> bytes | None:
     try:
         return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = reason_text(error.strerror or type(error).__name__)
         click.echo(_("{file}: cannot be opened ({reason})").format(file=clean(name), reason=reason), err=True)
         return None
 

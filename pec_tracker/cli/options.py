@@ -16,8 +16,28 @@ from pec_tracker.texts import N_, _
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+# click's names of numbers, which stand in what it says of a value that is none.
+_NUMBERS: Final = frozenset({N_("integer"), N_("integer range"), N_("float"), N_("float range")})
+
+
+class _Spoken(str):
+    """An English text that is told in the language spoken when it is put into a sentence."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        return format(_(str(self)), spec)
+
+
 class Option(click.Option):
     """An option whose help is an English text of the catalogue."""
+
+    def __init__(self, *declarations: Any, **settings: Any) -> None:
+        """As click's, with the name of a number that can be told in any language."""
+        super().__init__(*declarations, **settings)
+        if self.type.name in _NUMBERS:
+            self.type = copy.copy(self.type)
+            self.type.name = _Spoken(self.type.name)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """The option's two columns of help, in the language spoken now."""
@@ -102,9 +122,9 @@ PLACEHOLDERS: Final = (N_("[OPTIONS]"), N_("COMMAND [ARGS]..."))
 
 # What stands for a value in help and usage, ours and click's; a name in lower case is a command's or a token.
 VALUES: Final = (
-    N_("ADDRESS"), N_("CASE"), N_("DAY"), N_("DIR"), N_("FINGERPRINT"), N_("FOLDER"), N_("KEY"), N_("MESSAGE"),
-    N_("NAME"), N_("OUTPUT"), N_("PATH"), N_("PORT"), N_("SEAL"), N_("SERVICE"), N_("TEXT"), N_("TIME"), N_("TOKEN"),
-    N_("USER"), N_("VARIABLE"), N_("WORDS"),
+    N_("ADDRESS"), N_("CASE"), N_("DAY"), N_("DIR"), N_("FINGERPRINT"), N_("FLOAT"), N_("FOLDER"), N_("INTEGER"),
+    N_("KEY"), N_("MESSAGE"), N_("NAME"), N_("OUTPUT"), N_("PATH"), N_("PORT"), N_("SEAL"), N_("SERVICE"), N_("TEXT"),
+    N_("TIME"), N_("TOKEN"), N_("USER"), N_("VARIABLE"), N_("WORDS"),
 )  # fmt: skip
 _VALUE: Final = re.compile(r"\b(?:" + "|".join(VALUES) + r")\b")
 

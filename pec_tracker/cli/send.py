@@ -15,7 +15,7 @@ from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.stopping import until_told, waiting
 from pec_tracker.errors import Exit, UsageError
 from pec_tracker.pec.sending import FOR_A_PERSON, SendState
-from pec_tracker.texts import N_, _
+from pec_tracker.texts import N_, _, reason_text
 
 if TYPE_CHECKING:
     from pec_tracker.pec.compose import Attachment, Draft
@@ -157,7 +157,7 @@ def _read(file: str) -> bytes:
     try:
         return Path(file).read_bytes()
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = reason_text(error.strerror or type(error).__name__)
         raise UsageError("{file} cannot be read: {reason}", file=file, reason=reason) from error
 
 

@@ -15,6 +15,7 @@ from pec_tracker.texts.language import (
     facts_text,
     from_environment,
     ngettext,
+    reason_text,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "facts_text",
     "from_environment",
     "ngettext",
+    "reason_text",
 ]

@@ -8,6 +8,15 @@ from typing import Final
 
 from pec_tracker.texts.language import N_
 
+# Where a rule is broken: parts of a message. Names of header fields are the standard's, and stay.
+PLACES: Final[Mapping[str, str]] = {
+    "envelope": N_("envelope"),
+    "message": N_("message"),
+    "body": N_("body"),
+    "text": N_("text"),
+    "subject": N_("subject"),
+}
+
 RULES: Final[Mapping[str, str]] = {
     "from-missing": N_("no valid From"),
     "from-several": N_("more than one address in From"),

@@ -67,10 +67,40 @@ def ngettext(singular: str, plural: str, count: int) -> str:
     return _catalogue.ngettext(singular, plural, count)
 
 
+# What the system says of a file or a connection, and OpenSSL of a certificate: they know one language only.
+REASONS: Final = frozenset(
+    {
+        N_("No such file or directory"),
+        N_("Permission denied"),
+        N_("Operation not permitted"),
+        N_("Is a directory"),
+        N_("Not a directory"),
+        N_("File exists"),
+        N_("File name too long"),
+        N_("Read-only file system"),
+        N_("No space left on device"),
+        N_("Input/output error"),
+        N_("Connection refused"),
+        N_("Connection reset by peer"),
+        N_("Connection timed out"),
+        N_("Network is unreachable"),
+        N_("No route to host"),
+        N_("Name or service not known"),
+        N_("Temporary failure in name resolution"),
+        N_("certificate has expired"),
+        N_("certificate is not yet valid"),
+        N_("self-signed certificate"),
+        N_("self-signed certificate in certificate chain"),
+        N_("unable to get local issuer certificate"),
+    }
+)
+
+
 def error_text(error: PecTrackerError) -> str:
     """The error as a person reads it; errors among its parameters are translated too."""
     params = {
-        name: error_text(value) if isinstance(value, PecTrackerError) else value for name, value in error.params.items()
+        name: error_text(value) if isinstance(value, PecTrackerError) else _spoken(name, value)
+        for name, value in error.params.items()
     }
     return _(error.template).format(**params)
 
@@ -83,9 +113,19 @@ def error_facts(error: PecTrackerError) -> dict[str, Any]:
 def facts_text(facts: Mapping[str, Any]) -> str:
     """What `error_facts` kept, as a person reads it, in the language spoken now."""
     params = {
-        name: facts_text(value) if isinstance(value, Mapping) else value for name, value in facts["params"].items()
+        name: facts_text(value) if isinstance(value, Mapping) else _spoken(name, value)
+        for name, value in facts["params"].items()
     }
     return _(facts["template"]).format(**params)
+
+
+def reason_text(reason: str) -> str:
+    """Why the system or the network refused something; what we have no words for stays as the system said it."""
+    return _(reason) if reason in REASONS else reason
+
+
+def _spoken(name: str, value: object) -> object:
+    return reason_text(value) if name == "reason" and isinstance(value, str) else value
 
 
 def error_again(facts: Mapping[str, Any]) -> PecTrackerError:

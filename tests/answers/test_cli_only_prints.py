@@ -35,3 +35,19 @@ def test_the_command_line_turns_no_time_computes_no_percentage_and_reads_no_jour
     assert not {name for name in found if name.endswith(".astimezone")}
     assert not found & {"words.STATES", "words.KINDS.index", "words.FAILURE_CODES"}
     assert hundreds(tree) == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.stem)
+def test_the_command_line_words_no_token_counts_no_bytes_and_opens_no_room_below_the_service(module: Path) -> None:
+    """Tokens get their words in `answers`; the demo and the sandbox have none, and are told where they are made."""
+    tree = ast.parse(module.read_text("utf-8"))
+    imported = {
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module is not None
+        for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+    }
+    worded = {f"pec_tracker.texts.{table}" for table in ("words", "notices", "findings")}
+    assert not imported & (worded | {"hashlib"})
+    below = ("pec_tracker.ledger", "pec_tracker.archive", "pec_tracker.render.wording")
+    assert [name for name in imported if name.startswith(below)] == []

@@ -49,11 +49,14 @@ def test_the_last_day_is_the_one_in_rome() -> None:
     late = datetime(2026, 3, 2, 23, 30, tzinfo=UTC)
     term = DossierTerm("k7f3qv2mxxxx", "studio", None, None, late, late, True)
     assert list(retention.table([term], {})[1]) == [
-        ("k7f3qv2m", "studio", "03/03/2026", "03/03/2026 (past)", None, None)
+        ("k7f3qv2m", "studio", "03/03/2026", "03/03/2026 (term over)", None, None)
     ]
     assert next(retention.table([term], {term.key: "k7f3qv2mx"})[1])[0] == "k7f3qv2mx"
     assert retention.month_table(RetentionReport(1, 1, (("2026-03", 1),)))[1] == [("03/2026", 1)]
-    assert retention.counts_text(1, 1) == "1 dossier, 1 past its term. Nothing is removed by this report."
+    assert retention.counts_text(2, 0) == "2 dossiers, 0 past their term. Nothing is removed by this report."
+    told = retention.counts_text(1, 1)
+    assert told.startswith("1 dossier, 1 past its term. Nothing is removed by this report.")
+    assert "still here, and proves as before" in told
 
 
 def test_kinds_stand_in_the_order_of_the_standard_in_both_languages() -> None:

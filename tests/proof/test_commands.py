@@ -96,7 +96,7 @@ def test_folder_for_the_court_is_written_once_and_a_missing_delivery_is_said(her
     rows = list(csv.DictReader(io.StringIO((folder / "ids.csv").read_text("utf-8-sig"))))
     headers = headers_of((folder / mails[1]).read_bytes())
     assert headers is not None
-    assert rows[1]["receipt_message_id"] == headers.message_id
+    assert rows[1]["message_id_ricevuta"] == headers.message_id
     assert here.run("proof", receipts.REFERENCE, "--for", "pct", "-o", folder).status == 2
     missing = here.run("proof", "altro@pec.example", "--for", "ptt", "-o", here.folder / "other")
     assert missing.status == 1

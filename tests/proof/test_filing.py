@@ -42,14 +42,14 @@ def test_ids_name_every_file_with_its_identifiers(told: tuple[Desk, Queued]) -> 
     made = filing(OPERATOR, here.house, queued.key, "pct", recipient=ANNA)
     assert made.problems == ()
     rows = list(csv.DictReader(io.StringIO(made.files["ids.csv"].decode("utf-8-sig"))))
-    assert [row["document"] for row in rows] == ["accettazione", "consegna"]
+    assert [row["documento"] for row in rows] == ["accettazione", "consegna"]
     for row in rows:
         assert row["file"] in made.files
-        assert row["reference"] == queued.reference
-        assert row["identifier"] == f"opec.{queued.key}@pec.example"
-        assert row["receipt_message_id"]
-    assert rows[1]["recipient"] == ANNA
-    assert rows[1]["certified_time"] == "2026-03-02T10:15:50+01:00"
+        assert row["riferimento"] == queued.reference
+        assert row["identificativo"] == f"opec.{queued.key}@pec.example"
+        assert row["message_id_ricevuta"]
+    assert rows[1]["destinatario"] == ANNA
+    assert rows[1]["ora_certificata"] == "2026-03-02T10:15:50+01:00"
 
 
 @pytest.mark.parametrize("form", ["breve", "sintetica"])
@@ -140,7 +140,7 @@ def test_receipts_rebuilt_from_outlook_files_are_filed_as_those_files_where_the_
     assert list(made.files.values())[:2] == files
     listed = list(csv.DictReader(io.StringIO(made.files["ids.csv"].decode("utf-8-sig"))))
     assert [row["sha256"] for row in listed] == [hashlib.sha256(content).hexdigest() for content in files]
-    assert all(row["receipt_message_id"] for row in listed)
+    assert all(row["message_id_ricevuta"] for row in listed)
     with pytest.raises(RuleError, match="rebuilt from an Outlook file"):
         filing(OPERATOR, here.house, queued.key, "ptt")  # takes .eml only
 

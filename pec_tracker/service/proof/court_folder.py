@@ -9,7 +9,7 @@ A receipt that was rebuilt from an Outlook file is not as it was received: where
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -32,8 +32,9 @@ from pec_tracker.service.verbs import verb
 from pec_tracker.texts import N_
 
 IDS: Final = "ids.csv"
-_COLUMNS: Final = ("recipient", "document", "file", "certified_time", "reference", "identifier", "receipt_message_id",
-                   "sha256")  # fmt: skip
+# Italian, as the names of the files and what stands in the rows: an Italian court reads them, whoever made them.
+_COLUMNS: Final = ("destinatario", "documento", "file", "ora_certificata", "riferimento", "identificativo",
+                   "message_id_ricevuta", "sha256")  # fmt: skip
 
 # What keeps a recipient's pair from being complete; the first two forbid filing.
 PROBLEMS: Final[Mapping[str, str]] = {
@@ -44,6 +45,13 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "no-delivery": N_("there is no delivery receipt: this notification is not perfected for the addressee"),
     "no-acceptance": N_("there is no acceptance receipt"),
 }
+_TOO_MANY: Final = N_(
+    "{court} takes at most {limit} files, not {found}; file for one recipient at a time (--recipient)"
+)
+_TOO_LARGE: Final = N_(
+    "{court} takes at most {limit} bytes in all, not {found}; file for one recipient at a time (--recipient)"
+)
+_ONE_TOO_LARGE: Final = N_("{court} takes at most {limit} bytes in one file, not {found}")
 _REBUILT: Final = "rebuilt-from-msg"  # a warning of pec.read
 _REFUSALS: Final[Mapping[str, str]] = {
     "brief": N_(
@@ -219,20 +227,12 @@ def _message_id(raw: bytes) -> str | None:
 
 def _require_within(files: Mapping[str, bytes], court: Court) -> None:
     """The court's limits. RuleError with what is too much."""
-    for problem, found, limit in _measures(files, court):
-        if limit is not None and found > limit:
-            raise RuleError(
-                "{court} does not take this: {what} {found}, at most {limit}; file for one recipient at a time "
-                "(--recipient)",
-                court=court.title,
-                what=problem,
-                found=found,
-                limit=limit,
-            )
-
-
-def _measures(files: Mapping[str, bytes], court: Court) -> Iterator[tuple[str, int, int | None]]:
     mails = {name: raw for name, raw in files.items() if name.endswith(court.formats)}
-    yield "files", len(mails), court.max_files
-    yield "bytes in all", sum(map(len, mails.values())), court.max_total
-    yield "bytes in one file", max(map(len, mails.values()), default=0), court.max_file
+    largest = max(map(len, mails.values()), default=0)
+    for template, found, limit in (
+        (_TOO_MANY, len(mails), court.max_files),
+        (_TOO_LARGE, sum(map(len, mails.values())), court.max_total),
+        (_ONE_TOO_LARGE, largest, court.max_file),
+    ):
+        if limit is not None and found > limit:
+            raise RuleError(template, court=court.title, found=found, limit=limit)
