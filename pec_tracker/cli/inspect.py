@@ -76,6 +76,5 @@ def _tell(output: Output, name: str, inspected: "Inspected") -> None:
         output.record(answers.inspected_facts(name, inspected))
         return
     output.say(clean(name))
-    for label, text in answers.inspected_lines(inspected):
-        output.say(f"  {label + ':':<24}{clean(text)}")
+    output.pairs(answers.inspected_lines(inspected), width=24, indent=2)
     output.say()

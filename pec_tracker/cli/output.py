@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import Any, Final, Protocol
 
 from pec_tracker.answers.plain import clean, to_json
-from pec_tracker.cli.layout import plan
+from pec_tracker.cli.layout import WIDTH, plan, wrap
 from pec_tracker.texts import _
 from pec_tracker.texts.times import rome_cell
 
@@ -73,6 +73,14 @@ class Output:
                 _write(line)
         if timed and zone:
             _write(_("Times: Europe/Rome."))
+
+    def pairs(self, lines: Iterable[tuple[str, str]], *, width: int, indent: int = 0) -> None:
+        """Print a label and its text a line; where 80 columns do not hold it, the text goes on below itself."""
+        for label, text in lines:
+            begun = f"{'':{indent}}{label + ':':<{width}}"
+            for part in wrap(clean(text), WIDTH - indent - width):
+                _write(f"{begun}{part}")
+                begun = " " * (indent + width)
 
     @contextmanager
     def progress(self, label: str, total: int | None = None) -> Iterator[Progress]:

@@ -70,8 +70,7 @@ def show(cli: Cli, *, name: str, as_json: bool) -> None:
         if as_json:
             output.record(answers.anchor_facts(one))
             continue
-        for label, text in answers.anchor_lines(one):
-            output.say(f"{label + ':':<22}{clean(text)}")
+        output.pairs(answers.anchor_lines(one), width=22)
         output.say()
 
 

@@ -15,6 +15,8 @@ from pec_tracker.db.engine import open_engine, sqlite_url, writing
 from pec_tracker.db.tables import Mailbox
 from tests.cli.desk import Desk
 from tests.factory import receipts
+from tests.sandbox.materials import SENDER, letter
+from tests.sandbox.running import sandbox_in
 
 LONG = f"{'ufficio.protocollo.'}{'x' * 21}@comune.example.test"  # 60 characters
 SUBJECT = "Convocazione dell'assemblea ordinaria dei condomini del fabbricato di via Garibaldi in prima convocazione"
@@ -99,6 +101,51 @@ def test_every_table_fits_eighty_columns_and_cuts_nothing(
     assert len(recorded.lines) > 2 * len(COMMANDS)
     for command in (["find"], ["report", "case", "2026/12"], ["show", key]):
         assert LONG in desk.run(*command, language=language).out, command
+
+
+@pytest.fixture
+def connected(desk: Desk, tmp_path: Path) -> Iterator[Desk]:
+    """A desk whose mailbox lies at a provider: folders with long names, one of them with a mail that did not come."""
+    with sandbox_in(tmp_path / "sandbox") as sandbox:
+        login = next(one.login for one in sandbox.settings.accounts if one.address == SENDER)
+        pem = sandbox.ca_file.read_bytes()
+        there = Desk(tmp_path, desk.capsys, SENDER, login, smtp=sandbox.smtp_port, imap=sandbox.imap_port, root_pem=pem)
+        (tmp_path / "data").rename(tmp_path / "of-the-desk")
+        there.configure()
+        sandbox.deliver(SENDER, letter())
+        sandbox.imap_faults.answer("UID FETCH", "NO cannot read it", after=1, times=1)
+        there.run("collect")
+        sandbox.imap_faults.answers.clear()
+        sandbox.deliver(SENDER, letter())
+        yield there
+
+
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_what_a_server_tells_fits_too(connected: Desk, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = Recorded(monkeypatch)
+    for command in (["report", "quota"], ["report", "completeness"], ["quarantine", "list"], ["quarantine", "retry"]):
+        told = connected.run(*command, language=language)
+        assert told.status in (0, 1), (command, told.words)
+        assert recorded.too_wide() == [], command
+    assert len(recorded.lines) > 10
+
+
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_proof_its_verification_and_the_mails_themselves_fit(
+    desk: Desk, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = Recorded(monkeypatch)
+    (key,) = {one["key"] for one in desk.run("find", "--json").records if one["origin"] != "composed"}
+    desk.run("proof", key, "-o", desk.folder / "proof.zip")
+    desk.run("verify", desk.folder / "proof.zip", "--trust", desk.folder / "root.pem", language=language)
+    desk.run("proof", "--subject", SUBJECT, "-o", desk.folder / "other.zip", language=language)
+    assert len(recorded.lines) > 4
+    assert recorded.too_wide() == []
+    mails = sorted((desk.folder / "mails").iterdir())
+    for command in (["inspect", *mails], ["trust", "show", "root"], ["import", *mails]):
+        told = desk.run(*command, language=language).out
+        labelled = [line.partition(":  ")[2].strip() for line in told.splitlines() if len(line) > WIDTH]
+        assert [text for text in labelled if " " in text] == [], command  # a fingerprint is one word, and stays whole
 
 
 def test_a_terminal_shows_what_a_pipe_gets(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

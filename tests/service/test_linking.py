@@ -68,7 +68,7 @@ def test_at_once_late_and_rebuilt_every_mail_is_linked_alike(tmp_path: Path, ord
     for start, end in itertools.pairwise([0, *sorted(cuts), COUNT]):
         bring(second, place_of(account), [things[number] for number in order[start:end]])
     assert links(second) == expected
-    seals.seal_pending(second.engine, second.archive.root, now=NOW)
+    seals.seal_pending(second.engine, second.archive, now=NOW)
     again = open_house(sqlite_url(folder / "again.db"), folder / "second")
     rebuild(OPERATOR, again)
     assert links(again) == expected
