@@ -49,7 +49,7 @@ def _filled(folder: Path, *, count: int, receipts: int) -> House:
     trust = sandbox_trust(folder / "ca")
     archive = LocalArchive(folder / "archive")
     engine = open_engine(sqlite_url(folder / "pec-tracker.db"))
-    house = House(engine, archive, trust, Clock(), Start(), folder / "spool")
+    house = House(engine, archive, lambda: trust, Clock(), Start(), folder / "spool")
     row_id, key = known_mailbox(house, "bench", ADDRESS)
     place = Place(row_id, key, ADDRESS, "imported", {})
     mails = list(bulk_receipts(bulk(receipts), office=office(folder / "ca")))

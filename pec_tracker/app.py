@@ -5,13 +5,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Engine, make_url
 
-import pec_tracker.anchors as anchors
 from pec_tracker.archive.archive import Archive
 from pec_tracker.archive.local import LocalArchive
 from pec_tracker.askers import Asker
@@ -24,11 +23,11 @@ from pec_tracker.osfiles import disk_errors, make_private_folder
 from pec_tracker.presence import Presence
 from pec_tracker.service.house import Account, House, StampAuthority
 from pec_tracker.service.mailboxes.known import known_mailbox
-from pec_tracker.service.sending import fence
-from pec_tracker.service.trust import folder as trust_folder
+from pec_tracker.service.sending.start import at_start
 
 if TYPE_CHECKING:
     from pec_tracker.ledger.mend import Mended
+    from pec_tracker.pec.trust import Trust
     from pec_tracker.service.upkeep.carry import Left
     from pec_tracker.service.upkeep.rebuild import Rebuilt
 
@@ -89,6 +88,7 @@ class App:
         house = replace(self.house, **_settings(config, self.house.clock))
         app = App(config, house, self.apart, seen=seen)
         app.accounts()
+        house.trusting()  # what cannot be read is told of now, and the app that works goes on
         return app
 
     def unchanged(self) -> "App":
@@ -123,7 +123,7 @@ def _furnish(config: Config, engine: Engine, archive: Archive) -> House:
         engine=engine,
         archive=archive,
         clock=clock,
-        start=fence.at_start(engine),
+        start=at_start(engine),
         spool=config.data / "spool",
         presence=_presence(config),
         marks=config.state,
@@ -133,23 +133,45 @@ def _furnish(config: Config, engine: Engine, archive: Archive) -> House:
 
 def _settings(config: Config, clock: Clock) -> dict[str, Any]:
     """What the configuration and the folder of trust say of the house: it may change while the house stands."""
-    folder_of_trust = config.data / trust_folder.FOLDER
-    trusted = anchors.combined(anchors.default(clock.now().date()), anchors.from_paths(config.trust))
     return {
-        "trust": anchors.combined(trusted, trust_folder.kept(folder_of_trust)),
+        "trusting": _trusting(config, clock),
         "uncertain_after": timedelta(minutes=config.outbox.uncertain_alert_minutes),
         "authorities": tuple(
-            StampAuthority(one.name, one.url, anchors.stamp_roots(one.ca_file)) for one in config.stamps.authorities
+            StampAuthority(one.name, one.url, _stamp_roots(one.ca_file)) for one in config.stamps.authorities
         ),
         "stamp_every": timedelta(minutes=config.stamps.every_minutes),
-        "trust_folder": folder_of_trust,
+        "trust_folder": _folder_of_trust(config),
         "fetch_revocation": config.revocation.fetch,
     }
 
 
+def _trusting(config: Config, clock: Clock) -> "Callable[[], Trust]":
+    """Whom the configuration and the folder of trust name, read once, when it is first asked for."""
+
+    @cache
+    def trusting() -> "Trust":
+        from pec_tracker import anchors
+        from pec_tracker.service.trust import folder
+
+        trusted = anchors.combined(anchors.default(clock.now().date()), anchors.from_paths(config.trust))
+        return anchors.combined(trusted, folder.kept(_folder_of_trust(config)))
+
+    return trusting
+
+
+def _stamp_roots(ca_file: Path | None) -> tuple[bytes, ...]:
+    from pec_tracker import anchors
+
+    return anchors.stamp_roots(ca_file)
+
+
+def _folder_of_trust(config: Config) -> Path:
+    return config.data / "trust"
+
+
 def _seen(config: Config) -> Seen:
     """The files that the configuration is made of, and those in the folders that it names."""
-    named = [config.file, *config.trust, config.data / trust_folder.FOLDER]
+    named = [config.file, *config.trust, _folder_of_trust(config)]
     named += [one.ca_file for one in config.stamps.authorities]
     seen = []
     for path in filter(None, named):

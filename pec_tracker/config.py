@@ -38,7 +38,7 @@ from pec_tracker.config_sections import (
 )  # fmt: skip
 from pec_tracker.config_source import Source
 from pec_tracker.errors import ConfigurationError
-from pec_tracker.pec.rules import Limits
+from pec_tracker.pec.limits import Limits
 from pec_tracker.providers import MEGABYTE, LoginForm, Provider, names, provider
 from pec_tracker.secret import SecretRef, SecretSource, resolve
 from pec_tracker.service.mailboxes.configured import Configured

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from pec_tracker.pec.rules import Limits
+from pec_tracker.pec.limits import Limits
 from pec_tracker.wire.endpoint import Endpoint, Security
 
 MEGABYTE: Final = 1024 * 1024

@@ -33,9 +33,10 @@ STOP_EVERY: Final = 0.25  # seconds between looks at whether to stop
 def serve(app: App, *, started: Callable[[], None] | None = None) -> None:
     """Keep the watch over every configured mailbox until the process is told to stop.
 
-    Raises ApartError where archive and database do not belong together.
+    Raises ApartError where archive and database do not belong together, and what a wrong configuration raises.
     """
     together.require(app.house.engine, app.house.archive)
+    app.house.trusting()  # what cannot be read is told of before the watch begins
     told, reload = ToldToStop(), ToldToReload()
     keeper = Keeper(app, told)
     scheduler = _scheduler(keeper, reload)

@@ -17,6 +17,7 @@ from pec_tracker.pec.compose import MAX_MESSAGE_ID, Draft, Outgoing, answered_id
 from pec_tracker.pec.evidence import address_key, bare_id
 from pec_tracker.pec.fields import decoded_text
 from pec_tracker.pec.fingerprint import leaves
+from pec_tracker.pec.limits import Limits
 from pec_tracker.pec.mime import Entity
 from pec_tracker.pec.standard import X_TIPO_RICEVUTA, ReceiptForm
 
@@ -41,15 +42,6 @@ class Finding:
     source: str
     measured: int | None = None
     limit: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """A provider's limits. `max_product` is size in bytes x recipients; None means no limit is known."""
-
-    max_recipients: int = 50
-    max_product: int | None = 30 * 1024 * 1024
-    max_size: int | None = None
 
 
 # Each rule's stable name and where it comes from.

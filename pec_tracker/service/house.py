@@ -4,15 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
 from pec_tracker.archive.archive import Archive
 from pec_tracker.clock import Clock
-from pec_tracker.pec.rules import Limits
-from pec_tracker.pec.trust import Trust
+from pec_tracker.pec.limits import Limits
 from pec_tracker.presence import Presence
 from pec_tracker.wire.endpoint import Endpoint, Login
+
+if TYPE_CHECKING:  # most commands trust nobody: what reads certificates is imported by those that do
+    from pec_tracker.pec.trust import Trust
 
 Stop = Callable[[], bool]  # has somebody said that the work should end?
 
@@ -43,7 +46,7 @@ class House:
 
     engine: Engine
     archive: Archive
-    trust: Trust
+    trusting: "Callable[[], Trust]"  # see `trust`
     clock: Clock
     start: Start
     spool: Path  # big mails rest here on their way to the archive
@@ -55,6 +58,11 @@ class House:
     presence: Presence = field(default_factory=Presence)  # by which others see whether this process lives
     served: bool = False  # by the watch: its jobs seal, and note that mailboxes were looked through, for all verbs
     marks: Path | None = None  # outside of all that is backed up together, what was sent last is marked here
+
+    @property
+    def trust(self) -> "Trust":
+        """Whom we trust. Read when it is first asked for: raises ConfigurationError, UsageError then."""
+        return self.trusting()
 
 
 @dataclass(frozen=True, slots=True)

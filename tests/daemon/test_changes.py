@@ -121,6 +121,7 @@ def test_an_anchor_that_is_added_counts_at_once(written: Written, opened: Opened
     given = anchors.from_paths([tmp_path / "root.pem"])
     before = app.current()
     assert before is app
+    assert app.house.trust.anchors is not None  # read as it is, before it changes
     trust.add(OPERATOR, app.house, given, reason="prova")
     after = app.current()
     assert root.der in {one.der for one in after.house.trust.anchors}

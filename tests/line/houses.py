@@ -24,8 +24,8 @@ from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.mailboxes.known import known_mailbox
 from pec_tracker.service.rounds.jobs import Thresholds, job_of_house, job_of_mailbox, jobs_of
-from pec_tracker.service.sending import fence
 from pec_tracker.service.sending.send import Queued, queue
+from pec_tracker.service.sending.start import at_start
 from pec_tracker.wire.endpoint import Endpoint, Login, Security
 from tests.sandbox.materials import SENDER
 from tests.sandbox.running import PASSWORD
@@ -52,7 +52,7 @@ class Home:
         spool.mkdir(parents=True, exist_ok=True)
         trust = changes.pop("trust", None) or _trust(self.ca_file)
         archive = LocalArchive(self.folder / "archive")
-        house = House(engine, archive, trust, self.clock, fence.at_start(engine), spool, marks=self.marks)
+        house = House(engine, archive, lambda: trust, self.clock, at_start(engine), spool, marks=self.marks)
         return replace(house, **changes)
 
     @property

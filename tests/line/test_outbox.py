@@ -248,7 +248,7 @@ def test_a_receipt_that_is_no_proof_settles_nothing_and_keeps_a_waiting_message_
     key = queued(house, account).key
     dispatch(OPERATOR, house, account)
     sandbox.wait_until_quiet()
-    stranger = replace(house, trust=Trust())  # who trusts nobody takes no receipt for proof
+    stranger = replace(house, trusting=Trust)  # who trusts nobody takes no receipt for proof
     collect(OPERATOR, stranger, account)
     with writing(house.engine) as connection:
         connection.execute(update(Message).values(send_state="uncertain"))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pec_tracker.pec.address import addresses_in, is_valid
 from pec_tracker.pec.compose import Attachment, Draft, Outgoing, compose, new_tracker_id
-from pec_tracker.pec.rules import Limits, Severity, check, check_draft, refused
+from pec_tracker.pec.limits import Limits
+from pec_tracker.pec.rules import Severity, check, check_draft, refused
 from pec_tracker.pec.standard import ReceiptForm
 
 ACCOUNT = "studio@pec.example"

@@ -81,7 +81,7 @@ class Desk:
 
     def trusting(self, trust: Trust) -> "Desk":
         """The same house with another trust."""
-        return replace(self, house=replace(self.house, trust=trust))
+        return replace(self, house=replace(self.house, trusting=lambda: trust))
 
 
 def desk(folder: Path, *, trust: Trust | None = None) -> Desk:
@@ -91,7 +91,7 @@ def desk(folder: Path, *, trust: Trust | None = None) -> Desk:
     spool.mkdir(parents=True)
     engine = open_engine(sqlite_url(folder / "house.db"))
     archive = LocalArchive(folder / "archive")
-    house = House(engine, archive, trust or receipts.trust(), clock, Start(), spool)
+    house = House(engine, archive, lambda: trust or receipts.trust(), clock, Start(), spool)
     row_id, key = known_mailbox(house, "studio", SENDER)
     nowhere = Endpoint("127.0.0.1", 1, Security.TLS)
     account = Account(row_id, key, "studio", SENDER, nowhere, nowhere, login=lambda: Login(SENDER, "x"))

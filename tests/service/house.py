@@ -76,7 +76,8 @@ def account(house: House) -> Account:
 def open_house(url: str, folder: Path, *, trust: Trust | None = None) -> House:
     """A house on the database at *url*, its archive in *folder*."""
     clock = Clock(started=datetime.now(UTC), origin=NOW, factor=1e-9)
-    return House(open_engine(url), LocalArchive(folder / "archive"), trust or receipts.trust(), clock, Start(), folder)
+    trusted = trust or receipts.trust()
+    return House(open_engine(url), LocalArchive(folder / "archive"), lambda: trusted, clock, Start(), folder)
 
 
 def account_of(house: House, name: str = "office", address: str = OWNER) -> Account:

@@ -39,7 +39,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path, tsa: TimeStampAuthorit
     yield House(
         engine=engine,
         archive=archive,
-        trust=receipts.trust(),
+        trusting=receipts.trust,
         clock=Clock(),
         start=Start(),
         spool=tmp_path,

@@ -177,7 +177,7 @@ def test_an_acceptance_that_went_missing_is_named(dated: House) -> None:
 def test_an_acceptance_that_is_not_trusted_dates_nothing(dated: House) -> None:
     number, mail = notarised(dated)
     assert number
-    assert ("notary-untrusted", f"{mail}.eml") in about_dates(examined(replace(dated, trust=Trust())))
+    assert ("notary-untrusted", f"{mail}.eml") in about_dates(examined(replace(dated, trusting=Trust)))
 
 
 def test_a_row_that_names_another_mail_is_found(dated: House) -> None:

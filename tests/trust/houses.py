@@ -26,10 +26,11 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 def house_in(folder: Path, engine: Engine) -> House:
     """A house in *folder* with the trust that lies there and nothing else."""
+    found = kept(folder / "trust")
     return House(
         engine=engine,
         archive=LocalArchive(folder / "archive"),
-        trust=kept(folder / "trust"),
+        trusting=lambda: found,
         clock=Clock(started=datetime.now(UTC), origin=NOW),
         start=Start(),
         spool=folder,
@@ -40,7 +41,8 @@ def house_in(folder: Path, engine: Engine) -> House:
 def again(house: House) -> House:
     """The house as the next start finds it."""
     assert house.trust_folder is not None
-    return replace(house, trust=kept(house.trust_folder))
+    found = kept(house.trust_folder)
+    return replace(house, trusting=lambda: found)
 
 
 def root_file(folder: Path) -> Path:

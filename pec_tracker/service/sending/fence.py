@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection, Engine, Select, func, or_, select, update
+from sqlalchemy import Connection, Select, or_, select, update
 
 from pec_tracker import osfiles
 from pec_tracker.db.engine import in_one_transaction, reading, writing
 from pec_tracker.db.tables import ArchiveRow, Attempt, Evidence, Ledger, Mail, Mailbox, Message, Sighting
 from pec_tracker.pec.roles import MailRole, MessageOrigin
 from pec_tracker.pec.sending import HELD_BACK, WAITING, tokens
-from pec_tracker.service.house import Account, House, Start
+from pec_tracker.service.house import Account, House
 from pec_tracker.service.sending.doubt import COLUMNS, Doubt, make_uncertain
 
 log = structlog.get_logger()
@@ -29,14 +29,6 @@ log = structlog.get_logger()
 
 # Where this computer has no mark: an act so new says that another process lives with this database.
 _LIVELY: Final = timedelta(minutes=15)
-
-
-def at_start(engine: Engine) -> Start:
-    """How the database is found by a process that starts now. Raises StorageError."""
-    with reading(engine) as connection:
-        newest = connection.scalar(select(func.max(Message.id)))
-        collected = {row.id: row.collected_at for row in connection.execute(select(Mailbox.id, Mailbox.collected_at))}
-    return Start(newest or 0, collected)
 
 
 def looked_through(house: House, account: Account) -> bool:

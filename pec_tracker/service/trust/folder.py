@@ -19,7 +19,6 @@ from pec_tracker import osfiles
 from pec_tracker.errors import ConfigurationError
 from pec_tracker.pec.trust import Anchor, Trust
 
-FOLDER: Final = "trust"  # below the data folder
 ANSWERS: Final = (".crl", ".ocsp")
 
 
