@@ -180,9 +180,7 @@ def _judged(case: _Case, parts: SignedParts, content: _Content, data: SignedData
     named = case.signers.named(data.certificates, info.issuer, info.serial, info.key_id)
     if attributes is not None:
         form = _digested(content, info, attributes)
-        signer = _who_signed(named, info, _hashed(info, attributes.signed), time)
-        if signer is not None and not signer.signed:
-            signer = _who_signed(named, info, _hashed(info, cms.in_der(attributes.signed)), time)
+        signer = _who_signed(named, info, _hashed(info, cms.in_der(attributes.signed)), time)
         digest = None if info.digest is None else form is not None
         signature = None if signer is None or _key_scheme(info) is None else signer.signed and not info.faults
     else:

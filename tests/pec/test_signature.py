@@ -10,9 +10,11 @@ import pytest
 from asn1crypto import cms as asn1_cms
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pec_tracker import anchors
+from pec_tracker.pec import cms as our_cms
 from pec_tracker.pec.evidence import CHECKS, Verdict
 from pec_tracker.pec.evidence import Signer as EvidenceSigner
 from pec_tracker.pec.read import read
@@ -512,6 +514,21 @@ def test_attributes_stored_in_ber_are_signed_in_der() -> None:
     assert openssl.holds(raw, ROOT, at=ISSUED)
     altered = raw.replace(b"accettazione:", b"accettazionE:")
     assert verified(altered).verdict is Verdict.BROKEN
+
+
+def test_a_value_over_attributes_as_they_are_stored_in_ber_is_no_signature() -> None:
+    """OpenSSL refuses it: what is called proof must hold for whoever verifies by hand."""
+
+    def made(text: bytes) -> bytes:
+        whole = cms.sign(text, GENUINE, certificates=CARRIED, loose_attributes=True)
+        (info,) = our_cms.parse(whole).signers
+        assert info.attributes is not None
+        value = PROVIDER.key.sign(info.attributes.signed, padding.PKCS1v15(), hashes.SHA256())
+        return whole.replace(info.value, value)
+
+    raw = receipts.receipt(signature=made)
+    assert (verified(raw).verdict, verified(raw).checks["signature"]) == (Verdict.BROKEN, False)
+    assert not openssl.holds(raw, ROOT, at=ISSUED)
 
 
 def test_lists_of_revocations_are_asked_only_where_there_is_a_chain_and_a_time() -> None:
