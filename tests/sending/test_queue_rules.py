@@ -13,12 +13,13 @@ from sqlalchemy import insert, update
 from pec_tracker.archive import attempts
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import OPERATOR, Act, Asker
+from pec_tracker.db import leases
 from pec_tracker.db.engine import writing
 from pec_tracker.db.tables import Attempt, Mailbox
 from pec_tracker.errors import ApartError, DiskFullError, LoginRefusedError, ServerError
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.sending import dispatch as dispatching
-from pec_tracker.service.sending.attempt import LeaseLostError
+from pec_tracker.service.sending.attempt import LeaseLostError, commit_attempt
 from pec_tracker.service.sending.dispatch import _cut_when_told, _never, _Round, _seal, dispatch
 from pec_tracker.service.sending.turns import held_by_pace, next_turns
 from pec_tracker.wire.smtp import SendOutcome, SendResult
@@ -187,6 +188,33 @@ def test_where_another_took_the_only_letter_there_is_none_to_take(house: House, 
     assert message_of(house, key).lease_owner == "another"
 
 
+def test_two_who_send_at_once_keep_the_pace_together(house: House, account: Account) -> None:
+    """A letter a minute: both see that one may go, and one goes."""
+    paced = replace(account, messages_per_minute=1)
+    keys = [queued(house, paced, subject=f"Numero {number}").key for number in range(2)]
+    one, other = round_of(house, paced), round_of(house, paced)
+    seen = [one._may_go(), other._may_go()]
+    assert None not in seen
+    claim = one._claim(seen[0])  # type: ignore[arg-type]
+    assert claim is not None
+    assert other._claim(seen[1]) is None  # type: ignore[arg-type]
+    assert states(house) == {keys[0]: "sending", keys[1]: "queued"}
+    assert other._may_go() is None, "what is in hand takes its turn before its attempt is written"
+    commit_attempt(house, claim)
+    assert other._may_go() is None
+
+
+def test_a_letter_that_a_dead_process_had_in_hand_takes_nobodys_turn(house: House, account: Account) -> None:
+    paced = replace(account, messages_per_minute=1)
+    first, second = (queued(house, paced, subject=f"Numero {number}").key for number in range(2))
+    write(house, first, send_state="sending", attempts=1, lease_owner="another", lease_until=leases.until(-MINUTE))
+    row = round_of(house, paced)._may_go()
+    assert row is not None
+    claim = round_of(house, paced)._claim(row)
+    assert claim is not None
+    assert claim.key == second
+
+
 def test_nothing_goes_where_somebody_says_stop(house: House, account: Account) -> None:
     key = queued(house, account).key
     assert round_of(house, account, stop=lambda: True).send_all() == []
@@ -205,6 +233,9 @@ def test_nothing_goes_before_the_pace_says_so_and_the_turn_is_told(house: House,
     assert round_of(house, paced)._may_go() is None
     assert held_by_pace(house, paced, began=NOW) == NOW + 40 * SECOND
     assert next_turns(OPERATOR, house, [paced]) == {paced.id: NOW + 40 * SECOND}
+    after = replace(house, clock=clock_at(NOW + MINUTE))
+    assert held_by_pace(after, paced, began=NOW) is None
+    assert held_by_pace(after, paced, began=NOW, since=NOW) == NOW + 40 * SECOND, "its turn came while it was looked at"
     assert held_by_pace(house, paced, began=NOW, only=[first]) is None
     assert held_by_pace(house, account, began=NOW) is None
     write(house, second, send_state="abandoned")

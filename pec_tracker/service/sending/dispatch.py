@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, select
+from sqlalchemy import Connection, Row, select
 
 from pec_tracker import crash
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import Act, Asker
 from pec_tracker.db import leases
-from pec_tracker.db.engine import writing
+from pec_tracker.db.engine import in_one_transaction
 from pec_tracker.db.tables import Message, Recipient
 from pec_tracker.errors import (
     LoginRefusedError,
@@ -131,30 +132,36 @@ class _Round:
         return next_message(self.house, self.account, began=self.began, only=self.only)
 
     def _claim(self, oldest: Row[*tuple[Any, ...]]) -> Claim | None:
-        """Take *oldest*, or what comes next where somebody else was quicker, by compare-and-set."""
+        """Take *oldest*, or what may go next where somebody else was quicker."""
         owner = self.house.presence.owner()
         row: Row[*tuple[Any, ...]] | None = oldest
         while row is not None:
-            with writing(self.house.engine) as connection:
-                taken = happened(
-                    connection,
-                    Event.CLAIMED,
-                    row.id,
-                    at=self.house.clock.now(),
-                    when=(Message.send_state == row.send_state, Message.attempts == row.attempts),
-                    attempts=row.attempts + 1,
-                    lease_owner=owner,
-                    lease_until=leases.until(),
-                )
-                if taken is None:
-                    row = self._next()
-                    continue
-                recipients = connection.scalars(
-                    select(Recipient.address).where(Recipient.message_id == row.id).order_by(Recipient.id)
-                ).all()
-            crash.at("dispatch.claimed")
-            return Claim(row.id, row.key, row.attempts + 1, row.sender, tuple(recipients), row.raw, owner)
+            claim = in_one_transaction(self.house.engine, partial(self._take, row=row, owner=owner))
+            if claim is not None:
+                crash.at("dispatch.claimed")
+                return claim
+            row = self._may_go()
         return None
+
+    def _take(self, connection: Connection, *, row: Row[*tuple[Any, ...]], owner: str) -> Claim | None:
+        """By compare-and-set; and only where the pace lets it go still, which nobody else is told meanwhile."""
+        if not pace.may_begin(connection, self.house, self.account):
+            return None
+        taken = happened(
+            connection,
+            Event.CLAIMED,
+            row.id,
+            at=self.house.clock.now(),
+            when=(Message.send_state == row.send_state, Message.attempts == row.attempts),
+            attempts=row.attempts + 1,
+            lease_owner=owner,
+            lease_until=leases.until(),
+        )
+        if taken is None:
+            return None
+        listed = select(Recipient.address).where(Recipient.message_id == row.id).order_by(Recipient.id)
+        recipients = tuple(connection.scalars(listed))
+        return Claim(row.id, row.key, row.attempts + 1, row.sender, recipients, row.raw, owner)
 
     def _send(self, claim: Claim) -> SendResult | None:
         """Hand the message to the server; None where it stays with us or went over to another process."""

@@ -32,13 +32,13 @@ def send_in_turn(
     began = house.clock.now()
     sent: list[Dispatched] = []
     while True:
-        before = len(sent)
+        before, since = len(sent), house.clock.now()
 
         def told(done: int, before: int = before) -> None:
             if progress is not None:
                 progress(before + done)
 
         sent += dispatch(asker, house, account, only=only, progress=told, stop=stop, began=began)
-        at = None if stop() else held_by_pace(house, account, began=began, only=only)
+        at = None if stop() else held_by_pace(house, account, began=began, only=only, since=since)
         if at is None or not wait(at):
             return sent

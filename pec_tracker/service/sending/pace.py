@@ -7,11 +7,12 @@ the mailbox, also those queued meanwhile.
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, Connection, exists, select, update
 
+from pec_tracker.db import leases
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Attempt, Mailbox, Message
-from pec_tracker.pec.sending import WAITING, tokens
+from pec_tracker.pec.sending import WAITING, SendState, tokens
 from pec_tracker.service.house import Account, House
 
 log = structlog.get_logger()
@@ -52,25 +53,54 @@ def is_paused(now: datetime) -> ColumnElement[bool]:
     return exists().where(Mailbox.id == Message.mailbox_id, until > now, until <= now + PAUSE)
 
 
-def turn(house: House, account: Account) -> datetime | None:
-    """When the pace lets the next message go: so long after the one that begins the last full window. None: now."""
+def turn(house: House, account: Account, *, since: datetime | None = None) -> datetime | None:
+    """When the pace lets the next message go: so long after the one that begins the last full window. None: now, or
+    before *since* (now)."""
     if account.messages_per_minute is None:
         return None
+    with reading(house.engine) as connection:
+        return _turn(connection, house, account, account.messages_per_minute, since=since)
+
+
+def may_begin(connection: Connection, house: House, account: Account) -> bool:
+    """Whether the pace lets a message begin in this transaction, until whose end nobody else is told so."""
+    if account.messages_per_minute is None:
+        return True
+    connection.execute(select(Mailbox.id).where(Mailbox.id == account.id).with_for_update(key_share=True))
+    at = _turn(connection, house, account, account.messages_per_minute)
+    return at is None or at <= house.clock.now()
+
+
+def _turn(
+    connection: Connection, house: House, account: Account, per_minute: float, *, since: datetime | None = None
+) -> datetime | None:
     now = house.clock.now()
-    burst = max(1, int(account.messages_per_minute))
-    window = MINUTE * (burst / account.messages_per_minute)
+    burst = max(1, int(per_minute))
+    window = MINUTE * (burst / per_minute)
+    in_hand = _in_hand(connection, house, account)
+    if in_hand >= burst:
+        return now + window
     begins = (
         select(Attempt.started_at)
         .join(Message, Message.id == Attempt.message_id)
         .where(
             Message.mailbox_id == account.id,
-            Attempt.started_at > now - window,
+            Attempt.started_at > (since or now) - window,
             Attempt.started_at <= now + window,  # further ahead: by a clock that was wrong, long ago perhaps
         )
         .order_by(Attempt.started_at.desc())
-        .offset(burst - 1)
+        .offset(burst - 1 - in_hand)
         .limit(1)
     )
-    with reading(house.engine) as connection:
-        first = connection.scalar(begins)
+    first = connection.scalar(begins)
     return None if first is None else min(first, now) + window
+
+
+def _in_hand(connection: Connection, house: House, account: Account) -> int:
+    """How many messages somebody who lives has taken, and not begun yet: each will have begun in a moment."""
+    begun = exists().where(Attempt.message_id == Message.id, Attempt.number == Message.attempts)
+    taken = select(Message.lease_owner, Message.lease_until).where(
+        Message.mailbox_id == account.id, Message.send_state == SendState.SENDING.value, ~begun
+    )
+    rows = connection.execute(taken).all()
+    return sum(not leases.is_over(house.presence, row.lease_owner, row.lease_until) for row in rows)

@@ -55,11 +55,12 @@ def next_message(
 
 
 def held_by_pace(
-    house: House, account: Account, *, began: datetime, only: Sequence[str] | None = None
+    house: House, account: Account, *, began: datetime, only: Sequence[str] | None = None, since: datetime | None = None
 ) -> datetime | None:
-    """When the pace lets the next message go that nothing else holds back; None where there is none such."""
-    at = pace.turn(house, account)
-    if at is None or next_message(house, account, began=began, only=only) is None:
+    """When the pace lets the next message go that nothing else holds back; None where the pace holds none, or held none
+    *since* then (now): what it held a moment ago may go at once."""
+    at = pace.turn(house, account, since=since)
+    if at is None or at <= (since or house.clock.now()) or next_message(house, account, began=began, only=only) is None:
         return None
     return at
 
