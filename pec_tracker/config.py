@@ -42,6 +42,7 @@ from pec_tracker.pec.limits import Limits
 from pec_tracker.providers import MEGABYTE, LoginForm, Provider, names, provider
 from pec_tracker.secret import SecretRef, SecretSource, resolve
 from pec_tracker.service.mailboxes.configured import Configured
+from pec_tracker.settings import Folders, Pace, Quota, Terms
 from pec_tracker.wire.endpoint import Endpoint, Login, Security
 
 MAILBOX_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -171,14 +172,19 @@ class MailboxConfig(Section):
         return self._secrets()[0]
 
     @property
-    def pace(self) -> float:
-        """Messages a minute that dispatch does not exceed."""
-        return self.messages_per_minute or self.profile.messages_per_minute
+    def pace(self) -> Pace:
+        """How fast it may send, this mailbox's own over its provider's."""
+        return Pace(self.messages_per_minute or self.profile.messages_per_minute)
 
     @property
     def sent(self) -> str | None:
         """The folder of sent messages; None: ask the server (SPECIAL-USE, then names)."""
         return self.sent_folder or self.profile.sent_folder
+
+    @property
+    def chosen_folders(self) -> Folders:
+        """Which folders are collected, and which holds the sent mails."""
+        return Folders(self.folders.include, self.folders.exclude, self.sent)
 
     @property
     def sending_limits(self) -> Limits:
@@ -253,6 +259,16 @@ class Config(Section):
         raise ConfigurationError(
             "no mailbox is called {name!r}; configured: {names}", name=name, names=", ".join(self.mailboxes) or "-"
         )
+
+    def space(self, mailbox: MailboxConfig) -> Quota:
+        """The space of `mailbox`, and when it is told of."""
+        return Quota(mailbox.quota_bytes, self.quota.warn_percent, self.quota.alarm_percent)
+
+    @property
+    def terms(self) -> Terms:
+        """How long dossiers are kept."""
+        own = {name: one.retention_months for name, one in self.mailboxes.items() if one.retention_months is not None}
+        return Terms(self.retention.months, own)
 
     def real_or_shared_clock(self) -> Clock:
         """The clock to pass around. ConfigurationError when its file cannot be read."""

@@ -67,8 +67,7 @@ def _ask(app: "App", output: Output, reports: "list[QuotaReport]", account: "Acc
     from pec_tracker.service.quota.ask import quota
     from pec_tracker.service.quota.space import Level
 
-    limits = app.config.quota
-    report = quota(OPERATOR, app.house, account, warn_percent=limits.warn_percent, alarm_percent=limits.alarm_percent)
+    report = quota(OPERATOR, app.house, account)
     reports.append(report)
     if output.json:
         output.record(space.quota_facts(report))
@@ -111,10 +110,8 @@ def retention(cli: Cli, *, by_month: bool, as_json: bool) -> None:
 
     app = cli.app()
     output = cli.output(as_json=as_json)
-    default = app.config.retention.months
-    months = {name: mailbox.retention_months or default for name, mailbox in app.config.mailboxes.items()}
     if by_month:
-        report = retention(OPERATOR, app.house, months_of=months, default_months=default)
+        report = retention(OPERATOR, app.house, app.config.terms)
         if as_json:
             for month, count in report.months:
                 output.record({"month": month, "dossiers": count})
@@ -122,7 +119,7 @@ def retention(cli: Cli, *, by_month: bool, as_json: bool) -> None:
             output.table(*terms.month_table(report))
         dossiers, expired = report.dossiers, report.expired
     else:
-        counted = _Counted(dossier_terms(OPERATOR, app.house, months_of=months, default_months=default))
+        counted = _Counted(dossier_terms(OPERATOR, app.house, app.config.terms))
         if as_json:
             for term in counted:
                 output.record(terms.term_facts(term))

@@ -27,7 +27,6 @@ from pec_tracker.service.rounds.jobs import (
     Decision,
     Ended,
     Job,
-    Thresholds,
     job_of_house,
     job_of_mailbox,
     jobs_of,
@@ -199,8 +198,7 @@ class Keeper:
 
         if job.account is None:
             return job_of_house(DAEMON, app.house, job.name)
-        thresholds = Thresholds(app.config.quota.warn_percent, app.config.quota.alarm_percent)
-        return job_of_mailbox(DAEMON, app.house, job.account, job.name, stop=stop, thresholds=thresholds)
+        return job_of_mailbox(DAEMON, app.house, job.account, job.name, stop=stop)
 
     def _end(self, key: Key, house: House, ended: Ended | None) -> None:
         with self._lock:

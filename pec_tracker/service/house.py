@@ -12,6 +12,7 @@ from pec_tracker.archive.archive import Archive
 from pec_tracker.clock import Clock
 from pec_tracker.pec.limits import Limits
 from pec_tracker.presence import Presence
+from pec_tracker.settings import Folders, Pace, Quota
 from pec_tracker.wire.endpoint import Endpoint, Login
 
 if TYPE_CHECKING:  # most commands trust nobody: what reads certificates is imported by those that do
@@ -77,16 +78,13 @@ class Account:
     imap: Endpoint
     login: Callable[[], Login] = field(repr=False)
     limits: Limits = field(default_factory=Limits)
-    include: tuple[str, ...] = ()  # folders to collect; empty: all but `exclude`
-    exclude: tuple[str, ...] = ()
-    sent_folder: str | None = None
+    folders: Folders = field(default_factory=Folders)
     sender_name: str | None = None
     reply_to: str | None = None
-    messages_per_minute: float | None = None
+    pace: Pace = field(default_factory=Pace)
     copy_to_sent: bool = False
     interval_minutes: float = 5.0
-    retention_months: int = 30
-    quota_bytes: int | None = None
+    quota: Quota = field(default_factory=Quota)
     notary: bool = False  # once a day it writes a PEC to itself that quotes the newest seal
 
     @property

@@ -13,6 +13,7 @@ from pec_tracker.service.queries.status import MailboxStatus, Status
 from pec_tracker.service.quota.ask import QuotaReport
 from pec_tracker.service.quota.space import Level, level_of, percent_used
 from pec_tracker.service.retention.terms import DossierTerm, RetentionReport
+from pec_tracker.settings import Quota
 from tests.answers.conftest import SECOND, message, recipient
 
 GIB = 1024**3
@@ -35,7 +36,7 @@ def test_a_share_is_rounded_once_and_told_alike_everywhere(
 def test_what_is_shown_as_eighty_percent_is_warned_of_as_eighty_percent() -> None:
     almost = percent_used(79_960, 100_000)
     assert quota.percent_text(almost) == "80.0 %"
-    assert level_of(almost, warn_percent=80, alarm_percent=90) is Level.WARNING
+    assert level_of(almost, Quota()) is Level.WARNING
 
 
 def test_a_server_that_could_not_be_asked_leaves_every_key_and_says_why() -> None:

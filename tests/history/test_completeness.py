@@ -16,6 +16,7 @@ from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.collecting.completeness import FolderReport, Seen, compare, completeness
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.intake.uids import Sighted
+from pec_tracker.settings import Folders
 from pec_tracker.wire.endpoint import Login
 from pec_tracker.wire.imap import FolderStatus, Identity
 from tests.factory import receipts
@@ -89,14 +90,14 @@ def test_folders_left_out_on_purpose_are_shown_and_condemn_nobody(
     house: House, account: Account, sandbox: Sandbox
 ) -> None:
     sandbox.deliver(SENDER, letter())
-    left_out = replace(account, exclude=("INBOX",))
+    left_out = replace(account, folders=Folders(exclude=("INBOX",)))
     inbox = folder(house, left_out)
     assert (inbox.collected, inbox.on_server, inbox.missing) == (False, 1, (1,))
     assert completeness(OPERATOR, house, left_out).complete
 
 
 def test_folder_that_is_asked_for_and_not_there_is_a_finding(house: House, account: Account) -> None:
-    report = completeness(OPERATOR, house, replace(account, include=("INBOX", "Ricevute")))
+    report = completeness(OPERATOR, house, replace(account, folders=Folders(("INBOX", "Ricevute"))))
     assert (report.absent, report.complete) == (("Ricevute",), False)
 
 

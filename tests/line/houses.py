@@ -23,7 +23,7 @@ from pec_tracker.pec.compose import Draft
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.mailboxes.known import known_mailbox
-from pec_tracker.service.rounds.jobs import Thresholds, job_of_house, job_of_mailbox, jobs_of
+from pec_tracker.service.rounds.jobs import job_of_house, job_of_mailbox, jobs_of
 from pec_tracker.service.sending.send import Queued, queue
 from pec_tracker.service.sending.start import at_start
 from pec_tracker.wire.endpoint import Endpoint, Login, Security
@@ -154,7 +154,7 @@ def one_round(house: House, account: Account, *, asker: Asker = OPERATOR) -> Non
     """Every job of the mailbox once, as if each were due, and what the watch notes of them."""
     for job in jobs_of(house, [account]):
         if job.account is not None:
-            job_of_mailbox(asker, house, account, job.name, stop=lambda: False, thresholds=Thresholds(80, 90))
+            job_of_mailbox(asker, house, account, job.name, stop=lambda: False)
     job_of_house(asker, house, JobName.REFRESH)
 
 

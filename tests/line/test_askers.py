@@ -37,6 +37,7 @@ from pec_tracker.service.sending import outbox
 from pec_tracker.service.sending.dispatch import dispatch
 from pec_tracker.service.sending.send import queue
 from pec_tracker.service.verbs import act_of
+from pec_tracker.settings import Terms
 from tests.line.houses import Home, account_at, draft, one_round, queued
 
 ROOT = Path(pec_tracker.__file__).parent
@@ -122,8 +123,8 @@ def answers(house: House, asker: Asker, accounts: list[Account]) -> dict[str, An
         "contest": contest(asker, house, "S/1"),
         "outbox": outbox.waiting(asker, house),
         "quarantine": quarantine.quarantined(asker, house),
-        "retention": retention.retention(asker, house, months_of={}, default_months=30),
-        "terms": list(retention.dossier_terms(asker, house, months_of={}, default_months=30)),
+        "retention": retention.retention(asker, house, terms=Terms(30)),
+        "terms": list(retention.dossier_terms(asker, house, terms=Terms(30))),
         "alerts": open_alerts.open_alerts(asker, house),
         "status": status.status(asker, house, accounts),
         "history": history.history(asker, house, [one.id for one in accounts]),

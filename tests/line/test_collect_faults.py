@@ -22,6 +22,7 @@ from pec_tracker.service.collecting.quarantine import quarantined
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.sending.dispatch import dispatch
 from pec_tracker.service.upkeep.rebuild import rebuild
+from pec_tracker.settings import Folders
 from pec_tracker.wire.endpoint import Endpoint, Security
 from tests.line.dump import differing, dump, files
 from tests.line.houses import Home, account_at, journeys, new_sqlite, open_alerts, queued, standing_clock
@@ -142,7 +143,7 @@ def test_a_folder_that_is_refused_stops_no_other_and_is_named(house: House, acco
 
 
 def test_a_configured_folder_that_is_not_there_is_named(house: House, account: Account, sandbox: Sandbox) -> None:
-    account = replace(account, include=("inbox", "Ricevute"))
+    account = replace(account, folders=Folders(("inbox", "Ricevute")))
     collected = collect(OPERATOR, house, account)
     assert [folder for folder, _ in collected.failures] == ["Ricevute"]
     assert (collected.folders, collected.complete) == (1, False)

@@ -30,6 +30,7 @@ from pec_tracker.service.sending.in_turn import send_in_turn
 from pec_tracker.service.sending.outbox import recover, waiting
 from pec_tracker.service.sending.pace import PAUSE
 from pec_tracker.service.sending.turns import next_turns
+from pec_tracker.settings import Pace
 from pec_tracker.wire.endpoint import Login
 from tests.archive.folders import object_path
 from tests.archive.killed import killed_at
@@ -342,7 +343,7 @@ def test_each_try_waits_longer_than_the_one_before(standing: House, sandbox: San
 def test_the_providers_pace_is_kept_from_round_to_round(home: Home, sandbox: Sandbox) -> None:
     home.clock = Clock(started=datetime.now(UTC), origin=sandbox.clock.now(), factor=120)  # a minute: half a second
     house = home.open()
-    account = account_at(house, sandbox, messages_per_minute=2)
+    account = account_at(house, sandbox, pace=Pace(2))
     for number in range(5):
         queued(house, account, subject=f"Numero {number}")
         send_in_turn(OPERATOR, house, account, wait=until(house), stop=lambda: False)
@@ -364,7 +365,7 @@ def until(house: House) -> Callable[[datetime], bool]:
 def test_a_turn_that_is_not_waited_for_leaves_the_rest_queued(house: House, sandbox: Sandbox) -> None:
     """Nothing sleeps while it sends: a mailbox of six messages a minute would hold everything else for hours."""
     real = replace(house, clock=Clock())
-    account = account_at(real, sandbox, messages_per_minute=1)
+    account = account_at(real, sandbox, pace=Pace(1))
     queued(real, account)
     queued(real, account, subject="La seconda")
     told: list[datetime] = []

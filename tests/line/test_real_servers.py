@@ -22,6 +22,7 @@ from pec_tracker.service.quota.ask import quota
 from pec_tracker.service.quota.space import Level
 from pec_tracker.service.sending.dispatch import dispatch
 from pec_tracker.service.sending.sent_copy import copy_to_sent
+from pec_tracker.settings import Quota
 from pec_tracker.wire.endpoint import Login
 from tests.factory import receipts
 from tests.line.conftest import ENGINES
@@ -136,7 +137,7 @@ def test_a_full_mailbox_is_told_of_by_the_servers_own_quota(
 ) -> None:
     account = account_of(real_house, dovecot, postfix, quota_kilobytes=100)
     dovecot.append(account.login(), [b"From: x@pec.example\r\n\r\n" + b"x" * 78 * 1024 + b"\r\n" for _ in range(1)])
-    assert quota(OPERATOR, real_house, account, warn_percent=70, alarm_percent=90).level is Level.WARNING
+    assert quota(OPERATOR, real_house, replace(account, quota=Quota(warn_percent=70))).level is Level.WARNING
 
 
 def test_uidvalidity_that_changes_on_dovecot_doubles_nothing(

@@ -22,6 +22,7 @@ from pec_tracker.service.quota.space import Level, level_of
 from pec_tracker.service.retention.terms import add_months, dossier_terms, retention
 from pec_tracker.service.rounds.jobs import tell_of_hanging
 from pec_tracker.service.sending.dispatch import dispatch
+from pec_tracker.settings import Quota, Terms
 from tests.line.houses import Home, account_at, message_of, one_round, open_alerts, queued
 from tests.sandbox.materials import SENDER, letter
 from tests.sandbox.running import imap, sandbox_in
@@ -30,7 +31,7 @@ LIMIT = 1 << 20
 
 
 def ask(house: House, account: Account) -> QuotaReport:
-    return quota(OPERATOR, house, account, warn_percent=80, alarm_percent=90)
+    return quota(OPERATOR, house, account)
 
 
 class TestQuota:
@@ -79,7 +80,7 @@ class TestQuota:
         sandbox.imap_faults.without = {"QUOTA"}
         self.fill_to(sandbox, 85)
         assert ask(house, account).level is Level.UNKNOWN
-        report = ask(house, replace(account, quota_bytes=LIMIT))
+        report = ask(house, replace(account, quota=Quota(LIMIT)))
         assert report.level is Level.WARNING
         assert report.used == sum(map(len, sandbox.mails(SENDER)))
 
@@ -123,7 +124,7 @@ def test_a_message_that_is_never_accepted_becomes_overdue(house: House, account:
     [(None, Level.UNKNOWN), (79.9, Level.FINE), (80, Level.WARNING), (89.9, Level.WARNING), (90, Level.ALARM)],
 )
 def test_levels_begin_at_their_percentage(percent: float | None, level: Level) -> None:
-    assert level_of(percent, warn_percent=80, alarm_percent=90) is level
+    assert level_of(percent, Quota()) is level
 
 
 def test_the_worst_of_several_mailboxes_counts() -> None:
@@ -147,8 +148,8 @@ class TestRetention:
         dispatch(OPERATOR, house, other)
         sandbox.wait_until_quiet()
         collect(OPERATOR, house, account)
-        report = retention(OPERATOR, house, months_of={other.name: 120}, default_months=30)
-        short, long = dossier_terms(OPERATOR, house, months_of={other.name: 120}, default_months=30)
+        report = retention(OPERATOR, house, terms=Terms(30, {other.name: 120}))
+        short, long = dossier_terms(OPERATOR, house, terms=Terms(30, {other.name: 120}))
         assert [short.subject, long.subject] == ["Breve", "Lunga"]
         assert short.last_at == message_of(house, short.key).last_at
         assert short.expires_at == add_months(short.last_at, 30)
@@ -157,15 +158,16 @@ class TestRetention:
         assert report.months[0][0] == f"{short.expires_at.astimezone(ROME):%Y-%m}"
         assert (short.expired, long.expired) == (False, False)
         later = replace(house, clock=replace(house.clock, origin=house.clock.origin + timedelta(days=31 * 31)))
-        assert [
-            term.expired for term in dossier_terms(OPERATOR, later, months_of={other.name: 120}, default_months=30)
-        ] == [True, False]
-        assert retention(OPERATOR, later, months_of={other.name: 120}, default_months=30).expired == 1
+        assert [term.expired for term in dossier_terms(OPERATOR, later, terms=Terms(30, {other.name: 120}))] == [
+            True,
+            False,
+        ]
+        assert retention(OPERATOR, later, terms=Terms(30, {other.name: 120})).expired == 1
 
     def test_an_empty_house_expires_nothing(self, home: Home) -> None:
         house = home.open()
-        assert retention(OPERATOR, house, months_of={}, default_months=30).dossiers == 0
-        assert list(dossier_terms(OPERATOR, house, months_of={}, default_months=30)) == []
+        assert retention(OPERATOR, house, terms=Terms(30)).dossiers == 0
+        assert list(dossier_terms(OPERATOR, house, terms=Terms(30))) == []
 
     @pytest.mark.parametrize(
         ("start", "months", "end"),

@@ -21,6 +21,7 @@ from pec_tracker.service.sending.dispatch import dispatch
 from pec_tracker.service.sending.outbox import follow_up, waiting
 from pec_tracker.service.sending.pace import PAUSE
 from pec_tracker.service.sending.turns import held_by_pace
+from pec_tracker.settings import Pace
 from tests.line.houses import Home, account_at, message_of, open_alerts, queued, standing_clock, states
 from tests.sandbox.materials import SENDER
 
@@ -48,7 +49,7 @@ def ahead(house: House, span: timedelta = YEAR) -> House:
 def test_messages_sent_by_a_clock_that_was_ahead_do_not_hold_back_the_pace(
     house: House, sandbox: Sandbox, account: Account
 ) -> None:
-    paced = replace(account, messages_per_minute=5)
+    paced = replace(account, pace=Pace(5))
     for number in range(5):
         queued(ahead(house, timedelta(days=1)), paced, subject=f"Domani {number}")
     assert len(dispatch(OPERATOR, ahead(house, timedelta(days=1)), paced)) == 5
@@ -59,7 +60,7 @@ def test_messages_sent_by_a_clock_that_was_ahead_do_not_hold_back_the_pace(
 def test_two_computers_whose_clocks_differ_a_little_still_keep_the_pace(
     house: House, sandbox: Sandbox, account: Account
 ) -> None:
-    paced = replace(account, messages_per_minute=1)
+    paced = replace(account, pace=Pace(1))
     beside = ahead(house, timedelta(seconds=20))
     queued(beside, paced)
     dispatch(OPERATOR, beside, paced)

@@ -22,6 +22,7 @@ from pec_tracker.service.sending import dispatch as dispatching
 from pec_tracker.service.sending.attempt import LeaseLostError, commit_attempt
 from pec_tracker.service.sending.dispatch import _cut_when_told, _never, _Round, _seal, dispatch
 from pec_tracker.service.sending.turns import held_by_pace, next_turns
+from pec_tracker.settings import Pace
 from pec_tracker.wire.smtp import SendOutcome, SendResult
 from tests.archive.folders import folder_of, object_path
 from tests.line.houses import Home, message_of, queued, states
@@ -190,7 +191,7 @@ def test_where_another_took_the_only_letter_there_is_none_to_take(house: House, 
 
 def test_two_who_send_at_once_keep_the_pace_together(house: House, account: Account) -> None:
     """A letter a minute: both see that one may go, and one goes."""
-    paced = replace(account, messages_per_minute=1)
+    paced = replace(account, pace=Pace(1))
     keys = [queued(house, paced, subject=f"Numero {number}").key for number in range(2)]
     one, other = round_of(house, paced), round_of(house, paced)
     seen = [one._may_go(), other._may_go()]
@@ -205,7 +206,7 @@ def test_two_who_send_at_once_keep_the_pace_together(house: House, account: Acco
 
 
 def test_a_letter_that_a_dead_process_had_in_hand_takes_nobodys_turn(house: House, account: Account) -> None:
-    paced = replace(account, messages_per_minute=1)
+    paced = replace(account, pace=Pace(1))
     first, second = (queued(house, paced, subject=f"Numero {number}").key for number in range(2))
     write(house, first, send_state="sending", attempts=1, lease_owner="another", lease_until=leases.until(-MINUTE))
     row = round_of(house, paced)._may_go()
@@ -224,7 +225,7 @@ def test_nothing_goes_where_somebody_says_stop(house: House, account: Account) -
 
 def test_nothing_goes_before_the_pace_says_so_and_the_turn_is_told(house: House, account: Account) -> None:
     """A letter a minute: the second has its turn a minute after the first began."""
-    paced = replace(account, messages_per_minute=1)
+    paced = replace(account, pace=Pace(1))
     first, second = queued(house, paced).key, queued(house, paced, subject="La seconda").key
     write(house, first, send_state="submitted")
     with writing(house.engine) as connection:

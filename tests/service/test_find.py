@@ -17,6 +17,7 @@ from pec_tracker.service.quota.ask import worst
 from pec_tracker.service.quota.space import Level, level_of
 from pec_tracker.service.retention.terms import add_months, dossier_terms, retention
 from pec_tracker.service.sending.send import queue
+from pec_tracker.settings import Quota, Terms
 from tests.factory import receipts
 from tests.service.house import NOW, OWNER, account_of, bring, compose_as, place_of, rows
 
@@ -190,17 +191,17 @@ def test_retention_counts_from_the_last_certified_date(house: House, account: Ac
     bring(house, place_of(account), [receipts.receipt("accettazione")])
     failure = receipts.receipt("errore-consegna", error="no-dest", issued_at=later)
     bring(house, place_of(account), [failure], at=later)
-    (term,) = dossier_terms(OPERATOR, house, months_of={}, default_months=30)
+    (term,) = dossier_terms(OPERATOR, house, terms=Terms(30))
     assert (term.last_at, term.expires_at, term.expired) == (later, add_months(later, 30), False)
-    terms = dossier_terms(OPERATOR, house, months_of={"office": 0}, default_months=30)
+    terms = dossier_terms(OPERATOR, house, terms=Terms(30, {"office": 0}))
     assert [(one.expires_at, one.expired) for one in terms] == [(later, False)]
-    counted = retention(OPERATOR, house, months_of={"office": 0}, default_months=30)
+    counted = retention(OPERATOR, house, terms=Terms(30, {"office": 0}))
     assert (counted.dossiers, counted.expired, counted.months) == (1, 0, (("2026-04", 1),))
 
 
 def test_levels_of_space() -> None:
     percents = (None, 0.0, 79.9, 80.0, 89.9, 90.0, 140.0)
-    levels = [level_of(percent, warn_percent=80, alarm_percent=90).value for percent in percents]
+    levels = [level_of(percent, Quota()).value for percent in percents]
     assert levels == ["unknown", "fine", "fine", "warning", "warning", "alarm", "alarm"]
     assert worst(()) is Level.FINE
 

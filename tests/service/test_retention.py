@@ -19,6 +19,7 @@ from pec_tracker.service.house import House
 from pec_tracker.service.queries.short_keys import longer_keys, short_keys
 from pec_tracker.service.retention import terms as module
 from pec_tracker.service.retention.terms import DossierTerm, add_months, dossier_terms, retention
+from pec_tracker.settings import Terms
 from tests.plans import asked
 from tests.service.house import NOW, account_of
 
@@ -73,11 +74,11 @@ def test_terms_are_those_that_one_counts_in_memory(
 ) -> None:
     fill(house, moments)
     expected = by_hand(moments, months)
-    asked_for: dict[str, Any] = {"months_of": {"one": months[0]}, "default_months": months[1]}
+    terms = Terms(months[1], {"one": months[0]})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_ROWS", 3)
-        assert list(dossier_terms(OPERATOR, house, **asked_for)) == expected
-    counted = retention(OPERATOR, house, **asked_for)
+        assert list(dossier_terms(OPERATOR, house, terms=terms)) == expected
+    counted = retention(OPERATOR, house, terms=terms)
     in_months = Counter(f"{term.expires_at.astimezone(ROME).year:04}-{term.expires_at:%m}" for term in expected)
     assert counted.months == tuple(sorted(in_months.items()))
     assert (counted.dossiers, counted.expired) == (len(expected), sum(term.expired for term in expected))
@@ -90,7 +91,7 @@ def test_a_term_that_ends_within_this_hour_is_past_from_its_own_minute_on(house:
 
     at_half_past = replace(house, clock=replace(house.clock, origin=later))
     assert abs(at_half_past.clock.now() - later) < timedelta(microseconds=1)
-    assert retention(OPERATOR, at_half_past, months_of={}, default_months=0).expired == 2
+    assert retention(OPERATOR, at_half_past, terms=Terms(0)).expired == 2
 
 
 def test_many_dossiers_are_counted_by_the_database_and_listed_as_they_are_read(
@@ -99,7 +100,7 @@ def test_many_dossiers_are_counted_by_the_database_and_listed_as_they_are_read(
     monkeypatch.setattr(module, "_ROWS", 10)
     fill(house, [(0, NOW + timedelta(minutes=at)) for at in range(600)])
     with asked(house.engine) as noted:
-        assert retention(OPERATOR, house, months_of={}, default_months=30).dossiers == 600
+        assert retention(OPERATOR, house, terms=Terms(30)).dossiers == 600
     assert sum("GROUP BY" in text for text, _ in noted.statements) == 1
     built: list[DossierTerm] = []
 
@@ -108,7 +109,7 @@ def test_many_dossiers_are_counted_by_the_database_and_listed_as_they_are_read(
         return built[-1]
 
     monkeypatch.setattr(module, "DossierTerm", build)
-    terms = dossier_terms(OPERATOR, house, months_of={}, default_months=30)
+    terms = dossier_terms(OPERATOR, house, terms=Terms(30))
     next(terms)
     assert len(built) < 150  # an hour or two, not all
     assert len(list(terms)) == 599

@@ -15,12 +15,12 @@ def chosen(account: Account, folders: Sequence[FolderName]) -> tuple[list[Folder
     All but Trash, Drafts and Junk, unless the configuration names those to collect; names without regard to case.
     """
     selectable = [folder for folder in folders if folder.selectable]
-    if account.include:
+    if account.folders.include:
         there = {folder.name.lower() for folder in selectable}
-        wanted = {name.lower() for name in account.include}
+        wanted = {name.lower() for name in account.folders.include}
         found = [folder for folder in selectable if folder.name.lower() in wanted]
-        return found, [name for name in account.include if name.lower() not in there]
-    unwanted = {name.lower() for name in account.exclude}
+        return found, [name for name in account.folders.include if name.lower() not in there]
+    unwanted = {name.lower() for name in account.folders.exclude}
     usual = [
         folder for folder in selectable if folder.special_use not in LEFT_OUT and folder.name.lower() not in unwanted
     ]
@@ -30,6 +30,6 @@ def chosen(account: Account, folders: Sequence[FolderName]) -> tuple[list[Folder
 def sent_folder(account: Account, folders: Sequence[FolderName]) -> FolderName | None:
     """The folder of sent mails: the configured one where the server has it, else the server's own; None: none."""
     selectable = [folder for folder in folders if folder.selectable]
-    configured = (account.sent_folder or "").lower()
+    configured = (account.folders.sent or "").lower()
     by_name = next((folder for folder in selectable if folder.name.lower() == configured), None)
     return by_name or next((folder for folder in selectable if folder.special_use == SENT), None)

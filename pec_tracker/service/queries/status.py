@@ -184,7 +184,7 @@ def _mailbox(connection: Connection, account: Account) -> MailboxStatus:
         suspended_reason=row.suspended_reason,
         suspended_problem=row.suspended_problem,
         used=sample.used if sample else None,
-        limit=(sample.limit or account.quota_bytes) if sample else None,
+        limit=(sample.limit or account.quota.limit_bytes) if sample else None,
         quota_at=sample.at if sample else None,
         quarantined=connection.execute(without_mail).scalar_one(),
     )

@@ -34,7 +34,7 @@ class QuotaReport:
 
 
 @verb(Act.READ)
-def quota(asker: Asker, house: House, account: Account, *, warn_percent: int, alarm_percent: int) -> QuotaReport:
+def quota(asker: Asker, house: House, account: Account) -> QuotaReport:
     """Ask the server, keep a sample, and raise or settle the mailbox's alert. Raises ServerError and its kin.
 
     A server without QUOTA (RFC 9208): the sizes of all mails are summed against the configured limit.
@@ -43,7 +43,7 @@ def quota(asker: Asker, house: House, account: Account, *, warn_percent: int, al
         used, limit = _used_and_limit(account, imap)
     now = house.clock.now()
     percent = percent_used(used, limit)
-    level = level_of(percent, warn_percent=warn_percent, alarm_percent=alarm_percent)
+    level = level_of(percent, account.quota)
     with writing(house.engine) as connection:
         connection.execute(insert(QuotaSample).values(mailbox_id=account.id, at=now, used=used, limit=limit))
         for kind in (Level.WARNING, Level.ALARM):
@@ -66,13 +66,13 @@ def _used_and_limit(account: Account, imap: ImapConnection) -> tuple[int, int | 
     roots = imap.quota()
     if roots:
         fullest = max(roots, key=lambda root: root.used_bytes / root.limit_bytes if root.limit_bytes else 0)
-        return fullest.used_bytes, fullest.limit_bytes or account.quota_bytes
+        return fullest.used_bytes, fullest.limit_bytes or account.quota.limit_bytes
     used = 0
     for folder in imap.folders():
         if folder.selectable:
             imap.examine(folder.name)
             used += sum(imap.sizes(imap.all_uids()).values())
-    return used, account.quota_bytes
+    return used, account.quota.limit_bytes
 
 
 def worst(reports: Sequence[QuotaReport]) -> Level:

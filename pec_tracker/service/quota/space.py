@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pec_tracker.settings import Quota
+
 
 class Level(StrEnum):
     """How full is full."""
@@ -17,10 +19,10 @@ def percent_used(used: int | None, limit: int | None) -> float | None:
     return None if used is None or not limit else round(100 * used / limit, 1)
 
 
-def level_of(percent: float | None, *, warn_percent: int, alarm_percent: int) -> Level:
+def level_of(percent: float | None, quota: Quota) -> Level:
     """The level of a share of the space in percent."""
     if percent is None:
         return Level.UNKNOWN
-    if percent >= alarm_percent:
+    if percent >= quota.alarm_percent:
         return Level.ALARM
-    return Level.WARNING if percent >= warn_percent else Level.FINE
+    return Level.WARNING if percent >= quota.warn_percent else Level.FINE

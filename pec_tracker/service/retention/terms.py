@@ -23,6 +23,7 @@ from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Mailbox, Message
 from pec_tracker.service.house import House
 from pec_tracker.service.verbs import among, verb
+from pec_tracker.settings import Terms
 
 _AT: Final = func.coalesce(Message.last_at, Message.created_at)
 _HOUR: Final = len("2026-03-02 09")
@@ -53,14 +54,13 @@ class RetentionReport:
 
 
 @verb(Act.READ)
-def retention(asker: Asker, house: House, *, months_of: Mapping[str, int], default_months: int) -> RetentionReport:
+def retention(asker: Asker, house: House, terms: Terms) -> RetentionReport:
     """How much expires when: the last date of each dossier plus its mailbox's term in months. Nothing is purged."""
     now = house.clock.now()
     months: Counter[str] = Counter()
     expired, undecided = 0, []
     with reading(house.engine) as connection:
-        terms = _terms(connection, asker, months_of, default_months)
-        term_of = {mailbox: term for term, names in terms.items() for mailbox in names}
+        term_of = {mailbox: term for term, names in _by_term(connection, asker, terms).items() for mailbox in names}
         for mailbox, start, whole_hour, count in _hours(connection, asker):
             first = add_months(start, term_of[mailbox])
             months[f"{first.year:04}-{first.month:02}"] += count
@@ -73,14 +73,12 @@ def retention(asker: Asker, house: House, *, months_of: Mapping[str, int], defau
 
 
 @verb(Act.READ)
-def dossier_terms(
-    asker: Asker, house: House, *, months_of: Mapping[str, int], default_months: int
-) -> Iterator[DossierTerm]:
+def dossier_terms(asker: Asker, house: House, terms: Terms) -> Iterator[DossierTerm]:
     """Every dossier's term, the next to expire first, read while it is passed on."""
     now = house.clock.now()
     with reading(house.engine) as connection:
-        terms = _terms(connection, asker, months_of, default_months)
-    streams = [_of_term(house, names, term, now) for term, names in sorted(terms.items())]
+        by_term = _by_term(connection, asker, terms)
+    streams = [_of_term(house, names, term, now) for term, names in sorted(by_term.items())]
     return heapq.merge(*streams, key=_order) if len(streams) > 1 else iter(*streams or ((),))
 
 
@@ -96,14 +94,12 @@ def add_months(at: datetime, months: int) -> datetime:
     return local.replace(year=year, month=month + 1, day=min(local.day, 28))
 
 
-def _terms(
-    connection: Connection, asker: Asker, months_of: Mapping[str, int], default_months: int
-) -> dict[int, dict[int, str]]:
+def _by_term(connection: Connection, asker: Asker, terms: Terms) -> dict[int, dict[int, str]]:
     """The mailboxes by their term in months: names by row."""
-    terms: dict[int, dict[int, str]] = {}
+    found: dict[int, dict[int, str]] = {}
     for row in connection.execute(select(Mailbox.id, Mailbox.name).where(among(asker, Mailbox.id))):
-        terms.setdefault(months_of.get(row.name, default_months), {})[row.id] = row.name
-    return terms
+        found.setdefault(terms.of(row.name), {})[row.id] = row.name
+    return found
 
 
 # --- counted ---

@@ -40,14 +40,6 @@ QUOTA_EVERY: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Thresholds:
-    """From which percent of the space a warning and an alarm are given."""
-
-    warn_percent: int
-    alarm_percent: int
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
     """When a job is next due, by the house's clock; None: as soon as there is something to do for it.
 
@@ -104,11 +96,9 @@ def jobs_of(house: House, accounts: Iterable[Account]) -> list[Job]:
 
 
 @verb(Act.TAKE_IN)
-def job_of_mailbox(
-    asker: Asker, house: House, account: Account, name: JobName, *, stop: Stop, thresholds: Thresholds
-) -> Ended:
+def job_of_mailbox(asker: Asker, house: House, account: Account, name: JobName, *, stop: Stop) -> Ended:
     """Do a mailbox's job once. No error is raised: it is logged, told by an alert, and held for an interval."""
-    return _run(house, Job(name, account), _OF_MAILBOX[name], _Work(asker, house, account, stop, thresholds))
+    return _run(house, Job(name, account), _OF_MAILBOX[name], _Work(asker, house, account, stop))
 
 
 @verb(Act.AUDIT, of_all=True)
@@ -154,7 +144,6 @@ class _Work:
     house: House
     _account: Account | None = None
     stop: Stop = lambda: False
-    thresholds: Thresholds = Thresholds(100, 100)
 
     @property
     def account(self) -> Account:
@@ -201,10 +190,7 @@ def _quota(work: _Work) -> Decision:
     now = work.house.clock.now()
     if last is not None and now - QUOTA_EVERY < last <= now:
         return Decision(last + QUOTA_EVERY)
-    percents = work.thresholds
-    quota(
-        work.asker, work.house, work.account, warn_percent=percents.warn_percent, alarm_percent=percents.alarm_percent
-    )
+    quota(work.asker, work.house, work.account)
     return work.after(QUOTA_EVERY)
 
 

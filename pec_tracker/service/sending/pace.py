@@ -56,27 +56,24 @@ def is_paused(now: datetime) -> ColumnElement[bool]:
 def turn(house: House, account: Account, *, since: datetime | None = None) -> datetime | None:
     """When the pace lets the next message go: so long after the one that begins the last full window. None: now, or
     before *since* (now)."""
-    if account.messages_per_minute is None:
+    if account.pace.messages_per_minute is None:
         return None
     with reading(house.engine) as connection:
-        return _turn(connection, house, account, account.messages_per_minute, since=since)
+        return _turn(connection, house, account, since=since)
 
 
 def may_begin(connection: Connection, house: House, account: Account) -> bool:
     """Whether the pace lets a message begin in this transaction, until whose end nobody else is told so."""
-    if account.messages_per_minute is None:
+    if account.pace.messages_per_minute is None:
         return True
     connection.execute(select(Mailbox.id).where(Mailbox.id == account.id).with_for_update(key_share=True))
-    at = _turn(connection, house, account, account.messages_per_minute)
+    at = _turn(connection, house, account)
     return at is None or at <= house.clock.now()
 
 
-def _turn(
-    connection: Connection, house: House, account: Account, per_minute: float, *, since: datetime | None = None
-) -> datetime | None:
+def _turn(connection: Connection, house: House, account: Account, *, since: datetime | None = None) -> datetime | None:
     now = house.clock.now()
-    burst = max(1, int(per_minute))
-    window = MINUTE * (burst / per_minute)
+    burst, window = account.pace.burst, account.pace.window
     in_hand = _in_hand(connection, house, account)
     if in_hand >= burst:
         return now + window
