@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Does this proof package hold? Everything is derived from its bytes again, and nothing that it brings is trusted.
 
-    python3 -I verify_package.py [--ca FILE.pem]... [--tsa-ca FILE.pem]... PACKAGE.zip | FOLDER
+    python3 -I verify_package.py [--lang it|en] [--ca FILE.pem]... [--tsa-ca FILE.pem]... PACKAGE.zip | FOLDER
 
 Take this program from the project's release, see that it has the SHA-256 that is published there, and run it outside
 the package's folder: the copy in a package is the sender's. Needs Python 3.9 or newer and the `openssl` command; no
 network. The roots of Italian PEC are this machine's, known by the SHA-256 of their public keys (PEC_ROOTS below);
 --ca names others, and the result then says so. --tsa-ca names roots of time-stamp authorities beside the machine's.
+It speaks English or Italian: --lang says which, or else the environment (LC_ALL, LC_MESSAGES, LANG) or the system.
 
 Status 0: holds, as far as is said. Status 1: what does not is listed, each by its file. Status 2: it could not run.
 
@@ -32,6 +33,7 @@ import binascii
 import codecs
 import hashlib
 import json
+import locale
 import os
 import re
 import shutil
@@ -41,12 +43,13 @@ import subprocess
 import tempfile
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from encodings import normalize_encoding
 from encodings.aliases import aliases
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -56,12 +59,16 @@ Finding = tuple[str, str]  # the member, what is wrong with it
 Members = dict[str, bytes]
 Entry = dict[str, Any]
 
-NOT_COMPARED = (
-    "the words of README/LEGGIMI, of the summary (PDF) and of metadata/, and the copy of this program in the package",
-    "in report.json: the limits, the warnings, the single checks and points of agreement, the server's replies",
-    "revocation: whether a certificate was revoked at its time",
-    "whether the sender left mails out, or chose an old seal: no package can show that",
-)
+NOT_COMPARED = {  # each in Italian too
+    "the words of README/LEGGIMI, of the summary (PDF) and of metadata/, and the copy of this program in the package":
+        "il testo di LEGGIMI/README, del riepilogo (PDF) e di metadata/, e la copia di questo programma nel fascicolo",
+    "in report.json: the limits, the warnings, the single checks and points of agreement, the server's replies":
+        "in report.json: limiti, avvertimenti, singoli controlli e punti di concordanza, risposte del server",
+    "revocation: whether a certificate was revoked at its time":
+        "la revoca: se un certificato fosse revocato alla sua ora",
+    "whether the sender left mails out, or chose an old seal: no package can show that":
+        "se il mittente abbia omesso messaggi, o scelto un sigillo vecchio: nessun fascicolo lo può mostrare",
+}  # fmt: skip
 
 # The roots of Italian PEC by the SHA-256 of their public keys (SubjectPublicKeyInfo), each with the authority under it
 # (common name, organization) and whether that one's leaves may have 1,024-bit keys (DigitPA, until about 2018).
@@ -75,18 +82,14 @@ PEC_ROOTS = {
 }
 STORES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 SYSTEM_LOCAL_PART = "posta-certificata"
+NO_FILE = " (no plain file)"
 
 KINDS = {  # postacert/@tipo (RFC 6109 4.4), in the order in which evidence of one second stands
-    "accettazione": "acceptance",
-    "non-accettazione": "non-acceptance",
-    "presa-in-carico": "taken-in-charge",
-    "avvenuta-consegna": "delivery",
-    "errore-consegna": "non-delivery",
-    "preavviso-errore-consegna": "delay-notice",
-    "rilevazione-virus": "virus-notice",
-    "posta-certificata": "transport-envelope",
+    "accettazione": "acceptance", "non-accettazione": "non-acceptance", "presa-in-carico": "taken-in-charge",
+    "avvenuta-consegna": "delivery", "errore-consegna": "non-delivery", "preavviso-errore-consegna": "delay-notice",
+    "rilevazione-virus": "virus-notice", "posta-certificata": "transport-envelope",
     "mancata-consegna": "non-delivery",  # not in the grammar, seen in other programs
-}
+}  # fmt: skip
 PLACES = list(dict.fromkeys(KINDS.values()))
 RECEIPTS = {"acceptance", "non-acceptance", "delivery", "non-delivery", "delay-notice"}
 AFTER_ACCEPTANCE = {"delivery", "non-delivery", "delay-notice", "taken-in-charge"}
@@ -234,9 +237,8 @@ class Part:
     @property
     def filename(self) -> str:
         """The file name, decoded; empty without one."""
-        return named(self.parameters("content-disposition")[1], "filename") or named(
-            self.parameters("content-type")[1], "name"
-        )
+        of_type = self.parameters("content-type")[1]
+        return named(self.parameters("content-disposition")[1], "filename") or named(of_type, "name")
 
     @property
     def decoded(self) -> bytes | None:
@@ -342,9 +344,8 @@ def in_charset(content: bytes, charset: str) -> str:
     known = len(charset) <= 64 and normalize_encoding(charset).lower().replace(".", "_") in CODECS
     try:
         name = codecs.lookup(charset).name if known else ""
-        return (
-            content.decode(name, "replace") if name.replace("-", "_") not in {"", *NO_CHARSETS} else eight_bit(content)
-        )
+        of_mail = name.replace("-", "_") not in {"", *NO_CHARSETS}
+        return content.decode(name, "replace") if of_mail else eight_bit(content)
     except (LookupError, ValueError):
         return eight_bit(content)
 
@@ -459,7 +460,7 @@ class Tree:
         except UnreadableError:
             raise
         except (expat.ExpatError, LookupError, ValueError) as error:
-            if utf16 or is_utf8(source):
+            if utf16 or source.decode("utf-8", "ignore").encode() == source:  # it is UTF-8
                 raise UnreadableError(str(error)) from error
             self.parse_latin(source)
 
@@ -516,15 +517,6 @@ class Tree:
             element.split = element.split or ("".join(before).strip() != "" != "".join(after).strip())
 
 
-def is_utf8(xml: bytes) -> bool:
-    """Whether bytes are UTF-8."""
-    try:
-        xml.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 @dataclass
 class Receipt:
     """What one mail of the package certifies, by its own bytes. Absent is None; `faults` forbid that it counts."""
@@ -572,10 +564,8 @@ class Receipt:
         return self.issued or NEVER, place, self.key, self.recipient or ""
 
 
-COMPARED = (
-    *("tipo", "kind", "error", "error_code", "error_detail", "issued_at", "provider", "sender", "recipients"),
-    *("recipient", "receipt_form", "subject", "reference", "identifier"),
-)
+COMPARED = ("tipo", "kind", "error", "error_code", "error_detail", "issued_at", "provider", "sender", "recipients",
+            "recipient", "receipt_form", "subject", "reference", "identifier")  # fmt: skip
 
 
 def read_receipt(member: str, raw: bytes) -> Receipt:
@@ -648,9 +638,8 @@ def read_certified(receipt: Receipt, said: list[Element]) -> None:
     receipt.recipient, receipt.receipt_form = text("consegna"), attribute(ONCE["ricevuta"], "tipo")
     receipt.recipients = [
         {"address": one.text.strip(), "type": one.attributes.get("tipo", "").strip() or "certificato"}
-        for one in [one for one in said if one.path == MANY["destinatari"]][:10_000]
-        if one.text.strip()
-    ]
+        for one in [one for one in said if one.path == MANY["destinatari"]][:10_000] if one.text.strip()
+    ]  # fmt: skip
     receipt.subject = subject_of(texts[ONCE["oggetto"]]) if ONCE["oggetto"] in texts else None
     receipt.identifier = bare(text("identificativo"))
     reference = text("msgid") or ""
@@ -714,10 +703,9 @@ OF_KNOWN_NAME = frozenset({"daticert.xml", "certdata.xml", "postacert.eml"})
 HOLDERS = frozenset({"postacert", "intestazione", "dati", "data"})
 ADDRESSES = frozenset({"mittente", "destinatari", "consegna"})
 TOKENS = {
-    ("postacert", "tipo"): frozenset(KINDS),
-    ("destinatari", "tipo"): frozenset({"certificato", "esterno"}),
+    ("postacert", "tipo"): frozenset(KINDS), ("destinatari", "tipo"): frozenset({"certificato", "esterno"}),
     ("ricevuta", "tipo"): frozenset({"completa", "breve", "sintetica"}),
-}
+}  # fmt: skip
 
 
 def layout_faults(
@@ -736,12 +724,12 @@ def layout_faults(
     if any(encoding_of(part) not in AS_IT_IS for part in attached):
         yield "an encoded original"
     for part in parts:
-        names_of = part_names(part)
+        named_in = (("content-disposition", "filename"), ("content-type", "name"))
+        names_of = {named(part.parameters(one)[1], name).lower() for one, name in named_in} - {""}
         composite = part.type.startswith("multipart/")
         text = not composite and not part.type.startswith("message/")
-        if names_of & OF_KNOWN_NAME and (
-            len(names_of) > 1 or composite or (not text and "postacert.eml" not in names_of)
-        ):
+        doubtful = len(names_of) > 1 or composite or (not text and "postacert.eml" not in names_of)
+        if names_of & OF_KNOWN_NAME and doubtful:
             yield "a part of two names"
         if holds_certification(part, 0):
             yield "certification data deeper down"
@@ -762,26 +750,14 @@ def encoding_of(part: Part) -> str:
     return (part.text("content-transfer-encoding") or "").strip().lower()
 
 
-def part_names(part: Part) -> set[str]:
-    """The names that a part has in its two fields."""
-    found = (
-        named(part.parameters("content-disposition")[1], "filename"),
-        named(part.parameters("content-type")[1], "name"),
-    )
-    return {name.lower() for name in found if name}
-
-
 def holds_certification(part: Part, depth: int) -> bool:
     """Whether certification data or a mail lies deeper than where they are looked for."""
     if depth > 5 or part.type == "multipart/digest":  # there a part without a type is a mail (RFC 2046 5.1.5)
         return True
     inner = [part_of(one) for one in parts_of(part)[:101]]
-    return len(inner) > 100 or any(
-        holds_certification(one, depth + 1)
-        if one.type.startswith("multipart/")
-        else one.type == "message/rfc822" or is_postacert(one) or is_daticert(one)
-        for one in inner
-    )
+    here = (one.type == "message/rfc822" or is_postacert(one) or is_daticert(one) for one in inner)
+    deeper = (holds_certification(one, depth + 1) for one in inner if one.type.startswith("multipart/"))
+    return len(inner) > 100 or any(here) or any(deeper)
 
 
 def text_faults(said: list[Element]) -> Iterator[str]:
@@ -817,10 +793,8 @@ def text_faults(said: list[Element]) -> Iterator[str]:
 
 def is_blurred(text: str) -> bool:
     """Whether it holds what nobody sees, or what some take for an ASCII letter."""
-    return "\x7f" in text or any(
-        not letter.isascii() and (not letter.isprintable() or unicodedata.normalize("NFKC", letter).isascii())
-        for letter in text
-    )
+    odd = (letter for letter in text if not letter.isascii())
+    return "\x7f" in text or any(not one.isprintable() or unicodedata.normalize("NFKC", one).isascii() for one in odd)
 
 
 # --- certificates (X.509, DER) ---
@@ -880,15 +854,9 @@ def certificate(der: bytes) -> Certificate | None:
         issuer, validity, subject, key = items[2], items[3], items[4], items[5]
         (_, _, scheme), (_, _, bits) = der_items(key[2])
         modulus = der_items(der_items(bits[1:])[0][2])[0][2] if der_items(scheme)[0][2] == RSA else b""
-        return Certificate(
-            der=der,
-            subject=subject[1],
-            issuer=issuer[1],
-            until=der_time(*der_items(validity[2])[1]),
-            key_sha256=sha256(key[1]),
-            bits=int.from_bytes(modulus, "big").bit_length(),
-            algorithm=der_items(algorithm)[0][2],
-        )
+        size, until = int.from_bytes(modulus, "big").bit_length(), der_time(*der_items(validity[2])[1])
+        signed_by = der_items(algorithm)[0][2]
+        return Certificate(der, subject[1], issuer[1], until, sha256(key[1]), size, signed_by)
     except (ValueError, IndexError):
         return None
 
@@ -1255,10 +1223,8 @@ def conflicts(receipts: list[Receipt]) -> list[str]:
     return sorted(names)
 
 
-LEGAL_FORMS = {
-    *("spa", "srl", "srls", "sapa", "snc", "sas", "scarl", "scpa", "spasu"),
-    *("socio", "unico", "societa", "per", "azioni"),
-}
+LEGAL_FORMS = {"spa", "srl", "srls", "sapa", "snc", "sas", "scarl", "scpa", "spasu", "socio", "unico", "societa", "per",
+               "azioni"}  # fmt: skip
 
 
 def same_provider(one: Receipt, other: Receipt) -> bool:
@@ -1622,24 +1588,18 @@ def journey(recipient: str, counting: list[Receipt]) -> Entry:
     delays = [one for one in of["delay-notice"] if one not in final]
     failures = sorted(of["non-delivery"] + final, key=lambda one: one.order)
     external = of["acceptance"] if is_external(recipient, of["acceptance"]) else []
-    claims = (
-        *(("delivered", of["delivery"]), ("failed", failures), ("not_accepted", of["non-acceptance"])),
-        *(("external", external), ("delayed", delays), ("accepted", of["acceptance"])),
-    )
+    claims = [("delivered", of["delivery"]), ("failed", failures), ("not_accepted", of["non-acceptance"])]
+    claims += [("external", external), ("delayed", delays), ("accepted", of["acceptance"])]
     state, deciding = next(((name, found[0]) for name, found in claims if found), ("awaiting_acceptance", None))
     failed = deciding if state in ("failed", "not_accepted", "delayed") else None
     best = (*of["delivery"], *failures, *of["non-acceptance"], *delays, *of["acceptance"])
     return {
-        "recipient": recipient,
-        "state": state,
-        "state_at": iso(deciding.issued if deciding else None),
-        "accepted_at": iso(accepted),
-        "delivered_at": iso(of["delivery"][0].issued if of["delivery"] else None),
-        "error_code": failed.error_code if failed else None,
-        "error_detail": failed.error_detail if failed else None,
+        "recipient": recipient, "state": state, "state_at": iso(deciding.issued if deciding else None),
+        "accepted_at": iso(accepted), "delivered_at": iso(of["delivery"][0].issued if of["delivery"] else None),
+        "error_code": failed.error_code if failed else None, "error_detail": failed.error_detail if failed else None,
         "contradictions": list(contradictions(of, failures, bool(external))),
         "evidence": list(dict.fromkeys(one.key for one in best)),
-    }
+    }  # fmt: skip
 
 
 def is_external(recipient: str, acceptances: list[Receipt]) -> bool:
@@ -1815,7 +1775,8 @@ def lines_of(members: Members, seals: list[Seal], key: str) -> tuple[dict[str, E
 
 def named_findings(members: Members, lines: dict[str, Entry]) -> Iterator[Finding]:
     """Each mail and each record is named by a sealed line, and each that a line names is there."""
-    mails = {sha256(raw): name for name, raw in members.items() if is_mail(name)}
+    places = ("message/", "receipts/", "not-proof/")
+    mails = {sha256(members[one]): one for one in members if one.startswith(places) and one.endswith(".eml")}
     takers = ("mail.archived", "message.queued")
     named = {line["facts"].get("mail") for line in lines.values() if line["act"] in takers}
     records = {line["facts"].get("record") for line in lines.values()}
@@ -1831,11 +1792,6 @@ def named_findings(members: Members, lines: dict[str, Entry]) -> Iterator[Findin
     for name, content in members.items():
         if name.startswith("records/") and (name[8:-5] != sha256(content) or name[8:-5] not in records):
             yield name, "is named by no sealed line"
-
-
-def is_mail(name: str) -> bool:
-    """Whether a member is a mail: the message, a receipt, or what does not count."""
-    return name.endswith(".eml") and name.startswith(("message/", "receipts/", "not-proof/"))
 
 
 @dataclass
@@ -1865,10 +1821,8 @@ def token_stamp(tool: Openssl, members: Members, seal: Seal, roots: str) -> Stam
         return stamp
     at = datetime.strptime(" ".join(told.groups()), "%b %d %H:%M:%S %Y").replace(tzinfo=timezone.utc)
     data = tool.file("stamped", members[seal.member])
-    done = tool.run(
-        *("ts", "-verify", "-data", data, "-in", source, "-token_in", "-CAfile", roots),
-        *("-attime", str(int(at.timestamp()))),
-    )
+    verified = ("ts", "-verify", "-data", data, "-in", source, "-token_in", "-CAfile", roots)
+    done = tool.run(*verified, "-attime", str(int(at.timestamp())))
     if done.returncode == 0:
         stamp.at = at
     elif re.search(r"certificate verify error|unable to get|self.signed", done.stderr):
@@ -2011,9 +1965,7 @@ class Package:
 
     def evidence(self, receipts: list[Receipt]) -> Iterator[Finding]:
         """Each mail against its entry in report.json, its extract, and the folder in which it lies."""
-        told = [
-            (entry, counts) for part, counts in (("proof", True), ("not_proof", False)) for entry in self.report[part]
-        ]
+        told = [(entry, part == "proof") for part in ("proof", "not_proof") for entry in self.report[part]]
         entries = {entry["member"]: (entry, counts) for entry, counts in told}
         found = {one.member for one in receipts}
         if len(entries) != len(told) or entries.keys() != found:
@@ -2029,36 +1981,25 @@ class Package:
         message, told = self.result.message, self.report
         counting = self.result.proof = [one for one in receipts if one.counts]
         raw = message.original
-        facts = {
-            "held_to": message.held_to,
-            "subject": message.subject,
-            "sender": message.sender,
-            "recipients": message.recipients,
-            "reference": message.reference,
-            "identifier": message.identifier,
-            "member": "message/original.eml" if raw is not None else None,
-            "sha256": sha256(raw) if raw is not None else None,
-            "queued_at": iso(message.queued),
-            "submitted_at": iso(message.submitted),
-        }
+        names = ("held_to", "subject", "sender", "recipients", "reference", "identifier")
+        facts = {name: getattr(message, name) for name in names}
+        facts["member"], facts["sha256"] = ("message/original.eml", sha256(raw)) if raw is not None else (None, None)
+        facts["queued_at"], facts["submitted_at"] = iso(message.queued), iso(message.submitted)
         for name, value in facts.items():
             if told["message"].get(name) != value:
                 yield "report.json", f"says otherwise of the message's {name} than its bytes"
         about = dict.fromkeys(message.recipients)
         known = {address_key(one) for one in about}
-        about.update(
-            {one.recipient: None for one in counting if one.recipient and address_key(one.recipient) not in known}
-        )
+        others = [one.recipient for one in counting if one.recipient and address_key(one.recipient) not in known]
+        about.update(dict.fromkeys(others))
         wanted = told["recipient"]
-        self.result.journeys = [
-            journey(one, counting) for one in about if wanted is None or same_address(one, str(wanted))
-        ]
+        about_it = [one for one in about if wanted is None or same_address(one, str(wanted))]
+        self.result.journeys = [journey(one, counting) for one in about_it]
         odd = conflicts(receipts)
         for right in self.result.journeys:
             right["contradictions"] += odd
-            entry: Entry = next(
-                (one for one in told["journeys"] if same_address(one["recipient"], right["recipient"])), {}
-            )
+            entries = (one for one in told["journeys"] if same_address(one["recipient"], right["recipient"]))
+            entry: Entry = next(entries, {})
             for name, value in right.items():
                 said = entry.get(name)
                 if name == "contradictions" and message.held_to != "composed" and isinstance(said, list):
@@ -2072,11 +2013,8 @@ class Package:
 
     def stamped(self, seals: list[Seal], lines: dict[str, Entry]) -> Iterator[Finding]:
         """Time-stamps, and what they vouch for."""
-        stamps = [
-            token_stamp(self.tool, self.members, seal, self.stamp_roots)
-            for seal in seals
-            if seal.member[:-5] + ".tsr" in self.members
-        ]
+        stamped = [one for one in seals if one.member[:-5] + ".tsr" in self.members]
+        stamps = [token_stamp(self.tool, self.members, one, self.stamp_roots) for one in stamped]
         stamps += notary_stamps(self.members, seals, self.signatures)
         yield from stamp_findings(stamps, seals)
         listed = {str(one["member"]): one for one in self.report["stamps"]}
@@ -2111,9 +2049,13 @@ def vouched(stamps: list[Stamp], seals: list[Seal], lines: dict[str, Entry]) -> 
         return "Nothing from outside dates the sender's ledger: its own times are the sender's word."
     under = {line for seal in seals if seal.number <= newest.seal.number for line in seal.lines}
     later = sum(name[7:-5] not in under for name in lines)
-    rest = f"; {later} line(s) here are later, and the sender's word" if later else ""
-    number, at = newest.seal.number, newest.at.isoformat()
-    return f"What the ledger says up to seal {number} was written by {at} ({newest.member}){rest}."
+    number, at, known = newest.seal.number, newest.at.isoformat(), newest.member
+    if later == 0:
+        return f"What the ledger says up to seal {number} was written by {at} ({known})."
+    return (
+        f"What the ledger says up to seal {number} was written by {at} ({known}); {later} line(s) here are later, and "
+        "the sender's word."
+    )
 
 
 def entry_findings(one: Receipt, entry: Entry, counts: bool) -> Iterator[Finding]:
@@ -2139,9 +2081,8 @@ def entry_findings(one: Receipt, entry: Entry, counts: bool) -> Iterator[Finding
         yield member, "its signature does not hold, and report.json says that it does"
     if done["verdict"] in ("broken", "unsigned") and one.trusted:
         yield member, "its signature holds, and report.json says that it does not"
-    if one.counts and (
-        done["at"] != iso(one.issued) or done["signer"] != name_part(signer_of(one).subject, COMMON_NAME)
-    ):
+    signer = name_part(signer_of(one).subject, COMMON_NAME) if one.counts else ""
+    if one.counts and (done["at"], done["signer"]) != (iso(one.issued), signer):
         yield member, "was signed by another, or at another time, than report.json says"
 
 
@@ -2182,9 +2123,8 @@ def ledger_entry_findings(
         {"id": one["id"], "at": iso(utc(one["at"])), "act": one["act"], "seal": places[one["id"]]} for one in acts
     ]
     numbers = [(one["number"], one["sha256"], one["lines"]) for one in told["seals"]]
-    if told["lines"] != listed or numbers != [
-        (one.number, sha256(members[one.member]), len(one.lines)) for one in seals
-    ]:
+    held = [(one.number, sha256(members[one.member]), len(one.lines)) for one in seals]
+    if told["lines"] != listed or numbers != held:
         yield "report.json", "lists other ledger lines or seals than the package holds"
 
 
@@ -2264,71 +2204,292 @@ def read_folder(folder: Path) -> Members:
     members: Members = {}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            members[path.relative_to(folder).as_posix() + " (no plain file)"] = b""
+            members[path.relative_to(folder).as_posix() + NO_FILE] = b""
         elif path.is_file():
             members[path.relative_to(folder).as_posix()] = path.read_bytes()
     return members
 
 
-def told(result: Result) -> Iterator[str]:
+# --- in words, English or Italian ---
+
+LANGUAGES = ("en", "it")
+# fmt: off
+WORDS = {token: f"{word} ({token})" for token, word in {  # each is told with its Italian
+    "acceptance": "ricevuta di accettazione", "non-acceptance": "avviso di non accettazione", "delivered": "consegnato",
+    "taken-in-charge": "ricevuta di presa in carico", "delivery": "ricevuta di avvenuta consegna", "sender": "mittente",
+    "non-delivery": "avviso di mancata consegna", "virus-notice": "avviso di rilevazione virus", "subject": "oggetto",
+    "delay-notice": "avviso di mancata consegna per superamento tempi massimi", "unreadable": "messaggio illeggibile",
+    "transport-envelope": "busta di trasporto", "failed": "non consegnato", "not_accepted": "non accettato",
+    "delayed": "in ritardo", "external": "accettato, casella ordinaria", "accepted": "accettato", "body": "corpo",
+    "awaiting_acceptance": "in attesa dell'accettazione", "two-deliveries": "due consegne in tempi diversi",
+    "delivery-and-failure": "sia una consegna sia una mancata consegna", "two-identifiers": "due identificativi",
+    "delivery-and-not-accepted": "la consegna di un messaggio non accettato", "two-issuers": "due firmatari",
+    "delivery-to-external": "una ricevuta di consegna per una casella ordinaria", "recipients": "destinatari",
+    "failure-and-not-accepted": "la mancata consegna di un messaggio non accettato", "recipient": "destinatario",
+    "acceptance-after-refusal": "un'accettazione dopo una non accettazione", "reference": "riferimento",
+    "refusal-after-acceptance": "una non accettazione dopo un'accettazione", "identifier": "identificativo",
+    "two-acceptances": "due accettazioni in tempi diversi", "order_of_times": "ordine dei tempi", "parts": "parti",
+    "issuer": "firmatario", "message": "messaggio", "header": "intestazione", "None": "assente",
+    "copy": "una copia conservata dal mittente", "composed": "il messaggio come composto",
+    "receipts": "le ricevute stesse",
+}.items()}
+# What a person reads. `{}` is a value as it is; in the Italian `{w}` is a token (WORDS), `{t}` texts of this table with
+# "; " between. No two stand side by side: what is between them in English tells the values of a text.
+ITALIAN = {
+    **NOT_COMPARED,
+    "is no ZIP as packages are written": "non è uno ZIP scritto come lo sono i fascicoli", "is missing": "manca",
+    "does not lie in the ZIP as packages are written": "nello ZIP non è disposto come nei fascicoli di prova",
+    "is followed by something": "dopo la fine c'è dell'altro", "is not in SHA256SUMS": "non è elencato in SHA256SUMS",
+    "does not have the SHA-256 that SHA256SUMS says": "non ha lo SHA-256 indicato in SHA256SUMS",
+    "is not written as it should be": "non è scritto come dovrebbe", "is no seal": "non è un sigillo",
+    "is no head of a seal": "non è la testata di un sigillo", "lacks a seal": "manca un sigillo",
+    "does not follow the seal before": "non segue il sigillo precedente", "says no time": "non indica alcuna ora",
+    "names what is not here": "indica qualcosa che qui non c'è", "is no ledger line": "non è una riga del registro",
+    "leads to no seal": "non si ricollega ad alcun sigillo", "is about another message": "riguarda un altro messaggio",
+    "does not stand in a seal as it is": "così com'è, non sta in alcun sigillo",
+    "names a mail that is missing": "indica un messaggio che manca", "is no time-stamp": "non è una marca temporale",
+    "names a record that is missing": "indica una scheda che manca",
+    "is named by no sealed line": "nessuna riga sigillata lo indica",
+    "is no time-stamp over the seal beside it that holds": "non è una marca temporale valida del sigillo accanto",
+    "dates no seal of this package": "non data alcun sigillo di questo fascicolo",
+    "does not date its seal": "non data il suo sigillo", "does not belong here": "non appartiene al fascicolo",
+    "or what it names cannot be read ({})": "questo, o ciò che indica, non si può leggere ({})",
+    "its chain leads to no time-stamp authority that is known here (--tsa-ca names one)":
+        "la catena non conduce ad alcuna autorità di marcatura temporale nota qui (--tsa-ca ne indica una)",
+    "its signature does not hold under an authority of this machine or of --ca":
+        "la firma non è valida sotto alcuna autorità di questo computer o di --ca",
+    "is older than the newest line of its seal: the ledger's times are not what they say":
+        "è anteriore alla riga più recente del suo sigillo: gli orari del registro non sono quelli veri",
+    "is younger than the lines of the seal that follows: its lines were dated back":
+        "è posteriore alle righe del sigillo successivo: quelle righe sono retrodatate",
+    "is of another kind than this program knows": "è di un tipo che questo programma non conosce",
+    "is not the seal that report.json names": "non è il sigillo indicato in report.json",
+    "is not what report.json lists": "non corrisponde all'elenco di report.json", "is not {}": "non corrisponde a {}",
+    "does not list each receipt once": "non elenca ogni ricevuta una e una sola volta",
+    "says otherwise of the message's {} than its bytes": "del messaggio dice altro che i suoi byte, quanto a {w}",
+    "says {} {} of {}; it follows: {}": "indica {w}: {w}, per {}; risulta invece: {w}",
+    "does not tell one journey for each recipient": "non riporta un percorso per ciascun destinatario",
+    "It is about {} only.": "Riguarda soltanto {}.",
+    "is not what report.json says of it": "non è ciò che ne dice report.json",
+    "{} was NOT verified here: {}.": "{} qui NON è stato verificato: {t}.",
+    "is not in the package, and report.json names it": "non è nel fascicolo, e report.json lo indica",
+    "the mails attached to it are not those of the package": "i messaggi allegati non sono quelli del fascicolo",
+    "is not the mail that report.json names": "non è il messaggio indicato in report.json",
+    "certifies another {} than report.json says: {}": "non concorda con report.json quanto a {w}; certifica: {}",
+    "does not count as proof, and report.json counts it: {}": "non è prova, ma report.json lo conta come tale: {t}",
+    "counts {}, whose signature it does not call trusted": "conta come prova {}, la cui firma non dice attendibile",
+    "its signature does not hold, and report.json says that it does": "la firma non è valida, e per report.json lo è",
+    "its signature holds, and report.json says that it does not": "la firma è valida, e per report.json non lo è",
+    "was signed by another, or at another time, than report.json says": "ha firma o ora diverse da report.json",
+    "is not the certification data in {}": "non sono i dati di certificazione di {}",
+    "lists other ledger lines or seals than the package holds": "elenca righe o sigilli diversi da quelli presenti",
+    "does not have the SHA-256 in its name": "non ha lo SHA-256 che porta nel nome",
+    "holds a certificate that is not in certificates/": "contiene un certificato che non è in certificates/",
+    "is not what metadata/PIndex.xml says": "non è ciò che dice metadata/PIndex.xml",
+    "Nothing from outside dates the sender's ledger: its own times are the sender's word.":
+        "Nulla di esterno attesta la data del registro del mittente: i suoi orari sono parola del mittente.",
+    "What the ledger says up to seal {} was written by {} ({}).":
+        "Il registro fino al sigillo {} è stato scritto entro il {} ({}).",
+    "What the ledger says up to seal {} was written by {} ({}); {} line(s) here are later, and the sender's word.":
+        "Il registro fino al sigillo {} è stato scritto entro il {} ({}); righe successive, parola del mittente: {}.",
+    "does not lie in the folder to which report.json says that it belongs":
+        "non sta nella cartella a cui appartiene per report.json",
+    "counts as proof by all that is looked at here, and report.json does not count it":
+        "vale come prova secondo tutto ciò che qui si esamina, ma report.json non lo conta come tale",
+    "its signature does not hold": "la firma non è valida", "disagrees in: {}": "discorda in: {t}",
+    "it is a {}": "è di tipo: {w}", "the clocks": "orologi", "the end of its certificate": "scadenza del certificato",
+    "its original, which it does not enclose": "originale, che non contiene", "original's {}": "originale: {w}",
+    "two pieces of certification data": "due dati di certificazione", "no sender": "manca il mittente",
+    "no certification data": "mancano i dati di certificazione", "no certified time": "manca l'ora certificata",
+    "two originals": "due originali", "it has too many elements": "hanno troppi elementi",
+    "certification data in XML of another version": "dati di certificazione in un'altra versione di XML",
+    "its certification data cannot be compared here: {}": "dati di certificazione non confrontabili: {t}",
+    "it has a document type, which no provider writes": "hanno un DOCTYPE, che nessun gestore scrive",
+    "it is no postacert": "non sono un postacert", "{} in another place": "{} in un altro posto",
+    "it says no tipo, or is about no message": "non dicono il tipo, o non riguardano alcun messaggio",
+    "an element of another namespace": "un elemento di un altro spazio dei nomi",
+    "an attribute of another namespace": "un attributo di un altro spazio dei nomi",
+    "{} more than once": "{} più di una volta", "{} more than once in a part": "{} più di una volta in una parte",
+    "an encoded multipart": "una parte composita codificata", "an encoded original": "un originale codificato",
+    "a part of two names": "una parte con due nomi", "a recipient of two types": "un destinatario di due tipi",
+    "certification data deeper down": "dati di certificazione più in profondità",
+    "certification data in base64 that is not to the letter": "dati di certificazione in base64 non rigoroso",
+    "certification data in an unknown encoding": "dati di certificazione in una codifica sconosciuta",
+    "{} of {} written in another way": "{} di {} scritto in altro modo",
+    "an element within {}": "un elemento dentro {}", "{} cut in two by a comment": "{} tagliato in due da un commento",
+    "an odd address in {}": "un indirizzo anomalo in {}", "an odd identifier in {}": "un identificativo anomalo in {}",
+    "its signer is {}, and not {}@ a provider": "il firmatario è {}, e non {}@ di un gestore",
+    "its signature holds, but no chain leads to an authority of this machine or of --ca":
+        "la firma è valida, ma nessuna catena conduce a un'autorità di questo computer o di --ca",
+    "certification data in quoted-printable that is not to the letter":
+        "dati di certificazione in quoted-printable non rigoroso",
+    "Findings: {}. It does NOT hold.": "Rilievi: {}. NON regge.", "Message {} of {}: {}": "Messaggio {} di {}: {}",
+    " (contradictions: {})": " (contraddizioni: {})", "  {}: {} {}": "  {}: {w} {}", "; OLD: {}": "; OBSOLETO: {}",
+    NO_FILE: " (non è un file ordinario)", "{}-bit key": "chiave di {} bit", "  {} (above {})": "  {} (sopra {})",
+    "Roots of Italian PEC, by the SHA-256 of their public keys:": "Radici della PEC italiana (SHA-256 delle chiavi):",
+    "NOT compared here:": "Qui NON è stato confrontato:",
+    "It holds as far as this program looks: {} signature(s) of what counts as proof verified.":
+        "Regge, per quanto esamina questo programma; firme verificate di ciò che vale come prova: {}.",
+    "  {}: {}, certified {}, signed by {} ({}), certified by {}; provider named: {}":
+        "  {}: {w}, ora certificata {}, firma di {} ({}), certificato da {}; gestore indicato: {}",
+    "It holds under an authority that YOU named (--ca), and no root of Italian PEC: {}.":
+        "Regge sotto un'autorità indicata da CHI VERIFICA (--ca), non sotto una radice della PEC italiana: {}.",
+    "The message was not composed by pec-tracker: receipts were held against the {}.":
+        "Il messaggio non è stato composto con pec-tracker: le ricevute sono state confrontate con {w}.",
+    "The message was not composed by pec-tracker: nothing is known.":
+        "Il messaggio non è stato composto con pec-tracker: non ne è noto nulla.",
+    "No delivery receipt here encloses the message: nothing certifies what it said.":
+        "Qui nessuna ricevuta di avvenuta consegna contiene il messaggio: nulla certifica che cosa dicesse.",
+    "cannot run: {}": "verifica non eseguibile: {t}", "[Errno 13] Permission denied: {}": "accesso negato: {}",
+    "there is no openssl command on this machine's path": "il comando openssl non è nel PATH di questo computer",
+    "[Errno 2] No such file or directory: {}": "file o cartella inesistente: {}", "package": "fascicolo",
+    "trust this authority too": "si fida anche di questo certificatore", "usage: ": "uso: ", "options": "opzioni",
+    "of time-stamps": "lo stesso, per le marche temporali", "speak this language": "parla in questa lingua",
+    "positional arguments": "argomenti", "optional arguments": "opzioni", "expected one argument": "manca il valore",
+    "show this help message and exit": "mostra questo aiuto ed esce",
+    "%(prog)s: error: %(message)s\n": "%(prog)s: errore: %(message)s\n",
+    "argument %(argument_name)s: %(message)s": "argomento %(argument_name)s: %(message)s",
+    "unrecognized arguments: %s": "argomenti non riconosciuti: %s",
+    "ignored explicit argument %r": "non ammette un valore: %r",
+    "ambiguous option: %(option)s could match %(matches)s": "opzione ambigua: %(option)s, fra %(matches)s",
+    "invalid choice: %(value)r (choose from %(choices)s)": "valore non ammesso: %(value)r (scegliere fra %(choices)s)",
+    "Verifies a proof package with openssl, trusting nothing in it.":
+        "Verifica un fascicolo di prova con openssl, senza fidarsi di nulla che vi sia contenuto.",
+}
+# fmt: on
+# In the order in which they are tried: what begins with words of ours before what begins with a value.
+TEMPLATES = sorted((one for one in ITALIAN if "{}" in one), key=lambda one: (-one.index("{}"), -len(one)))
+ACCENTED = dict(zip("àèéìòùÀÈÉÌÒÙ", "aeeiouAEEIOU"))  # noqa: B905 - Python 3.9
+
+
+def system_language(environment: Mapping[str, str]) -> str:
+    """Italian or English, as the environment asks, or else the system: Windows sets no variable."""
+    name = next(filter(None, map(environment.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), None)
+    try:
+        return "it" if (name or locale.getlocale()[0] or "").lower().startswith("it") else "en"
+    except ValueError:  # a locale that Python does not know
+        return "en"
+
+
+def said(language: str, text: str, *values: object) -> str:
+    """A text of ITALIAN in a language, with its values."""
+    if language != "it":
+        return text.format(*values)
+    return filled(ITALIAN[text], ("-" if one is None else str(one) for one in values), 3)
+
+
+def filled(template: str, values: Iterable[str], deep: int) -> str:
+    """An Italian template with its values, and texts in them *deep* times in each other: a sender wrote them."""
+    text, *rest = re.split(r"\{([wt]?)\}", template)
+    for how, value, after in zip(rest[::2], values, rest[1::2]):  # noqa: B905 - Python 3.9
+        if how == "t":
+            value = "; ".join(in_italian(one, deep - 1) for one in value.split("; "))
+        text += (WORDS.get(value, value) if how == "w" else value) + after
+    return text
+
+
+def in_italian(text: str, deep: int = 3) -> str:
+    """A finding, a remark or a piece of one; what is no text of this program stays as it is."""
+    if text in ITALIAN:
+        return ITALIAN[text]
+    found = ((one, values_in(text, one)) for one in TEMPLATES if deep and text.startswith(one.partition("{}")[0]))
+    return next((filled(ITALIAN[one], values, deep) for one, values in found if values), WORDS.get(text, text))
+
+
+def values_in(text: str, template: str) -> list[str]:
+    """What stands in a text where its template has `{}`; nothing where not the whole text is of that template."""
+    begin, *between = template.split("{}")
+    values, rest = [], text[len(begin) : len(text) - len(between[-1])]
+    for piece in between[:-1]:
+        value, _, rest = rest.partition(piece)  # the first: never back, for a sender may have written the text
+        values.append(value)
+    values.append(rest)
+    return values if template.format(*values) == text else []
+
+
+def told(result: Result, language: str = "en") -> Iterator[str]:
     """The result in words."""
+    say, italian = partial(said, language), language == "it"
     for member, text in result.findings:
-        yield f"{member}: {text}"
+        name = member[: -len(NO_FILE)] + say(NO_FILE) if member.endswith(NO_FILE) else member
+        yield f"{name}: {in_italian(text) if italian else text}"
     if result.findings:
-        yield f"Findings: {len(result.findings)}. It does NOT hold."
+        yield say("Findings: {}. It does NOT hold.", len(result.findings))
         return
-    yield f"It holds as far as this program looks: {len(result.proof)} signature(s) of what counts as proof verified."
-    yield f"Message {result.message.reference} of {result.message.sender}: {result.message.subject}"
+    message, proof = result.message, result.proof
+    yield say("It holds as far as this program looks: {} signature(s) of what counts as proof verified.", len(proof))
+    yield say("Message {} of {}: {}", message.reference, message.sender, message.subject)
     for each in result.journeys:
-        odd = f" (contradictions: {', '.join(each['contradictions'])})" if each["contradictions"] else ""
-        yield f"  {each['recipient']}: {each['state']} {each['state_at'] or ''}{odd}"
-    for one in result.proof:
+        odd = ", ".join(WORDS.get(one, one) if italian else one for one in each["contradictions"])
+        line = say("  {}: {} {}", each["recipient"], each["state"], each["state_at"] or "")
+        yield line + (say(" (contradictions: {})", odd) if odd else "")
+    for one in proof:
         signer = signer_of(one)
-        words = f"  {one.member}: {one.kind}, certified {iso(one.issued)}, signed by"
-        words += f" {name_part(signer.subject, COMMON_NAME)} ({name_part(signer.subject, ORGANIZATION)})"
-        words += f", certified by {name_part(signer.issuer, COMMON_NAME)}; provider named: {one.provider}"
-        old = [f"{signer.bits}-bit key"] * (signer.bits < 2048) + ["SHA-1"] * (signer.algorithm == SHA1_RSA)
-        yield words + (f"; OLD: {', '.join(old)}" if old else "")
-    if any(one.named for one in result.proof):
-        names = sorted({name_part(signer_of(one).issuer, COMMON_NAME) for one in result.proof if one.named})
-        yield f"It holds under an authority that YOU named (--ca), and no root of Italian PEC: {', '.join(names)}."
-    if not result.message.original or result.message.held_to != "composed":
-        yield "The message was not composed by pec-tracker: " + (
-            f"receipts were held against the {result.message.held_to}."
-            if result.message.held_to
-            else "nothing is known."
-        )
-    if not any(one.original is not None and one.kind == "delivery" for one in result.proof):
-        yield "No delivery receipt here encloses the message: nothing certifies what it said."
-    yield from result.remarks
-    yield "Roots of Italian PEC, by the SHA-256 of their public keys:"
-    yield from (f"  {key} (above {name})" for key, (name, _, _) in PEC_ROOTS.items())
-    yield "NOT compared here:"
-    yield from (f"  - {what}" for what in NOT_COMPARED)
+        names = [name_part(signer.subject, each) for each in (COMMON_NAME, ORGANIZATION)]
+        line = "  {}: {}, certified {}, signed by {} ({}), certified by {}; provider named: {}"
+        above = name_part(signer.issuer, COMMON_NAME)
+        line = say(line, one.member, one.kind, iso(one.issued), *names, above, one.provider)
+        old = [say("{}-bit key", signer.bits)] * (signer.bits < 2048) + ["SHA-1"] * (signer.algorithm == SHA1_RSA)
+        yield line + (say("; OLD: {}", ", ".join(old)) if old else "")
+    named = ", ".join(sorted({name_part(signer_of(one).issuer, COMMON_NAME) for one in proof if one.named}))
+    if any(one.named for one in proof):
+        yield say("It holds under an authority that YOU named (--ca), and no root of Italian PEC: {}.", named)
+    if not message.held_to:
+        yield say("The message was not composed by pec-tracker: nothing is known.")
+    elif not message.original or message.held_to != "composed":
+        line = "The message was not composed by pec-tracker: receipts were held against the {}."
+        yield say(line, message.held_to)
+    if not any(one.original is not None and one.kind == "delivery" for one in proof):
+        yield say("No delivery receipt here encloses the message: nothing certifies what it said.")
+    yield from map(in_italian, result.remarks) if italian else result.remarks
+    yield say("Roots of Italian PEC, by the SHA-256 of their public keys:")
+    yield from (say("  {} (above {})", key, name) for key, (name, _, _) in PEC_ROOTS.items())
+    yield say("NOT compared here:")
+    yield from (f"  - {say(what)}" for what in NOT_COMPARED)
 
 
-def printable(text: str) -> str:
-    """A line for a terminal: what is not plain ASCII is written as it would be in Python."""
-    plain = text.encode("ascii", "backslashreplace").decode()
+def printable(text: str, encoding: str | None = None) -> str:
+    """A line for a terminal: what is not plain ASCII is written as it would be in Python; but, where an *encoding* is
+    given, the accented letters of Italian as they are, or with an apostrophe if it has them not."""
+    kept = {one: one if one.encode(encoding, "ignore") else bare + "'" for one, bare in ACCENTED.items() if encoding}
+    plain = "".join(kept.get(one) or one.encode("ascii", "backslashreplace").decode() for one in text)
     return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in plain)
+
+
+def chosen_by(arguments: list[str]) -> argparse.Namespace:
+    """The command's options; `lang` is the language, which help and errors are in too."""
+    early = argparse.ArgumentParser(add_help=False)
+    early.add_argument("--lang", nargs="?")
+    asked = early.parse_known_args(arguments)[0].lang
+    lang = asked if asked in LANGUAGES else system_language(os.environ)
+    own, say = vars(argparse), partial(said, lang)
+    gettext, own["_"] = own["_"], lambda text: ITALIAN.get(text, text) if lang == "it" else text  # no other way
+    try:
+        what, here = "Verifies a proof package with openssl, trusting nothing in it.", Path(__file__).resolve().parent
+        parser = argparse.ArgumentParser(description=say(what))
+        parser.add_argument("package", nargs="?", type=Path, default=here, metavar=say("package"))
+        trust: dict[str, Any] = {"action": "append", "type": Path, "default": [], "metavar": "FILE"}
+        parser.add_argument("--ca", help=say("trust this authority too"), **trust)
+        parser.add_argument("--tsa-ca", help=say("of time-stamps"), **trust)
+        parser.add_argument("--lang", choices=LANGUAGES, default=lang, help=say("speak this language"))
+        return parser.parse_args(arguments)
+    finally:
+        own["_"] = gettext
 
 
 def main(arguments: list[str]) -> int:
     """The command; its status is 0, 1 or 2 as said above."""
-    parser = argparse.ArgumentParser(description="Verifies a proof package with openssl, trusting nothing in it.")
-    parser.add_argument("package", nargs="?", type=Path, default=Path(__file__).resolve().parent)
-    parser.add_argument("--ca", action="append", type=Path, default=[], metavar="FILE", help="trust this authority too")
-    parser.add_argument("--tsa-ca", action="append", type=Path, default=[], metavar="FILE", help="of time-stamps")
-    chosen = parser.parse_args(arguments)
+    chosen = chosen_by(arguments)
+    shown = (sys.stdout.encoding or "ascii") if chosen.lang == "it" else None
     try:
         raw = None if chosen.package.is_dir() else chosen.package.read_bytes()
         members = {} if raw is not None else read_folder(chosen.package)
         result = examined(raw, members, chosen.ca, chosen.tsa_ca)
     except (OSError, subprocess.SubprocessError) as error:
-        sys.stderr.write(printable(f"cannot run: {error}") + "\n")
+        sys.stderr.write(printable(said(chosen.lang, "cannot run: {}", error), shown) + "\n")
         return 2
-    for line in told(result):
-        sys.stdout.write(printable(line) + "\n")
+    for line in told(result, chosen.lang):
+        sys.stdout.write(printable(line, shown) + "\n")
     return 1 if result.findings else 0
 
 

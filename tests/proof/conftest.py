@@ -11,6 +11,12 @@ from tests.factory import receipts
 from tests.proof.house import Desk, story
 
 
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verifier that stands alone speaks English, wherever these tests run."""
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+
+
 @pytest.fixture(scope="session")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, Queued]:
     """A house in which Anna got the message and Bruno did not (see `house.story`)."""
