@@ -47,7 +47,7 @@ imports: $(VENV)/installed-dev ## The import rules of the house
 unit: $(VENV)/installed-dev ## Every test, without the rest
 	$(BIN)/pytest -n auto
 
-bench: $(VENV)/installed-dev ## Measure collect beside mbsync and notmuch, and the rest of what must be fast
+bench: $(VENV)/installed-dev ## Measure what must be fast, as users run it, beside what is required; `python -m bench --help` says more
 	sh tools/test-servers.sh
 	$(BIN)/python -m bench
 
