@@ -1,7 +1,7 @@
 """Which facts does the index hold, and which constraints keep them true?
 
-Everything here can be made again from the archive and the sealed ledger (design: "Truth is two things"); what can
-not is in `passing`.
+Everything here can be made again from the archive and the sealed ledger, which are the truth; what can not is in
+`passing`.
 """
 
 from datetime import datetime
@@ -226,7 +226,7 @@ class Recipient(Base):
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
     due_at: Mapped[datetime | None]
-    overdue: Mapped[bool] = mapped_column(default=False)  # as of the last look; `dossier.refresh` looks again
+    overdue: Mapped[bool] = mapped_column(default=False)  # as of the last look; `reconsider.refresh` looks again
     next_step: Mapped[str]
     contradictions: Mapped[list[Any]]
 

@@ -1,4 +1,4 @@
-"""What a user would lose: a mail that lies on the server and in no archive, and nobody says so (promise P2)."""
+"""What a user would lose: a mail that lies on the server and in no archive, and nobody says so."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

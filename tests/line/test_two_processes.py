@@ -204,14 +204,14 @@ class TestLeaseOfAMessage:
         account = account_at(house, sandbox)
         key = queued(house, account).key
         sandbox.failures.reply(Verb.RCPT, "451 4.3.0 later")
-        settle = attempt.settle
+        conclude = attempt.conclude
 
         def too_late(house_: Any, account_: Any, claim: Any, result: Any) -> Any:
             with writing(house.engine) as connection:
                 connection.execute(update(Message).values(attempts=claim.number + 1, lease_owner="another"))
-            return settle(house_, account_, claim, result)
+            return conclude(house_, account_, claim, result)
 
-        monkeypatch.setattr(dispatching, "settle", too_late)
+        monkeypatch.setattr(dispatching, "conclude", too_late)
         dispatch(OPERATOR, house, account)
         assert states(house) == {key: "sending"}
 

@@ -22,8 +22,8 @@ from pec_tracker.service.sending.attempt import (
     UnnotedError,
     _backoff,
     commit_attempt,
+    conclude,
     release,
-    settle,
 )
 from pec_tracker.wire.smtp import SendOutcome, SendResult
 from tests.archive.folders import folder_of
@@ -145,7 +145,7 @@ class TestBeforeTheDot:
         self, house: House, account: Account, claim: Claim, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         commit_attempt(house, claim)
-        settle(house, account, claim, PUT_OFF)
+        conclude(house, account, claim, PUT_OFF)
         write(house, claim.key, next_attempt_at=NOW)
         again = claimed(house, account)
         monkeypatch.setattr(fence, "note_attempt", lambda *_: (_ for _ in ()).throw(StorageError("full")))
@@ -174,7 +174,7 @@ class TestOutcome:
 
     def test_taken_it_has_left_and_the_reply_is_kept(self, house: House, account: Account, claim: Claim) -> None:
         commit_attempt(house, claim)
-        done = settle(house, account, claim, TOOK)
+        done = conclude(house, account, claim, TOOK)
         assert (done.key, done.send_state, done.code, done.reply, done.stage, done.problem) == (
             claim.key, "submitted", 250, "2.0.0 Ok", "reply", None,
         )  # fmt: skip
@@ -189,7 +189,7 @@ class TestOutcome:
 
     def test_the_ledger_names_the_record_of_the_reply(self, house: House, account: Account, claim: Claim) -> None:
         commit_attempt(house, claim)
-        settle(house, account, claim, TOOK)
+        conclude(house, account, claim, TOOK)
         (line,) = told(house, "message.submitted")
         assert {name: line.facts[name] for name in ("number", "stage", "code", "by")} == {
             "number": 1, "stage": "reply", "code": 250, "by": "server",
@@ -200,7 +200,7 @@ class TestOutcome:
     def test_put_off_before_the_dot_it_is_tried_again_in_its_time(
         self, house: House, account: Account, claim: Claim
     ) -> None:
-        settle(house, account, claim, PUT_OFF)
+        conclude(house, account, claim, PUT_OFF)
         row = message_of(house, claim.key)
         assert (row.send_state, row.next_attempt_at, row.reply) == ("deferred", NOW + MINUTE, "451 4.3.0 later")
         (attempt,) = attempts_of(house)
@@ -208,7 +208,7 @@ class TestOutcome:
 
     def test_refused_somebody_is_told_at_which_stage(self, house: House, account: Account, claim: Claim) -> None:
         with structlog.testing.capture_logs() as said:
-            settle(house, account, claim, REFUSED)
+            conclude(house, account, claim, REFUSED)
         assert said[-1]["event"] == "message.refused"
         assert states(house) == {claim.key: "refused"}
         assert message_of(house, claim.key).next_attempt_at is None
@@ -221,7 +221,7 @@ class TestOutcome:
         self, house: House, account: Account, claim: Claim
     ) -> None:
         commit_attempt(house, claim)
-        done = settle(house, account, claim, LOST)
+        done = conclude(house, account, claim, LOST)
         assert (done.send_state, done.problem) == ("uncertain", LOST.problem)
         row = message_of(house, claim.key)
         assert (row.send_state, row.reply, row.problem["template"]) == ("uncertain", None, "the line was cut")
@@ -234,7 +234,7 @@ class TestOutcome:
         """Another process has tried since: this reply is not about what stands there now."""
         write(house, claim.key, attempts=2)
         with structlog.testing.capture_logs() as said:
-            settle(house, account, claim, REFUSED)
+            conclude(house, account, claim, REFUSED)
         assert [one["event"] for one in said] == ["message.taken_over"], "nor does the log say that it did"
         assert states(house) == {claim.key: "sending"}
         assert attempts_of(house) == []
@@ -242,13 +242,13 @@ class TestOutcome:
 
     def test_the_end_is_written_to_its_own_attempt(self, house: House, account: Account, claim: Claim) -> None:
         commit_attempt(house, claim)
-        settle(house, account, claim, PUT_OFF)
+        conclude(house, account, claim, PUT_OFF)
         write(house, claim.key, next_attempt_at=NOW)
         queued(house, account, subject="L'altra")
         again, other = claimed(house, account), claimed(house, account)
         commit_attempt(house, again)
         commit_attempt(house, other)
-        settle(house, account, again, TOOK)
+        conclude(house, account, again, TOOK)
         assert [(row.message_id, row.number, row.outcome) for row in attempts_of(house)] == [
             (claim.id, 1, "deferred"),
             (claim.id, 2, "submitted"),
@@ -257,14 +257,14 @@ class TestOutcome:
 
     def test_a_second_wait_is_longer_than_the_first(self, house: House, account: Account, claim: Claim) -> None:
         write(house, claim.key, attempts=3)
-        settle(house, account, replace(claim, number=3), PUT_OFF)
+        conclude(house, account, replace(claim, number=3), PUT_OFF)
         assert message_of(house, claim.key).next_attempt_at == NOW + 4 * MINUTE
 
     def test_from_when_it_left_its_acceptance_is_due(self, house: House, account: Account, claim: Claim) -> None:
         """Else one that never comes would not be missed."""
         assert due(house) == [None]
         commit_attempt(house, claim)
-        settle(house, account, claim, TOOK)
+        conclude(house, account, claim, TOOK)
         (at,) = due(house)
         assert at is not None
         assert at > NOW
@@ -282,12 +282,12 @@ class TestOutcome:
 
         monkeypatch.setattr(type(house.archive), "put_many", full)
         with pytest.raises(UnnotedError, match=words):
-            settle(house, account, claim, result)
+            conclude(house, account, claim, result)
 
 
 def test_an_attempt_of_another_number_is_none_of_ours(house: House, account: Account, claim: Claim) -> None:
     commit_attempt(house, claim)
     with writing(house.engine) as connection:
         connection.execute(update(Attempt).values(number=9))
-    settle(house, account, claim, TOOK)
+    conclude(house, account, claim, TOOK)
     assert [(row.number, row.outcome) for row in attempts_of(house)] == [(9, None), (1, "submitted")]

@@ -24,7 +24,7 @@ from pec_tracker.pec.roles import MailOrigin
 from pec_tracker.service.alerts.kinds import AlertKind
 from pec_tracker.service.alerts.raising import NewAlert, raise_alerts
 from pec_tracker.service.collecting.after_collect import mark_collected, tell_of_owed
-from pec_tracker.service.collecting.cursors import Known, Look, known_folders, lower_cursor, mark_seen
+from pec_tracker.service.collecting.cursors import KnownFolder, Look, known_folders, lower_cursor, mark_seen
 from pec_tracker.service.house import Account, House, Stop
 from pec_tracker.service.intake import uids
 from pec_tracker.service.intake.link import Place
@@ -157,7 +157,7 @@ class _Walk:
             round_trips=self.imap.round_trips,
         )
 
-    def _moved(self, looks: Sequence[Look]) -> list[tuple[Look, Known]]:
+    def _moved(self, looks: Sequence[Look]) -> list[tuple[Look, KnownFolder]]:
         """The folders that look otherwise than when they were collected, each as it is known."""
         known = known_folders(self.house, self.account, looks)
         with reading(self.house.engine) as connection:
@@ -192,7 +192,7 @@ class _Walk:
                     taken += self._again(known, old, most=None)
         return taken
 
-    def _has_moved(self, look: Look, known: Known) -> bool:
+    def _has_moved(self, look: Look, known: KnownFolder) -> bool:
         """Whether the folder looks otherwise than when it was collected, or still owes us a mail.
 
         A count that fell is no news: somebody deleted in the webmail.
@@ -221,7 +221,7 @@ class _Walk:
                 looks.append(Look(folder, self.imap.status(folder.name)))
         return looks
 
-    def _through(self, look: Look, known: Known) -> Taken:
+    def _through(self, look: Look, known: KnownFolder) -> Taken:
         opened = self.imap.examine(look.folder.name)
         if opened.uidvalidity != known.uidvalidity:  # made anew since we looked
             look = Look(look.folder, opened)
@@ -241,7 +241,7 @@ class _Walk:
                 lower_cursor(self.house, known, opened.uidnext - 1)
         return taken
 
-    def _again(self, known: Known, old: list[int], *, most: int | None) -> Taken:
+    def _again(self, known: KnownFolder, old: list[int], *, most: int | None) -> Taken:
         """Of the UIDs *old*, which are there, and of those that the server owes: whatever we have no mail of.
 
         At most *most* of the owed ones, by chance: one that never comes must not keep the others from being asked for.
@@ -272,7 +272,7 @@ class _Walk:
             )
         return taken
 
-    def _tell_of_restored(self, known: Known) -> None:
+    def _tell_of_restored(self, known: KnownFolder) -> None:
         """UIDs were given a second time: the provider restored its server, and mails may be gone there."""
         log.warning("folder.restored", mailbox=self.account.name, folder=known.id)
         alert = NewAlert(
@@ -285,11 +285,11 @@ class _Walk:
         with writing(self.house.engine) as connection:
             raise_alerts(connection, [alert], at=self.house.clock.now())
 
-    def _place(self, known: Known) -> Place:
+    def _place(self, known: KnownFolder) -> Place:
         record = records.folder(self.account.key, known.name, known.uidvalidity).sha256
         return Place(self.account.id, self.account.key, self.account.address, MailOrigin.COLLECTED, {known.id: record})
 
-    def _take(self, known: Known, wanted: list[int], *, in_order: bool) -> Taken:
+    def _take(self, known: KnownFolder, wanted: list[int], *, in_order: bool) -> Taken:
         """Batch by batch: archived, read and committed whole, the cursor with it, before the next is fetched."""
         place = self._place(known)
         sent = known.name == self.sent

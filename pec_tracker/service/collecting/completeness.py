@@ -1,4 +1,4 @@
-"""Does the archive hold every mail that the server has? UID by UID, folder by folder (promise P2).
+"""Does the archive hold every mail that the server has? UID by UID, folder by folder.
 
 A UID alone proves nothing (see `uids`): size and arrival, as the server says them, are held against the mail that we
 keep. Read-only there and here: folders are examined, never selected; no mail is fetched, flagged or written.

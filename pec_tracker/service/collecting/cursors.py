@@ -18,7 +18,7 @@ from pec_tracker.wire.imap import FolderName, FolderStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFolder:
     """A folder under one UIDVALIDITY, as the database has it."""
 
     id: int
@@ -37,7 +37,7 @@ class Look:
     status: FolderStatus
 
 
-def known_folders(house: House, account: Account, looks: Sequence[Look]) -> dict[str, Known]:
+def known_folders(house: House, account: Account, looks: Sequence[Look]) -> dict[str, KnownFolder]:
     """Each folder's row under its present UIDVALIDITY, by name; a new one starts from its first UID."""
     wanted = {(look.folder.name, look.status.uidvalidity) for look in looks}
     with reading(house.engine) as connection:
@@ -48,7 +48,7 @@ def known_folders(house: House, account: Account, looks: Sequence[Look]) -> dict
         house.archive.put_many(list(objects.values()))
         now = house.clock.now()
 
-        def add(connection: Connection) -> dict[tuple[str, int], Known]:
+        def add(connection: Connection) -> dict[tuple[str, int], KnownFolder]:
             missing = sorted(wanted - _rows(connection, account, wanted).keys())
             if missing:
                 rows = [
@@ -67,16 +67,16 @@ def known_folders(house: House, account: Account, looks: Sequence[Look]) -> dict
     return {name: known for (name, _), known in there.items()}
 
 
-def _rows(connection: Connection, account: Account, wanted: set[tuple[str, int]]) -> dict[tuple[str, int], Known]:
+def _rows(connection: Connection, account: Account, wanted: set[tuple[str, int]]) -> dict[tuple[str, int], KnownFolder]:
     columns = (
         Folder.id, Folder.name, Folder.uidvalidity, Folder.last_uid, Folder.seen_uidnext, Folder.seen_messages,
     )  # fmt: skip
     rows = connection.execute(select(*columns).where(Folder.mailbox_id == account.id))
-    known = (Known(*row) for row in rows)
+    known = (KnownFolder(*row) for row in rows)
     return {(one.name, one.uidvalidity): one for one in known if (one.name, one.uidvalidity) in wanted}
 
 
-def mark_seen(house: House, seen: Sequence[tuple[Known, FolderStatus]]) -> None:
+def mark_seen(house: House, seen: Sequence[tuple[KnownFolder, FolderStatus]]) -> None:
     """Remember how folders looked when they were collected to their end: while they look so, nothing is fetched."""
     if not seen:
         return
@@ -90,7 +90,7 @@ def mark_seen(house: House, seen: Sequence[tuple[Known, FolderStatus]]) -> None:
         connection.execute(changed, rows)
 
 
-def lower_cursor(house: House, known: Known, last_uid: int) -> None:
+def lower_cursor(house: House, known: KnownFolder, last_uid: int) -> None:
     """The server gives UIDs anew from there on."""
     with writing(house.engine) as connection:
         connection.execute(update(Folder).where(Folder.id == known.id).values(last_uid=last_uid))

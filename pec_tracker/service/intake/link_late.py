@@ -14,11 +14,12 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, lit
 
 from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import in_one_transaction, reading
-from pec_tracker.db.tables import Answer, Mail, Mailbox, Message, SentCopy
+from pec_tracker.db.tables import Answer, Mail, Message, SentCopy
 from pec_tracker.pec.link import KnownMessages, Ties, home
 from pec_tracker.pec.roles import MailRole
 from pec_tracker.service.intake.link import MESSAGE_KEYS, Role, attach, message_keys
 from pec_tracker.service.journeys.reconsider import reconsider
+from pec_tracker.service.mailboxes.known import lock_mailbox
 
 _Row = Row[*tuple[Any, ...]]
 _Select = Select[*tuple[Any, ...]]
@@ -35,13 +36,6 @@ _BY_REFERENCE = (Message.mailbox_id == Mail.mailbox_id) & (Message.reference_key
 _BY_IDENTIFIER = (
     (Message.mailbox_id == Mail.mailbox_id) & (Message.identifier == Mail.identifier) & Mail.reference_key.is_(None)
 )
-
-
-def wait_for_turn(connection: Connection, mailbox_id: int) -> None:
-    """One process at a time brings mail to a mailbox: two would make the same rows, and the one with the larger batch
-    would begin again and again. SQLite lets one write at a time anyway.
-    """
-    connection.execute(select(Mailbox.id).where(Mailbox.id == mailbox_id).with_for_update(key_share=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +67,7 @@ def relink(engine: Engine, mailbox_id: int, *, now: datetime, since: Mark | None
             return 0
 
     def work(connection: Connection) -> int:
-        wait_for_turn(connection, mailbox_id)
+        lock_mailbox(connection, mailbox_id)
         linked: dict[int, int] = {}
         for narrowed in narrowings:
             linked |= _evidence(connection, narrowed) | _copies(connection, narrowed)

@@ -23,7 +23,7 @@ from pec_tracker.pec.trust import Trust
 from pec_tracker.service.alerts.kinds import AlertKind
 from pec_tracker.service.alerts.raising import NewAlert, mail_topic, raise_alerts
 from pec_tracker.service.intake.link import Links, Place, Role, attach
-from pec_tracker.service.intake.link_late import link_late, wait_for_turn
+from pec_tracker.service.intake.link_late import link_late
 from pec_tracker.service.intake.readers import Reading, read_all
 from pec_tracker.service.intake.rows import (
     certificates_of,
@@ -40,6 +40,7 @@ from pec_tracker.service.intake.rows import (
 )
 from pec_tracker.service.intake.study import Arrival, Studied
 from pec_tracker.service.intake.uids import GONE
+from pec_tracker.service.mailboxes.known import lock_mailbox
 
 log = structlog.get_logger()
 
@@ -118,7 +119,7 @@ def _write(
     *,
     now: datetime,
 ) -> Taken:
-    wait_for_turn(connection, place.mailbox_id)
+    lock_mailbox(connection, place.mailbox_id)
     known = known_mails(connection, place.mailbox_id, [item.sha256 for item in studied])
     fresh = list({item.sha256: item for item in studied if item.sha256 not in known}.values())
     late_copies = copies_seen_late(connection, studied, known)

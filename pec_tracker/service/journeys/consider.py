@@ -40,7 +40,7 @@ class Considered:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Decided:
     """One message as its rows say it, and as it was decided now."""
 
     message: Row[*tuple[Any, ...]]

@@ -13,29 +13,31 @@ from pec_tracker.pec.issuers import issuer_of
 from pec_tracker.pec.traits import TRAITS, Side
 from pec_tracker.service.alerts.kinds import AlertKind
 from pec_tracker.service.alerts.raising import NewAlert, raise_alerts
-from pec_tracker.service.journeys.consider import Page
+from pec_tracker.service.journeys.consider import Decided
 
 
-def note_issuers(connection: Connection, pages: Sequence[Page], counted: Collection[int], *, now: datetime) -> None:
+def note_issuers(
+    connection: Connection, all_decided: Sequence[Decided], counted: Collection[int], *, now: datetime
+) -> None:
     """Learn the providers of evidence (*counted*: its rows' ids) that counts now; raise what a mailbox did not know.
 
     A provider is known by the domain of its address or by its organisation, whichever it shares with an earlier one.
     """
-    fresh: dict[int, list[tuple[Page, Evidence]]] = {}
-    for page in pages:
-        keys = {row.sha256 for row in page.evidence if row.id in counted}
-        for one in page.considered.counting:
+    fresh: dict[int, list[tuple[Decided, Evidence]]] = {}
+    for decided in all_decided:
+        keys = {row.sha256 for row in decided.evidence if row.id in counted}
+        for one in decided.considered.counting:
             if one.key in keys and TRAITS[one.kind].side is Side.SENDER and issuer_of(one.signer) != (None, None):
-                fresh.setdefault(page.message.mailbox_id, []).append((page, one))
+                fresh.setdefault(decided.message.mailbox_id, []).append((decided, one))
     for mailbox_id, signed in fresh.items():
         locked = select(Mailbox.issuers).where(Mailbox.id == mailbox_id).with_for_update(key_share=True)
         before = [tuple(one) for one in connection.execute(locked).scalar_one()]
         known = list(before)
         alerts = []
-        for page, one in sorted(signed, key=lambda pair: time_key(pair[1])):
+        for decided, one in sorted(signed, key=lambda pair: time_key(pair[1])):
             issuer = issuer_of(one.signer)
             if known and not _is_known(issuer, known):
-                alerts.append(_alert(page, one))
+                alerts.append(_alert(decided, one))
             if issuer not in known:
                 known.append(issuer)
         if known != before:
@@ -48,14 +50,14 @@ def _is_known(issuer: tuple[str | None, str | None], known: Sequence[tuple[Any, 
     return any(a is not None and a == b for one in known for a, b in zip(issuer, one, strict=True))
 
 
-def _alert(page: Page, one: Evidence) -> NewAlert:
+def _alert(decided: Decided, one: Evidence) -> NewAlert:
     signer = one.signer
     name = None if signer is None else signer.organization or signer.address
     return NewAlert(
         AlertKind.UNUSUAL_PROVIDER,
-        f"{page.message.key}/{one.key[:12]}",
+        f"{decided.message.key}/{one.key[:12]}",
         severity="warning",
-        mailbox_id=page.message.mailbox_id,
-        message_id=page.message.id,
+        mailbox_id=decided.message.mailbox_id,
+        message_id=decided.message.id,
         facts={"provider": name, "kind": one.kind.value},
     )

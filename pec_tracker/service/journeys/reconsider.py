@@ -16,7 +16,7 @@ from pec_tracker.pec.clocks import DAY
 from pec_tracker.pec.copies import SentMail
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.roles import MailRole, MessageOrigin
-from pec_tracker.service.journeys.consider import Page, consider
+from pec_tracker.service.journeys.consider import Decided, consider
 from pec_tracker.service.journeys.evidence_rows import evidence_value, fingerprint_value
 from pec_tracker.service.journeys.rows import write
 
@@ -42,8 +42,8 @@ def reconsider(connection: Connection, message_ids: Sequence[int], *, now: datet
         recipients = _recipients(connection, some)
         evidence = _evidence(connection, some)
         copies = _copies(connection, [row.id for row in messages if row.origin == MessageOrigin.FOUND])
-        pages = [
-            Page(
+        all_decided = [
+            Decided(
                 message,
                 recipients[message.id],
                 evidence[message.id],
@@ -59,7 +59,7 @@ def reconsider(connection: Connection, message_ids: Sequence[int], *, now: datet
             )
             for message in messages
         ]
-        learned |= write(connection, pages, now=now)
+        learned |= write(connection, all_decided, now=now)
     return learned
 
 

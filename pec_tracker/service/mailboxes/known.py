@@ -43,6 +43,14 @@ def known_mailbox(house: House, name: str, address: str) -> tuple[int, str]:
         return in_one_transaction(house.engine, work), key
 
 
+def lock_mailbox(connection: Connection, mailbox_id: int) -> None:
+    """Until the transaction ends one process has the mailbox. Two that bring mail would make the same rows, and the one
+    with the larger batch would begin again and again; two that send would both have the turn. SQLite lets one write at
+    a time anyway.
+    """
+    connection.execute(select(Mailbox.id).where(Mailbox.id == mailbox_id).with_for_update(key_share=True))
+
+
 def _mailbox_key(name: str) -> str:
     """A key that does not tell the name, and is the same for the same name."""
     return "m" + b32encode(hashlib.sha256(f"mailbox {name}".encode()).digest()).decode().lower()[:15]

@@ -125,7 +125,7 @@ def _withdraw(house: House, claim: Claim) -> None:
         lines.append(connection, [act])
 
 
-def settle(house: House, account: Account, claim: Claim, result: SendResult) -> Dispatched:
+def conclude(house: House, account: Account, claim: Claim, result: SendResult) -> Dispatched:
     """Commit the outcome. `submitted` only by the server's 2xx after the dot. Raises UnnotedError."""
     try:
         return _note_outcome(house, account, claim, result)

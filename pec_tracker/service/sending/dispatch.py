@@ -37,7 +37,7 @@ from pec_tracker.service.journeys.send_state_rows import happened
 from pec_tracker.service.mailboxes.login import login_of, suspend
 from pec_tracker.service.sealing import seal
 from pec_tracker.service.sending import fence, pace
-from pec_tracker.service.sending.attempt import Claim, Dispatched, LeaseLostError, commit_attempt, release, settle
+from pec_tracker.service.sending.attempt import Claim, Dispatched, LeaseLostError, commit_attempt, conclude, release
 from pec_tracker.service.sending.outbox import recover
 from pec_tracker.service.sending.pace import pause
 from pec_tracker.service.sending.turns import next_message
@@ -113,7 +113,7 @@ class _Round:
             result = self._send(claim)
             if result is None:
                 continue
-            sent.append(settle(self.house, self.account, claim, result))
+            sent.append(conclude(self.house, self.account, claim, result))
             self.progress(len(sent))
             if result.pause:
                 pause(self.house, self.account, result.reply)

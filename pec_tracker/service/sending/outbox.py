@@ -107,7 +107,7 @@ def recover(asker: Asker, house: House, account: Account) -> None:
         for row in connection.execute(sending).all():
             if leases.is_over(house.presence, row.lease_owner, row.lease_until):
                 _recover_one(connection, row, now)
-        _settle_by_receipts(connection, account, now)  # the stronger word goes first
+        _resolve_by_receipts(connection, account, now)  # the stronger word goes first
         hold_back(connection, account, now)
 
     in_one_transaction(house.engine, work)
@@ -133,7 +133,7 @@ def follow_up(asker: Asker, house: House, account: Account) -> None:
         return
 
     def work(connection: Connection) -> None:
-        _settle_by_receipts(connection, account, now)
+        _resolve_by_receipts(connection, account, now)
         _ask_about_uncertain(connection, account, now - house.uncertain_after, now)
         _tell_of_waiting(connection, account, now - house.uncertain_after, now)
 
@@ -220,7 +220,7 @@ def settle(asker: Asker, house: House, key: str, *, sent: bool, reason: str) -> 
     _decide(asker, house, key, event, what=f"settle {change_of(event).state}", reason=reason)
 
 
-def _settle_by_receipts(connection: Connection, account: Account, now: datetime) -> None:
+def _resolve_by_receipts(connection: Connection, account: Account, now: datetime) -> None:
     """A receipt that counts says that the message went, whatever we were unsure of (`journeys.rows` decides that)."""
     unsure = connection.scalars(
         select(Message.id).where(

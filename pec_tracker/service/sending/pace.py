@@ -14,6 +14,7 @@ from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Attempt, Mailbox, Message
 from pec_tracker.pec.sending import WAITING, SendState, tokens
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.mailboxes.known import lock_mailbox
 
 log = structlog.get_logger()
 
@@ -66,7 +67,7 @@ def may_begin(connection: Connection, house: House, account: Account) -> bool:
     """Whether the pace lets a message begin in this transaction, until whose end nobody else is told so."""
     if account.pace.messages_per_minute is None:
         return True
-    connection.execute(select(Mailbox.id).where(Mailbox.id == account.id).with_for_update(key_share=True))
+    lock_mailbox(connection, account.id)
     at = _turn(connection, house, account)
     return at is None or at <= house.clock.now()
 
