@@ -54,6 +54,7 @@ def look_up(asker: Asker, house: House, wanted: Wanted) -> list[FoundMessage]:
     return [message for message in messages if message.key in holding]
 
 
+@verb(Act.READ)
 def candidates(asker: Asker, house: House, wanted: Wanted) -> list[FoundMessage]:
     """The messages that answer to *wanted*, one at least. UsageError where nothing is asked for, NotFoundError."""
     if wanted == Wanted():
