@@ -1,19 +1,72 @@
 """What are tables made of? The base of all, and the constraints and indexes that several have."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, get_args
 
-from sqlalchemy import JSON, CheckConstraint, Index, MetaData, Table, text
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    text,
+)
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
 
 from pec_tracker.db.types import PlainText, UtcTime
 
+_T = TypeVar("_T")
 
-class Base(DeclarativeBase):
-    """Base of the tables; constraint names are fixed so that migrations can name them."""
+# What the type of an annotation is in a column that names none.
+_TYPES: Final[dict[Any, type[TypeEngine[Any]]]] = {
+    int: Integer,
+    bool: Boolean,
+    str: PlainText,
+    datetime: UtcTime,
+    dict[str, Any]: JSON,
+    list[Any]: JSON,
+}
 
-    metadata = MetaData(
+
+class Holds(Generic[_T]):
+    """Annotates a column of a table by what it holds."""
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: None, owner: Any) -> ColumnElement[_T]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """What is said of a column beside its annotation."""
+
+    arguments: tuple[Any, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def column(*arguments: Any, **settings: Any) -> Any:
+    """A column of which more is to say than its annotation does: what `sqlalchemy.Column` takes after the name."""
+    return _Column(arguments, settings)
+
+
+class Base:
+    """Base of the tables: what a class annotates as `Holds[...]` are the columns of its plain table.
+
+    Statements take the class for the table. SQLAlchemy's own mapping of classes is left out: nothing here loads
+    objects, and to import and configure it took longer than all that a short command does.
+    Constraint names are fixed so that migrations can name them.
+    """
+
+    metadata: ClassVar = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
             "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -22,7 +75,37 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON, list[Any]: JSON, str: PlainText}  # noqa: RUF012
+    __tablename__: ClassVar[str]
+    __table_args__: ClassVar[tuple[SchemaItem, ...]] = ()
+    __table__: ClassVar[Table]
+
+    def __init_subclass__(cls) -> None:
+        columns = {name: _made(cls, name, kind) for name, kind in cls.__annotations__.items()}
+        cls.__table__ = Table(cls.__tablename__, Base.metadata, *columns.values(), *cls.__table_args__)
+        for name, made in columns.items():
+            setattr(cls, name, made)
+
+    @classmethod
+    def __clause_element__(cls) -> Table:
+        """By this SQLAlchemy takes the class for its table."""
+        return cls.__table__
+
+
+def _made(of: type[Base], name: str, kind: Any) -> Column[Any]:
+    """The column that *kind*, `Holds[type]` or `Holds[type | None]`, and what is said beside it make."""
+    said = getattr(of, name, _Column())
+    (held,) = get_args(kind)
+    parts = get_args(held) if isinstance(held, UnionType) else (held,)
+    (plain,) = (part for part in parts if part is not NoneType)
+    typed = any(_tells_type(one) for one in said.arguments)
+    types = () if typed else (_TYPES[plain],)
+    return Column(name, *types, *said.arguments, nullable=NoneType in parts, **said.settings)
+
+
+def _tells_type(argument: Any) -> bool:
+    """A type, or a foreign key, which has its target's."""
+    named = isinstance(argument, type) and issubclass(argument, TypeEngine)
+    return named or isinstance(argument, TypeEngine | ForeignKey)
 
 
 def closed(column: str, tokens: type[StrEnum]) -> CheckConstraint:
@@ -43,7 +126,5 @@ def partial_index(name: str, *columns: str, where: str, postgresql: str | None =
 
 
 def table(of: type[Base]) -> Table:
-    """The plain table: statements on it cost a fraction of those on the class, where thousands of rows are written."""
-    found = of.__table__
-    assert isinstance(found, Table)
-    return found
+    """The table of a class, where it is not asked for by a statement."""
+    return of.__table__

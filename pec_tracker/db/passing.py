@@ -4,9 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
 
-from pec_tracker.db.base import Base, closed
+from pec_tracker.db.base import Base, Holds, closed, column
 from pec_tracker.db.types import Id
 from pec_tracker.job_names import JobName, Outcome
 
@@ -16,9 +15,9 @@ class Lease(Base):
 
     __tablename__ = "lease"
 
-    name: Mapped[str] = mapped_column(primary_key=True)
-    owner: Mapped[str]
-    until: Mapped[datetime]
+    name: Holds[str] = column(primary_key=True)
+    owner: Holds[str]
+    until: Holds[datetime]
 
 
 class QuotaSample(Base):
@@ -27,11 +26,11 @@ class QuotaSample(Base):
     __tablename__ = "quota_sample"
     __table_args__ = (Index("ix_quota_sample_mailbox_id", "mailbox_id", "at"),)
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailbox.id"))
-    at: Mapped[datetime]
-    used: Mapped[int] = mapped_column(Id)
-    limit: Mapped[int | None] = mapped_column(Id)
+    id: Holds[int] = column(Id, primary_key=True)
+    mailbox_id: Holds[int] = column(ForeignKey("mailbox.id"))
+    at: Holds[datetime]
+    used: Holds[int] = column(Id)
+    limit: Holds[int | None] = column(Id)
 
 
 class Alert(Base):
@@ -40,15 +39,15 @@ class Alert(Base):
     __tablename__ = "alert"
     __table_args__ = (UniqueConstraint("kind", "topic"),)
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    kind: Mapped[str]
-    topic: Mapped[str]
-    severity: Mapped[str]  # warning, alarm
-    at: Mapped[datetime]
-    mailbox_id: Mapped[int | None] = mapped_column(ForeignKey("mailbox.id"))
-    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
-    facts: Mapped[dict[str, Any]]
-    settled_at: Mapped[datetime | None]
+    id: Holds[int] = column(Id, primary_key=True)
+    kind: Holds[str]
+    topic: Holds[str]
+    severity: Holds[str]  # warning, alarm
+    at: Holds[datetime]
+    mailbox_id: Holds[int | None] = column(ForeignKey("mailbox.id"))
+    message_id: Holds[int | None] = column(ForeignKey("message.id"))
+    facts: Holds[dict[str, Any]]
+    settled_at: Holds[datetime | None]
 
 
 class Job(Base):
@@ -61,13 +60,13 @@ class Job(Base):
     __tablename__ = "job"
     __table_args__ = (closed("name", JobName), closed("outcome", Outcome))
 
-    name: Mapped[str] = mapped_column(primary_key=True)
-    topic: Mapped[str] = mapped_column(primary_key=True)
-    mailbox_id: Mapped[int | None] = mapped_column(ForeignKey("mailbox.id"))
-    next_at: Mapped[datetime | None]
-    running_since: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
-    outcome: Mapped[str | None]
-    problem: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # `texts.error_facts`
-    owner: Mapped[str]
-    noted_at: Mapped[datetime]
+    name: Holds[str] = column(primary_key=True)
+    topic: Holds[str] = column(primary_key=True)
+    mailbox_id: Holds[int | None] = column(ForeignKey("mailbox.id"))
+    next_at: Holds[datetime | None]
+    running_since: Holds[datetime | None]
+    ended_at: Holds[datetime | None]
+    outcome: Holds[str | None]
+    problem: Holds[dict[str, Any] | None] = column(JSON(none_as_null=True))  # `texts.error_facts`
+    owner: Holds[str]
+    noted_at: Holds[datetime]

@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
 
-from pec_tracker.db.base import Base, closed, partial_index
+from pec_tracker.db.base import Base, Holds, closed, column, partial_index
 from pec_tracker.db.types import Id, Sha256
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.roles import MailOrigin, MailRole, MessageOrigin
@@ -28,18 +27,18 @@ class Mailbox(Base):
 
     __tablename__ = "mailbox"
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    key: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    address: Mapped[str | None]
-    known_at: Mapped[datetime]
-    collected_at: Mapped[datetime | None]
-    suspended_at: Mapped[datetime | None]
-    suspended_reason: Mapped[str | None]
-    suspended_problem: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # `texts.error_facts`
-    suspended_login: Mapped[str | None]  # digest of the refused credentials: other ones resume the mailbox
-    paused_until: Mapped[datetime | None]  # the provider found the traffic too much: nothing is sent before
-    issuers: Mapped[list[Any]] = mapped_column(
+    id: Holds[int] = column(Id, primary_key=True)
+    key: Holds[str] = column(unique=True)
+    name: Holds[str] = column(unique=True)
+    address: Holds[str | None]
+    known_at: Holds[datetime]
+    collected_at: Holds[datetime | None]
+    suspended_at: Holds[datetime | None]
+    suspended_reason: Holds[str | None]
+    suspended_problem: Holds[dict[str, Any] | None] = column(JSON(none_as_null=True))  # `texts.error_facts`
+    suspended_login: Holds[str | None]  # digest of the refused credentials: other ones resume the mailbox
+    paused_until: Holds[datetime | None]  # the provider found the traffic too much: nothing is sent before
+    issuers: Holds[list[Any]] = column(
         default=list
     )  # [domain, organisation] of the providers whose acceptances counted so far
 
@@ -50,13 +49,13 @@ class Folder(Base):
     __tablename__ = "folder"
     __table_args__ = (UniqueConstraint("mailbox_id", "name", "uidvalidity"),)
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailbox.id"))
-    name: Mapped[str]
-    uidvalidity: Mapped[int] = mapped_column(Id)
-    last_uid: Mapped[int] = mapped_column(Id, default=0)
-    seen_messages: Mapped[int | None]  # as STATUS said when the folder was last collected to its end
-    seen_uidnext: Mapped[int | None] = mapped_column(Id)
+    id: Holds[int] = column(Id, primary_key=True)
+    mailbox_id: Holds[int] = column(ForeignKey("mailbox.id"))
+    name: Holds[str]
+    uidvalidity: Holds[int] = column(Id)
+    last_uid: Holds[int] = column(Id, default=0)
+    seen_messages: Holds[int | None]  # as STATUS said when the folder was last collected to its end
+    seen_uidnext: Holds[int | None] = column(Id)
 
 
 class Mail(Base):
@@ -75,23 +74,23 @@ class Mail(Base):
         closed("role", MailRole),
     )  # fmt: skip
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailbox.id"))
-    sha256: Mapped[str] = mapped_column(Sha256)
-    size: Mapped[int]
-    origin: Mapped[str]  # `pec.roles.MailOrigin`
-    kind: Mapped[str]
-    header_message_id: Mapped[str | None]
-    subject: Mapped[str | None]
-    sender: Mapped[str | None]
-    reference_key: Mapped[str | None]  # lower-case, by which a waiting mail is found when its message appears
-    identifier: Mapped[str | None]
-    internal_at: Mapped[datetime | None]
-    archived_at: Mapped[datetime]
-    reader_version: Mapped[int]
-    warnings: Mapped[list[Any]]
-    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
-    role: Mapped[str | None]  # `pec.roles.MailRole`; None: it is nothing to any message
+    id: Holds[int] = column(Id, primary_key=True)
+    mailbox_id: Holds[int] = column(ForeignKey("mailbox.id"))
+    sha256: Holds[str] = column(Sha256)
+    size: Holds[int]
+    origin: Holds[str]  # `pec.roles.MailOrigin`
+    kind: Holds[str]
+    header_message_id: Holds[str | None]
+    subject: Holds[str | None]
+    sender: Holds[str | None]
+    reference_key: Holds[str | None]  # lower-case, by which a waiting mail is found when its message appears
+    identifier: Holds[str | None]
+    internal_at: Holds[datetime | None]
+    archived_at: Holds[datetime]
+    reader_version: Holds[int]
+    warnings: Holds[list[Any]]
+    message_id: Holds[int | None] = column(ForeignKey("message.id"))
+    role: Holds[str | None]  # `pec.roles.MailRole`; None: it is nothing to any message
 
 
 class SentCopy(Base):
@@ -103,12 +102,12 @@ class SentCopy(Base):
     __tablename__ = "sent_copy"
     __table_args__ = (Index("ix_sent_copy_reference_key", "reference_key"),)
 
-    mail_id: Mapped[int] = mapped_column(ForeignKey("mail.id"), primary_key=True, autoincrement=False)
-    reference_key: Mapped[str | None]
-    fingerprint: Mapped[dict[str, Any]]
-    recipients: Mapped[list[Any]]  # [address, "to" or "cc"]
-    sent_at: Mapped[datetime | None]
-    in_sent: Mapped[bool]  # a server showed it in its folder of sent mails; else it was imported
+    mail_id: Holds[int] = column(ForeignKey("mail.id"), primary_key=True, autoincrement=False)
+    reference_key: Holds[str | None]
+    fingerprint: Holds[dict[str, Any]]
+    recipients: Holds[list[Any]]  # [address, "to" or "cc"]
+    sent_at: Holds[datetime | None]
+    in_sent: Holds[bool]  # a server showed it in its folder of sent mails; else it was imported
 
 
 class Answer(Base):
@@ -117,9 +116,9 @@ class Answer(Base):
     __tablename__ = "answer"
     __table_args__ = (Index("ix_answer_key", "key"),)
 
-    mail_id: Mapped[int] = mapped_column(ForeignKey("mail.id"), primary_key=True, autoincrement=False)
-    key: Mapped[str] = mapped_column(primary_key=True)  # as written, and again in lower case where that differs
-    ordinal: Mapped[int]
+    mail_id: Holds[int] = column(ForeignKey("mail.id"), primary_key=True, autoincrement=False)
+    key: Holds[str] = column(primary_key=True)  # as written, and again in lower case where that differs
+    ordinal: Holds[int]
 
 
 class Sighting(Base):
@@ -132,11 +131,11 @@ class Sighting(Base):
         partial_index("ix_sighting_reason", "folder_id", "reason", where="reason IS NOT NULL"),
     )  # fmt: skip
 
-    folder_id: Mapped[int] = mapped_column(ForeignKey("folder.id"), primary_key=True)
-    uid: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
-    mail_id: Mapped[int | None] = mapped_column(ForeignKey("mail.id"))
-    reason: Mapped[str | None]
-    seen_at: Mapped[datetime]
+    folder_id: Holds[int] = column(ForeignKey("folder.id"), primary_key=True)
+    uid: Holds[int] = column(Id, primary_key=True, autoincrement=False)
+    mail_id: Holds[int | None] = column(ForeignKey("mail.id"))
+    reason: Holds[str | None]
+    seen_at: Holds[datetime]
 
 
 class Message(Base):
@@ -165,38 +164,38 @@ class Message(Base):
         CheckConstraint("origin = 'found' OR (raw IS NOT NULL AND reference_key IS NOT NULL)", name="composed"),
     )  # fmt: skip
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailbox.id"))
-    key: Mapped[str] = mapped_column(unique=True)  # the tracker id that we gave it, or one derived for `found`
-    origin: Mapped[str]
-    reference: Mapped[str | None]
-    reference_key: Mapped[str | None]
-    identifier: Mapped[str | None]
-    raw: Mapped[str | None] = mapped_column(Sha256)  # the mail as sent, or the copy that a `found` one is held to
-    copy_kind: Mapped[str | None]  # of a `found` one: how that copy came to us (`pec.copies.CopyKind`)
-    record: Mapped[str | None] = mapped_column(Sha256)
-    fingerprint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    sender: Mapped[str | None]
-    subject: Mapped[str | None]
-    subject_key: Mapped[str]  # without case and accents
-    case: Mapped[str | None]
-    case_key: Mapped[str | None]  # without case and accents
-    receipt_form: Mapped[str | None]
-    state: Mapped[str]  # of its recipients' journeys the one that most needs a person (`pec.journey.summary`)
-    send_state: Mapped[str]
-    created_at: Mapped[datetime]
-    submitted_at: Mapped[datetime | None]
-    copied_at: Mapped[datetime | None]  # when a copy of it was seen in, or put into, the folder of sent mails
-    last_at: Mapped[datetime | None]  # the last certified date of the dossier: retention counts from it
-    next_attempt_at: Mapped[datetime | None]
-    attempts: Mapped[int] = mapped_column(default=0)
-    reply: Mapped[str | None]  # the server's last words
-    problem: Mapped[dict[str, Any] | None] = mapped_column(
+    id: Holds[int] = column(Id, primary_key=True)
+    mailbox_id: Holds[int] = column(ForeignKey("mailbox.id"))
+    key: Holds[str] = column(unique=True)  # the tracker id that we gave it, or one derived for `found`
+    origin: Holds[str]
+    reference: Holds[str | None]
+    reference_key: Holds[str | None]
+    identifier: Holds[str | None]
+    raw: Holds[str | None] = column(Sha256)  # the mail as sent, or the copy that a `found` one is held to
+    copy_kind: Holds[str | None]  # of a `found` one: how that copy came to us (`pec.copies.CopyKind`)
+    record: Holds[str | None] = column(Sha256)
+    fingerprint: Holds[dict[str, Any] | None] = column(JSON(none_as_null=True))
+    sender: Holds[str | None]
+    subject: Holds[str | None]
+    subject_key: Holds[str]  # without case and accents
+    case: Holds[str | None]
+    case_key: Holds[str | None]  # without case and accents
+    receipt_form: Holds[str | None]
+    state: Holds[str]  # of its recipients' journeys the one that most needs a person (`pec.journey.summary`)
+    send_state: Holds[str]
+    created_at: Holds[datetime]
+    submitted_at: Holds[datetime | None]
+    copied_at: Holds[datetime | None]  # when a copy of it was seen in, or put into, the folder of sent mails
+    last_at: Holds[datetime | None]  # the last certified date of the dossier: retention counts from it
+    next_attempt_at: Holds[datetime | None]
+    attempts: Holds[int] = column(default=0)
+    reply: Holds[str | None]  # the server's last words
+    problem: Holds[dict[str, Any] | None] = column(
         JSON(none_as_null=True)
     )  # where the server said nothing, ours: `texts.error_facts`
-    again: Mapped[bool] = mapped_column(default=False)  # a person had it sent again, knowing what tells that it left
-    lease_owner: Mapped[str | None]
-    lease_until: Mapped[datetime | None]
+    again: Holds[bool] = column(default=False)  # a person had it sent again, knowing what tells that it left
+    lease_owner: Holds[str | None]
+    lease_until: Holds[datetime | None]
 
 
 class Recipient(Base):
@@ -212,23 +211,23 @@ class Recipient(Base):
         closed("state", State),
     )  # fmt: skip
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    message_id: Mapped[int] = mapped_column(ForeignKey("message.id"))
-    address: Mapped[str]
-    address_key: Mapped[str]
-    role: Mapped[str | None]  # to, cc; None when only the receipts tell
-    type: Mapped[str | None]
-    state: Mapped[str]
-    state_at: Mapped[datetime | None]
-    state_offset: Mapped[int | None]  # minutes east of UTC, as the provider wrote
-    accepted_at: Mapped[datetime | None]
-    delivered_at: Mapped[datetime | None]
-    error_code: Mapped[str | None]
-    error_detail: Mapped[str | None]
-    due_at: Mapped[datetime | None]
-    overdue: Mapped[bool] = mapped_column(default=False)  # as of the last look; `reconsider.refresh` looks again
-    next_step: Mapped[str]
-    contradictions: Mapped[list[Any]]
+    id: Holds[int] = column(Id, primary_key=True)
+    message_id: Holds[int] = column(ForeignKey("message.id"))
+    address: Holds[str]
+    address_key: Holds[str]
+    role: Holds[str | None]  # to, cc; None when only the receipts tell
+    type: Holds[str | None]
+    state: Holds[str]
+    state_at: Holds[datetime | None]
+    state_offset: Holds[int | None]  # minutes east of UTC, as the provider wrote
+    accepted_at: Holds[datetime | None]
+    delivered_at: Holds[datetime | None]
+    error_code: Holds[str | None]
+    error_detail: Holds[str | None]
+    due_at: Holds[datetime | None]
+    overdue: Holds[bool] = column(default=False)  # as of the last look; `reconsider.refresh` looks again
+    next_step: Holds[str]
+    contradictions: Holds[list[Any]]
 
 
 class Attempt(Base):
@@ -243,16 +242,16 @@ class Attempt(Base):
         Index("ix_attempt_started_at", "started_at"),
     )
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    message_id: Mapped[int] = mapped_column(ForeignKey("message.id"))
-    number: Mapped[int]
-    started_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-    outcome: Mapped[str | None]
-    stage: Mapped[str | None]
-    code: Mapped[int | None]
-    reply: Mapped[str | None]  # the server's words
-    problem: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # ours: `texts.error_facts`
+    id: Holds[int] = column(Id, primary_key=True)
+    message_id: Holds[int] = column(ForeignKey("message.id"))
+    number: Holds[int]
+    started_at: Holds[datetime]
+    ended_at: Holds[datetime | None]
+    outcome: Holds[str | None]
+    stage: Holds[str | None]
+    code: Holds[int | None]
+    reply: Holds[str | None]  # the server's words
+    problem: Holds[dict[str, Any] | None] = column(JSON(none_as_null=True))  # ours: `texts.error_facts`
 
 
 class Evidence(Base):
@@ -270,35 +269,35 @@ class Evidence(Base):
         closed("verdict_at_arrival", Verdict),
     )  # fmt: skip
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    mail_id: Mapped[int] = mapped_column(ForeignKey("mail.id"))
-    ordinal: Mapped[int]
-    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
-    kind: Mapped[str]
-    tipo: Mapped[str | None]
-    error: Mapped[str | None]
-    error_code: Mapped[str | None]
-    error_detail: Mapped[str | None]
-    issued_at: Mapped[datetime | None]
-    issued_offset: Mapped[int | None]
-    provider: Mapped[str | None]
-    sender: Mapped[str | None]
-    recipients: Mapped[list[Any]]  # [address, type], in the order of the certification data
-    recipient: Mapped[str | None]
-    receipt_form: Mapped[str | None]
-    subject: Mapped[str | None]
-    reference: Mapped[str | None]
-    identifier: Mapped[str | None]
-    enclosed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    signer: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    faults: Mapped[list[Any]]  # what in the certification data forbids that it certifies
-    verdict: Mapped[str]
-    verdict_at_arrival: Mapped[str]
-    verification: Mapped[dict[str, Any]]  # checks, reasons, weak points, signer, times
-    certificate: Mapped[str | None] = mapped_column(Sha256)
-    agreement: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    limits: Mapped[list[Any]] = mapped_column(default=list)  # names of what is shown beside it and takes no proof away
-    counts: Mapped[bool]
+    id: Holds[int] = column(Id, primary_key=True)
+    mail_id: Holds[int] = column(ForeignKey("mail.id"))
+    ordinal: Holds[int]
+    message_id: Holds[int | None] = column(ForeignKey("message.id"))
+    kind: Holds[str]
+    tipo: Holds[str | None]
+    error: Holds[str | None]
+    error_code: Holds[str | None]
+    error_detail: Holds[str | None]
+    issued_at: Holds[datetime | None]
+    issued_offset: Holds[int | None]
+    provider: Holds[str | None]
+    sender: Holds[str | None]
+    recipients: Holds[list[Any]]  # [address, type], in the order of the certification data
+    recipient: Holds[str | None]
+    receipt_form: Holds[str | None]
+    subject: Holds[str | None]
+    reference: Holds[str | None]
+    identifier: Holds[str | None]
+    enclosed: Holds[dict[str, Any] | None] = column(JSON(none_as_null=True))
+    signer: Holds[dict[str, Any] | None] = column(JSON(none_as_null=True))
+    faults: Holds[list[Any]]  # what in the certification data forbids that it certifies
+    verdict: Holds[str]
+    verdict_at_arrival: Holds[str]
+    verification: Holds[dict[str, Any]]  # checks, reasons, weak points, signer, times
+    certificate: Holds[str | None] = column(Sha256)
+    agreement: Holds[dict[str, Any] | None] = column(JSON(none_as_null=True))
+    limits: Holds[list[Any]] = column(default=list)  # names of what is shown beside it and takes no proof away
+    counts: Holds[bool]
 
 
 class Certificate(Base):
@@ -306,11 +305,11 @@ class Certificate(Base):
 
     __tablename__ = "certificate"
 
-    sha256: Mapped[str] = mapped_column(Sha256, primary_key=True)
-    subject: Mapped[str]
-    issuer: Mapped[str]
-    not_before: Mapped[datetime]
-    not_after: Mapped[datetime]
+    sha256: Holds[str] = column(Sha256, primary_key=True)
+    subject: Holds[str]
+    issuer: Holds[str]
+    not_before: Holds[datetime]
+    not_after: Holds[datetime]
 
 
 class Ledger(Base):
@@ -323,13 +322,13 @@ class Ledger(Base):
         Index("ix_ledger_act", "act"),
     )  # fmt: skip
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    line_id: Mapped[str] = mapped_column(unique=True)
-    act: Mapped[str]
-    at: Mapped[datetime]
-    line: Mapped[str]  # the canonical JSON that is sealed, with its line feed
-    seal_number: Mapped[int | None] = mapped_column(ForeignKey("seal.number"))
-    position: Mapped[int | None]
+    id: Holds[int] = column(Id, primary_key=True)
+    line_id: Holds[str] = column(unique=True)
+    act: Holds[str]
+    at: Holds[datetime]
+    line: Holds[str]  # the canonical JSON that is sealed, with its line feed
+    seal_number: Holds[int | None] = column(ForeignKey("seal.number"))
+    position: Holds[int | None]
 
 
 class Seal(Base):
@@ -337,11 +336,11 @@ class Seal(Base):
 
     __tablename__ = "seal"
 
-    number: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
-    sha256: Mapped[str] = mapped_column(Sha256, unique=True)
-    previous: Mapped[str | None] = mapped_column(Sha256, unique=True)
-    count: Mapped[int]
-    sealed_at: Mapped[datetime]
+    number: Holds[int] = column(Id, primary_key=True, autoincrement=False)
+    sha256: Holds[str] = column(Sha256, unique=True)
+    previous: Holds[str | None] = column(Sha256, unique=True)
+    count: Holds[int]
+    sealed_at: Holds[datetime]
 
 
 class ArchiveRow(Base):
@@ -350,9 +349,9 @@ class ArchiveRow(Base):
     __tablename__ = "archive"
     __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
-    identity: Mapped[str]
-    marked: Mapped[bool] = mapped_column(default=False)  # a mark outside tells of its attempts (`fence`)
+    id: Holds[int] = column(Id, primary_key=True, autoincrement=False)
+    identity: Holds[str]
+    marked: Holds[bool] = column(default=False)  # a mark outside tells of its attempts (`fence`)
 
 
 class Stamp(Base):
@@ -361,9 +360,9 @@ class Stamp(Base):
     __tablename__ = "stamp"
     __table_args__ = (UniqueConstraint("seal_number", "kind", "source"),)
 
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    seal_number: Mapped[int] = mapped_column(ForeignKey("seal.number"))
-    kind: Mapped[str]  # rfc3161, pec
-    source: Mapped[str]  # the authority's name, or the mail that carries the acceptance
-    sha256: Mapped[str] = mapped_column(Sha256)  # of the token, or of the acceptance
-    stamped_at: Mapped[datetime]
+    id: Holds[int] = column(Id, primary_key=True)
+    seal_number: Holds[int] = column(ForeignKey("seal.number"))
+    kind: Holds[str]  # rfc3161, pec
+    source: Holds[str]  # the authority's name, or the mail that carries the acceptance
+    sha256: Holds[str] = column(Sha256)  # of the token, or of the acceptance
+    stamped_at: Holds[datetime]

@@ -25,7 +25,7 @@ from pec_tracker.service.house import House
 from pec_tracker.service.verbs import among, verb
 from pec_tracker.settings import Terms
 
-_AT: Final = func.coalesce(Message.last_at, Message.created_at)
+_AT: Final[ColumnElement[datetime]] = func.coalesce(Message.last_at, Message.created_at)
 _HOUR: Final = len("2026-03-02 09")
 _WHOLE_HOURS_SINCE: Final = 1900  # Rome is whole hours from UTC since 1893; what is older is taken by itself
 _ROWS: Final = 2_000  # read, sorted and passed on at once
