@@ -5,6 +5,7 @@ What a method raises besides what it says: StorageError, of which DiskFullError 
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from pec_tracker.archive.finding import Finding
@@ -118,8 +119,9 @@ class Archive(Protocol):
     def shelf_of(self, name: str) -> Shelf:
         """The shelf of the object *name* (with suffix), with it alone, be it there or not."""
 
-    def rehash(self, shelves: Sequence[Shelf], processes: int) -> Iterator[tuple[str, Rehash]]:
-        """Read the objects of *shelves* again, by so many processes; where each shelf is, and what came of it."""
+    def rehash(self, shelves: Sequence[Shelf], processes: int) -> AbstractContextManager[Iterator[tuple[str, Rehash]]]:
+        """Read the objects of *shelves* again, by so many processes, while the block does something else; where each
+        shelf is, and what came of it."""
 
     def close(self) -> None:
         """Let go of what is held open; it may be used again."""

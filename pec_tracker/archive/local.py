@@ -14,7 +14,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 import structlog
@@ -259,7 +259,9 @@ class LocalArchive:
         """See `Archive.shelf_of`."""
         return Shelf(self.path(name[:64], Suffix(name[64:])).parent, (name,), ())
 
-    def rehash(self, shelves: Sequence[Shelf], processes: int) -> Iterator[tuple[str, Rehash]]:
+    def rehash(
+        self, shelves: Sequence[Shelf], processes: int
+    ) -> "AbstractContextManager[Iterator[tuple[str, Rehash]]]":
         """See `Archive.rehash`."""
         return rehash_all([(str(shelf.folder), shelf.names) for shelf in shelves], processes)
 

@@ -87,7 +87,7 @@ def check(
 ) -> CheckReport:
     """Read everything again and compare. What cannot be read is a finding, never a stop.
 
-    The archive is listed first and those who name its objects are asked last, so that what other processes keep
+    The archive is listed first and those who name its objects are asked after it, so that what other processes keep
     meanwhile is no finding. Without *engine* the archive is checked alone. *progress* is given the objects done and
     their number. With *anchorage* what dates the ledger from outside is verified too.
     """
@@ -99,15 +99,16 @@ def check(
         for name in shelf.names:
             names.add(name, _LISTED)
     objects = size = 0
-    for folder, result in archive.rehash(shelves, processes):
-        objects += result.count
-        size += result.size
-        findings += _rehash_findings(folder, result)
-        if progress is not None:
-            progress(objects, len(names.marks))
-    ledger = examine_ledger(archive.ledger, engine, functools.partial(_mark_line, names))
+    with archive.rehash(shelves, processes) as rehashed:
+        ledger = examine_ledger(archive.ledger, engine, functools.partial(_mark_line, names))
+        mails, asked = _mark_database(engine, names)
+        for folder, result in rehashed:
+            objects += result.count
+            size += result.size
+            findings += _rehash_findings(folder, result)
+            if progress is not None:
+                progress(objects, len(names.marks))
     findings += ledger.findings
-    mails, asked = _mark_database(engine, names)
     findings += asked
     database_known = engine is not None and not asked
     findings += _compare(archive, names, database_known=database_known)
@@ -209,8 +210,9 @@ def _compare(archive: Archive, names: _Names, *, database_known: bool) -> Iterat
 def _missing(archive: Archive, name: str) -> Iterator[Finding]:
     """Unless it was kept after the archive was listed; then it is hashed now."""
     if archive.holds(name[:64], Suffix(name[64:])):
-        for folder, result in archive.rehash([archive.shelf_of(name)], 1):
-            yield from _rehash_findings(folder, result)
+        with archive.rehash([archive.shelf_of(name)], 1) as rehashed:
+            for folder, result in rehashed:
+                yield from _rehash_findings(folder, result)
         return
     yield Finding(
         FindingKind.OBJECT_MISSING,
