@@ -129,6 +129,8 @@ def named_objects(line: Line) -> Iterator[tuple[str, Suffix]]:
     """The objects that *line* names, see OBJECT_FACTS."""
     for name, suffix in OBJECT_FACTS.items():
         fact = line.facts.get(name)
+        if fact is None:
+            continue
         for sha256 in fact if isinstance(fact, list) else (fact,):
             if isinstance(sha256, str) and _SHA256.fullmatch(sha256):
                 yield sha256, suffix

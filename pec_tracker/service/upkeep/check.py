@@ -64,10 +64,11 @@ class _Names:
     def __init__(self) -> None:
         self.marks: dict[bytes, int] = {}
         self._suffixes = list(Suffix)
+        self._ends = {suffix.value: bytes([number]) for number, suffix in enumerate(self._suffixes)}
 
     def add(self, name: str, mark: int) -> None:
         """Mark the object whose file is *name*."""
-        key = bytes.fromhex(name[:64]) + bytes([self._suffixes.index(Suffix(name[64:]))])
+        key = bytes.fromhex(name[:64]) + self._ends[name[64:]]
         self.marks[key] = self.marks.get(key, 0) | mark
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
