@@ -50,7 +50,7 @@ _CATALOGUE = ROOT / "pec_tracker/texts/locale/it/LC_MESSAGES/pec_tracker.po"
 @pytest.fixture(params=list(READMES))
 def reader(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     """A newcomer who reads one of the READMEs."""
-    clock = Clock.accelerated(origin=datetime.now(UTC), factor=1000)
+    clock = Clock.accelerated(origin=datetime.now(UTC), factor=300)
     account = Account(ADDRESS, ADDRESS, PASSWORD)
     (tmp_path / "home").mkdir()
     with Sandbox(SandboxSettings(tmp_path / "box", clock=clock, accounts=(account,))) as sandbox:

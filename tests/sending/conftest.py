@@ -1,12 +1,23 @@
 """A house without any server for each test: what is decided here is decided in the database and the archive alone."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from pec_tracker.service.house import Account, House
 from tests.line.houses import Home
 from tests.sending.offline import account_of, home_in, opened
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Every log event can be heard, whatever a command that ran before in this process has set."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture
