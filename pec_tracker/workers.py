@@ -11,6 +11,8 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from typing import Any
 
+from pec_tracker import garbage
+
 
 def pool(processes: int, begin: Callable[..., None] | None = None, *arguments: Any) -> ProcessPoolExecutor:
     """Worker processes, each of which calls *begin* with *arguments* first.
@@ -21,6 +23,7 @@ def pool(processes: int, begin: Callable[..., None] | None = None, *arguments: A
 
 
 def _begin_work(begin: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    garbage.look_seldom()
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     if begin is not None:
         begin(*arguments)

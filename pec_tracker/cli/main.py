@@ -1,17 +1,16 @@
 """How does a run end? Every error as a text for a person and an exit status that scripts rely on (`errors.Exit`)."""
 
-import gc
 import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
-from pec_tracker import texts
+from pec_tracker import garbage, texts
 from pec_tracker.answers.errors import error_facts, fault_facts
 from pec_tracker.answers.plain import clean
 from pec_tracker.cli.options import language_asked
@@ -21,19 +20,13 @@ from pec_tracker.errors import Exit, PecTrackerError
 from pec_tracker.osfiles import end_as_by_ctrl_c
 from pec_tracker.texts import _
 
-# What is made while a command starts, modules above all, stays to its end. To look through it for garbage every 700
-# objects, and once more at the end, took a seventh of the time of a short command.
-GARBAGE_AFTER: Final = 50_000
-
 
 def main() -> None:
     """The command `pec-tracker`."""
     end_as_by_ctrl_c()
     spare_rich()
-    gc.set_threshold(GARBAGE_AFTER)
-    status = run(sys.argv[1:])
-    gc.freeze()
-    sys.exit(status)
+    garbage.look_seldom()
+    sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 from pec_tracker.pec.address import domain_of
@@ -47,6 +48,12 @@ def fits_identifier(evidence: Evidence) -> bool:
 
 def _organization(name: str) -> str:
     """Letters and digits of a name, without case, accents, punctuation and legal form."""
-    plain = unicodedata.normalize("NFKD", name[:1_000]).casefold()  # an accent, apart, is no part of a word
+    return _compared(name[:1_000])
+
+
+@lru_cache(maxsize=256)
+def _compared(name: str) -> str:
+    """Of a few providers thousands of receipts come, and each is asked about many times."""
+    plain = unicodedata.normalize("NFKD", name).casefold()  # an accent, apart, is no part of a word
     words = [word for word in _NOT_WORD.sub("", plain).split() if word not in _LEGAL_FORMS]
     return "".join(words)
