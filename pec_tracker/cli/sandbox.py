@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 FOLDER: Final = Path("sandbox")
 LOOK_SECONDS: Final = 0.2
 
+_folder_option = option(
+    "--folder",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    default=FOLDER,
+    show_default=True,
+    help=N_("Where it lives."),
+)
+
 
 @click.group(
     "sandbox",
@@ -42,14 +51,7 @@ LOOK_SECONDS: Final = 0.2
         pec-tracker sandbox inject reply --folder box"""
     ),
 )
-@option(
-    "--folder",
-    metavar="FOLDER",
-    type=click.Path(path_type=Path),
-    default=FOLDER,
-    show_default=True,
-    help=N_("Where it lives."),
-)
+@_folder_option
 @option("--host", default="127.0.0.1", show_default=True, help=N_("The address to listen on."))
 @option("--smtp-port", type=int, default=0, help=N_("SMTP with TLS (0: any free port)."))
 @option("--smtp-starttls-port", type=int, default=0, help=N_("SMTP with STARTTLS (0: any free port)."))
@@ -136,14 +138,7 @@ def behaviours(cli: Cli, *, as_json: bool) -> None:
         pec-tracker sandbox inject forged-own-ca --folder box --mailbox mittente@pec.sandbox.test"""
     ),
 )
-@option(
-    "--folder",
-    metavar="FOLDER",
-    type=click.Path(path_type=Path),
-    default=FOLDER,
-    show_default=True,
-    help=N_("Where it lives."),
-)
+@_folder_option
 @option("--mailbox", metavar="ADDRESS", help=N_("Whose mailbox (default: the newest sender's)."))
 @option("--recipient", metavar="ADDRESS", help=N_("The recipient that the mail is about."))
 @argument("kind", required=False, help=N_("What to put in."))

@@ -14,7 +14,7 @@ from pec_tracker.archive.archive import LedgerShelf
 from pec_tracker.db.engine import reading, storage_errors
 from pec_tracker.ledger.heads import Heads, head_name
 from pec_tracker.ledger.lines import id_at_end
-from pec_tracker.ledger.segments import Entry, seal_forms, seal_name, segment_name
+from pec_tracker.ledger.segments import Entry, seal_name, seal_with, segment_name
 
 # In plain SQL: the tables of every release have these columns, so that a database of another one can be asked too.
 _SEALS = text("SELECT number FROM seal ORDER BY number")
@@ -76,8 +76,7 @@ def _seal(previous: str | None, head: str | None, lines: Sequence[bytes], record
         if line_id is None:
             return None
         entries.append(Entry(sha256(line).hexdigest(), line_id))
-    forms = seal_forms(previous, head, entries) if entries else ()
-    return next((form for form in forms if sha256(form).hexdigest() == recorded), None)
+    return seal_with(recorded, previous, head, entries) if entries else None
 
 
 def _write(shelf: LedgerShelf, contents: Mapping[str, bytes], gone: Iterable[str]) -> list[str]:

@@ -142,6 +142,12 @@ def seal_forms(previous: str | None, head: str | None, entries: Sequence[Entry])
     return tuple(render_seal(previous, one, entries) for one in dict.fromkeys((head, None)))
 
 
+def seal_with(digest: str | None, previous: str | None, head: str | None, entries: Sequence[Entry]) -> bytes | None:
+    """The bytes of the seal that has the SHA-256 *digest*, in whichever form; None where none has."""
+    forms = seal_forms(previous, head, entries)
+    return next((form for form in forms if hashlib.sha256(form).hexdigest() == digest), None)
+
+
 def render_seal(previous: str | None, head: str | None, entries: Sequence[Entry]) -> bytes:
     """The bytes of a seal."""
     first = f"# previous {previous or 'none'}\n" + (f"# head {head}\n" if head else "")
@@ -261,14 +267,14 @@ def _seal_of(
     entries = [_entry(number, place, line) for place, line in enumerate(lines, 1)]
     head = before.head if before.form_has_head else None
     if expected is not None:
-        forms = {parse_seal(number, one).sha256: one for one in seal_forms(before.sha256, before.head, entries)}
-        if expected not in forms:
+        made = seal_with(expected, before.sha256, before.head, entries)
+        if made is None:
             raise LedgerError(
                 "the seal {seal} is gone, and its segment is not the one that it sealed, says the seal after it; "
                 "run check",
                 seal=seal_name(number),
             )
-        head = parse_seal(number, forms[expected]).head
+        head = parse_seal(number, made).head
     return finish_seal(shelf, number, before.sha256, head)
 
 

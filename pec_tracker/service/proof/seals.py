@@ -68,7 +68,9 @@ def chain(shelf: LedgerShelf, listing: Iterable[int], known: Dated, last: int) -
     whole |= {one.number for one in quoted}
     if newest.head is None:  # by an old release, whose seals are tied by each other alone
         whole = set(range(min(whole), last + 1))
-    seals = {_parsed(shelf, number).number: _seal(shelf, number) for number in sorted(whole)}
+    seals = {number: _seal(shelf, number) for number in sorted(whole)}
+    for number, content in seals.items():
+        parse_seal(number, content)
     heads = {} if newest.head is None else heads_on_the_way(shelf, last - 1, whole - {last})
     return Chain(
         seals={seal_name(number): content for number, content in seals.items()},
