@@ -2,7 +2,8 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -21,9 +22,21 @@ class LoginForm(StrEnum):
     USER_ID = "user-id"
 
 
+class Basis(StrEnum):
+    """What a profile rests on."""
+
+    VERIFIED = "verified"  # the provider's own page, or real sends
+    REPORTED = "reported"  # what public clients say; nobody of us has tried it
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider's profile. `smtp`, `imap` and `sent_folder` are None where the mailbox must name its own."""
+    """One provider's profile. `smtp`, `imap` and `sent_folder` are None where the mailbox must name its own.
+
+    `source` says, by language, where it was read, and `checked_on` when; nothing where nothing is claimed. After
+    `password_days` a password for mail programs ends, where it does. With `agreement` the contract allows automated
+    programs only where the provider agreed. `notes` are for its users, by language.
+    """
 
     name: str
     title: str
@@ -33,6 +46,12 @@ class Provider:
     login: LoginForm
     limits: Limits
     messages_per_minute: float
+    basis: Basis | None = None
+    source: Mapping[str, str] = field(default_factory=dict)
+    checked_on: date | None = None
+    password_days: int | None = None
+    agreement: bool = False
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def names() -> tuple[str, ...]:
@@ -61,6 +80,12 @@ def _profile(name: str, table: Mapping[str, Any]) -> Provider:
         login=LoginForm(table["login"]),
         limits=Limits(max_recipients=table["max_recipients"], max_product=table["max_product_mb"] * MEGABYTE),
         messages_per_minute=table["messages_per_minute"],
+        basis=Basis(table["basis"]) if "basis" in table else None,
+        source=table.get("source", {}),
+        checked_on=table.get("checked_on"),
+        password_days=table.get("password_days"),
+        agreement=table.get("agreement", False),
+        notes=table.get("notes", {}),
     )
 
 

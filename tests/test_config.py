@@ -232,7 +232,10 @@ def test_every_provider_profile_is_whole(name: str) -> None:
     if name != "custom":
         assert profile.smtp is not None
         assert profile.imap is not None
-        assert profile.sent_folder or name in ("namirial", "poste")  # no source names it: the server is asked
+        assert profile.basis is not None
+        assert set(profile.source) == {"en", "it"}
+        assert profile.checked_on is not None
+    assert set(profile.notes) in (set(), {"en", "it"})
 
 
 def test_legalmail_stays_below_the_rate_that_it_blocks() -> None:

@@ -101,7 +101,7 @@ def list_mailboxes(cli: Cli, *, as_json: bool) -> None:
 @argument("name", metavar="[NAME]", required=False, help=N_("The mailbox's name: lower-case letters, digits, - and _."))
 @option("--from", "csv_file", metavar="CSV", type=click.Path(path_type=Path), help=N_("Add all mailboxes of this CSV."))
 @option("--address", metavar="ADDRESS", help=N_("The PEC address."))
-@option("--provider", metavar="NAME", help=N_("The provider: aruba, legalmail, namirial, poste; custom for any other."))
+@option("--provider", metavar="NAME", help=N_("The provider, as `provider list` names it; custom for any other."))
 @option("--display-name", metavar="NAME", help=N_("The name shown beside the address."))
 @option("--login", metavar="USER", help=N_("The user name, where it is not the address."))
 @option("--password-env", metavar="VARIABLE", help=N_("The environment variable that holds the password."))

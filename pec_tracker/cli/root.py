@@ -49,6 +49,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "seal": Entry("pec_tracker.cli.seal:command", N_("Seal the ledger and have it dated from outside.")),
     "rebuild": Entry("pec_tracker.cli.rebuild:command", N_("Make the database again from the archive.")),
     "mailbox": Entry("pec_tracker.cli.mailbox:command", N_("Add, list and test mailboxes.")),
+    "provider": Entry("pec_tracker.cli.provider:command", N_("See the providers that are known, with their settings.")),
     "trust": Entry("pec_tracker.cli.trust:command", N_("See and add the authorities that signatures are held to.")),
     "demo": Entry("pec_tracker.cli.demo:command", N_("Try everything: eight PEC through the sandbox.")),
     "sandbox": Entry("pec_tracker.cli.sandbox:command", N_("Run a PEC provider in a box, to try everything.")),

@@ -286,7 +286,7 @@ def test_whoever_would_change_a_mailbox_is_told_where(home: HomeInside, word: st
 
 
 def test_who_names_an_unknown_provider_is_told_what_custom_is_for(home: HomeInside) -> None:
-    ran = home.run("mailbox", "add", "x", "--address", "x@b.it", "--provider", "tim", "--password-env", "X")
+    ran = home.run("mailbox", "add", "x", "--address", "x@b.it", "--provider", "sconosciuto", "--password-env", "X")
     assert "For any other write custom" in ran.stderr
 
 
