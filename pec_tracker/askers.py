@@ -54,3 +54,8 @@ class Asker:
 # Who sits at the command line is who may read the files: nobody is asked for a password there.
 OPERATOR: Final = Asker("operator", "operator", frozenset(Act))
 DAEMON: Final = Asker("daemon", "daemon", frozenset(Act))
+
+
+def gateway(mailbox_id: int) -> Asker:
+    """A program that hands messages over: it may send, from its mailbox alone."""
+    return Asker("gateway", "gateway", frozenset({Act.SEND}), frozenset({mailbox_id}))

@@ -26,6 +26,7 @@ from pec_tracker.config_sections import (
     CollectConfig,
     ConfigPath,
     Count,
+    GatewayConfig,
     LogConfig,
     OutboxConfig,
     Port,
@@ -33,6 +34,7 @@ from pec_tracker.config_sections import (
     QuotaConfig,
     RetentionConfig,
     RevocationConfig,
+    SecretKeys,
     Section,
     StampsConfig,
 )  # fmt: skip
@@ -40,14 +42,12 @@ from pec_tracker.config_source import Source
 from pec_tracker.errors import ConfigurationError
 from pec_tracker.pec.limits import Limits
 from pec_tracker.providers import MEGABYTE, LoginForm, Provider, names, provider
-from pec_tracker.secret import SecretRef, SecretSource, resolve
+from pec_tracker.secret import resolve
 from pec_tracker.service.mailboxes.configured import Configured
 from pec_tracker.settings import Folders, Pace, Quota, Terms
 from pec_tracker.wire.endpoint import Endpoint, Login, Security
 
 MAILBOX_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-
-VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class ServerConfig(Section):
@@ -75,16 +75,13 @@ class LimitsConfig(Section):
     max_size_mb: Positive | None = None
 
 
-class MailboxConfig(Section):
+class MailboxConfig(SecretKeys):
     """One PEC mailbox: who it is, where its servers are, where its password is kept."""
 
     address: Address
     name: str | None = None
     provider: str
     login: str | None = None
-    password_env: str | None = None
-    password_file: ConfigPath | None = None
-    password_keyring: str | None = None
     smtp: ServerConfig = ServerConfig()
     imap: ServerConfig = ServerConfig()
     folders: FoldersConfig = FoldersConfig()
@@ -110,28 +107,8 @@ class MailboxConfig(Section):
             )
         return value
 
-    @field_validator("password_env")
-    @classmethod
-    def _variable_name(cls, value: str | None) -> str | None:
-        # Written here by mistake, the password itself would show in later errors.
-        if value is not None and not VARIABLE.fullmatch(value):
-            raise InvalidValueError("this is not the name of an environment variable")
-        return value
-
-    @field_validator("password_keyring")
-    @classmethod
-    def _service_and_user(cls, value: str | None) -> str | None:
-        if value is not None and not all(value.partition("/")):
-            raise InvalidValueError("write the keyring's entry as SERVICE/USER")
-        return value
-
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if len(self._secrets()) != 1:
-            raise InvalidValueError(
-                "a mailbox needs exactly one of password_env, password_file, password_keyring; it has {count}",
-                count=len(self._secrets()),
-            )
         if self.login is None and self.profile.login is LoginForm.USER_ID:
             raise InvalidValueError(
                 "{provider} takes its own user name, not the address; write it as login", provider=self.profile.title
@@ -148,14 +125,6 @@ class MailboxConfig(Section):
                 )
         return self
 
-    def _secrets(self) -> list[SecretRef]:
-        named = (
-            (SecretSource.ENV, self.password_env),
-            (SecretSource.FILE, self.password_file),
-            (SecretSource.KEYRING, self.password_keyring),
-        )
-        return [SecretRef(source, str(name)) for source, name in named if name is not None]
-
     @property
     def profile(self) -> Provider:
         """The provider's profile."""
@@ -165,11 +134,6 @@ class MailboxConfig(Section):
     def user(self) -> str:
         """The user name of both servers."""
         return self.login or self.address
-
-    @property
-    def secret(self) -> SecretRef:
-        """Where the password is."""
-        return self._secrets()[0]
 
     @property
     def pace(self) -> Pace:
@@ -213,6 +177,7 @@ class Config(Section):
     quota: QuotaConfig = QuotaConfig()
     stamps: StampsConfig = StampsConfig()
     revocation: RevocationConfig = RevocationConfig()
+    gateway: GatewayConfig = GatewayConfig()
     mailboxes: dict[str, MailboxConfig] = Field(default={}, alias="mailbox")
     _file: Path | None = PrivateAttr(default=None)
 
@@ -238,6 +203,18 @@ class Config(Section):
                 )
         _one_name_each(value)
         return value
+
+    @model_validator(mode="after")
+    def _gateway_mailboxes(self) -> Self:
+        for name, login in self.gateway.login.items():
+            if login.mailbox not in self.mailboxes:
+                raise InvalidValueError(
+                    "the gateway's login {login} is for a mailbox {name!r}, which is not there; configured: {names}",
+                    login=name,
+                    name=login.mailbox,
+                    names=", ".join(self.mailboxes) or "-",
+                )
+        return self
 
     @property
     def database_url(self) -> str:

@@ -1,5 +1,6 @@
 """The sections of the configuration that are about no mailbox, and the forms that values take."""
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -16,8 +17,10 @@ from pydantic import (
 )
 
 from pec_tracker.config_problems import InvalidValueError
+from pec_tracker.secret import SecretRef, SecretSource
 
 ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 WEB_ADDRESS: Final = re.compile(r"https?://[!-~]+")
 
 
@@ -45,6 +48,51 @@ class Section(BaseModel):
     """A table of the file: frozen, no key beyond those declared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SecretKeys(Section):
+    """A table that names where its password is, in exactly one way."""
+
+    password_env: str | None = None
+    password_file: ConfigPath | None = None
+    password_keyring: str | None = None
+
+    @field_validator("password_env")
+    @classmethod
+    def _variable_name(cls, value: str | None) -> str | None:
+        # Written here by mistake, the password itself would show in later errors.
+        if value is not None and not VARIABLE.fullmatch(value):
+            raise InvalidValueError("this is not the name of an environment variable")
+        return value
+
+    @field_validator("password_keyring")
+    @classmethod
+    def _service_and_user(cls, value: str | None) -> str | None:
+        if value is not None and not all(value.partition("/")):
+            raise InvalidValueError("write the keyring's entry as SERVICE/USER")
+        return value
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> Self:
+        if len(self._secrets()) != 1:
+            raise InvalidValueError(
+                "exactly one of password_env, password_file, password_keyring is needed; there are {count}",
+                count=len(self._secrets()),
+            )
+        return self
+
+    def _secrets(self) -> list[SecretRef]:
+        named = (
+            (SecretSource.ENV, self.password_env),
+            (SecretSource.FILE, self.password_file),
+            (SecretSource.KEYRING, self.password_keyring),
+        )
+        return [SecretRef(source, str(name)) for source, name in named if name is not None]
+
+    @property
+    def secret(self) -> SecretRef:
+        """Where the password is."""
+        return self._secrets()[0]
 
 
 class LogConfig(Section):
@@ -131,3 +179,42 @@ class RevocationConfig(Section):
     """Whether lists of revoked certificates are fetched from where the certificates name them."""
 
     fetch: bool = False
+
+
+class GatewayLoginConfig(SecretKeys):
+    """A login of the gateway, and the mailbox that it writes from."""
+
+    mailbox: str
+    split: bool = False
+
+
+class GatewayConfig(Section):
+    """Where other programs hand their messages over (`pec-tracker gateway`), and who may."""
+
+    host: str = "127.0.0.1"
+    port: Port = 2525
+    tls: Literal["none", "tls", "starttls"] = "none"
+    certificate: ConfigPath | None = None
+    key: ConfigPath | None = None
+    connections: Count = 100
+    same_within_hours: Annotated[float, Field(ge=0)] = 24.0
+    login: dict[str, GatewayLoginConfig] = {}
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        if self.tls == "none" and not _is_loopback(self.host):
+            raise InvalidValueError(
+                "{host} can be reached from other computers, and passwords would cross the network in clear: set tls, "
+                "certificate and key, or host = '127.0.0.1'",
+                host=self.host,
+            )
+        if self.tls != "none" and self.certificate is None:
+            raise InvalidValueError("tls needs certificate (PEM), and key where it is in a file of its own")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

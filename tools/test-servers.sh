@@ -27,6 +27,9 @@ need notmuch notmuch
 need postgresql initdb '/usr/lib/postgresql/*/bin/initdb'
 need openssl openssl
 need util-linux setpriv
+need swaks swaks
+need msmtp msmtp
+need curl curl
 
 if [ -z "$missing" ]; then
     echo "All servers for the tests are installed."

@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "status": Entry("pec_tracker.cli.status:command", N_("Show what waits, what failed and what to do.")),
     "report": Entry("pec_tracker.cli.report:command", N_("Report on quota, retention and completeness.")),
     "serve": Entry("pec_tracker.cli.serve:command", N_("Send and collect on a schedule until stopped.")),
+    "gateway": Entry("pec_tracker.cli.gateway:command", N_("Take messages from other programs by SMTP.")),
     "jobs": Entry("pec_tracker.cli.jobs:command", N_("Show what serve does, when next and how it ended.")),
     "outbox": Entry("pec_tracker.cli.outbox:command", N_("See and settle messages that have not left.")),
     "quarantine": Entry("pec_tracker.cli.quarantine:command", N_("See and retry mails that could not be read.")),

@@ -38,6 +38,7 @@ ALERTS: Final[Mapping[str, str]] = {
         "Mails may be gone there; what was archived stays, and new mails are collected"
     ),
     "round-hanging": N_("its work gives no sign of life since {minutes} minutes: its server hangs, or the disk"),
+    "gateway-refused": N_('the message "{subject}" of {login} was refused and did not leave: {reply}'),
     "copy-failed": N_("no copy could be put into the folder of sent mails: {reason}"),
     "collect-failed": N_("collecting failed: {reason}"),
     "dispatch-failed": N_("sending failed: {reason}"),

@@ -59,7 +59,7 @@ def test_legalmail_is_asked_for_the_user_and_a_password_ends_the_questions() -> 
     assert draft.suggestion("password_env") == "PEC_STUDIO_ROSSI_PASSWORD"
 
 
-@pytest.mark.parametrize("cells", [{"mailbox": "Studio Rossi"}, {"address": "nessuno"}, {"provider": "tim"}])
+@pytest.mark.parametrize("cells", [{"mailbox": "Studio Rossi"}, {"address": "nessuno"}, {"provider": "nessuno"}])
 def test_an_answer_that_does_not_fit_is_told_whatever_is_not_known_yet(
     tmp_path: Path, cells: dict[str, str | None]
 ) -> None:

@@ -23,6 +23,7 @@ from pec_tracker.sandbox.providers import PASSWORD
 from pec_tracker.sandbox.server import Sandbox
 from tests.cli.running import Home
 from tests.factory import receipts
+from tests.servers.programs import free_port
 
 ADDRESS = "studio.rossi@pec.it"
 ENDPOINTS = """
@@ -41,9 +42,18 @@ smtp = {{ host = "127.0.0.1", port = {smtp}, ca_file = '{ca}' }}
 imap = {{ host = "127.0.0.1", port = {imap}, ca_file = '{ca}' }}
 """
 
+GATEWAY = """
+[gateway]
+port = {port}
+
+[gateway.login.management]
+mailbox = "studio"
+password_file = "studio.password"
+"""
+
 # What a document calls a thing, and where the reader has it.
 KEY_WORDS = ("KEY", "CHIAVE")
-UNTIL_STOPPED = ("pec-tracker serve", "pec-tracker sandbox")
+UNTIL_STOPPED = ("pec-tracker serve", "pec-tracker gateway", "pec-tracker sandbox")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,9 @@ class Reader:
     def type(self, line: str) -> Answer:
         """Run one command line of ours; whoever it waits for is waited for."""
         words = [word for part in shlex.split(line.replace("~", str(self.folder)))[1:] for word in self._meant(part)]
+        if words[0] == "gateway":
+            with self.configuration.open("a", encoding="utf-8") as file:
+                file.write(GATEWAY.format(port=free_port()))
         if line.startswith(UNTIL_STOPPED) and not set(words) & {"behaviours", "inject"}:
             return self._stopped(words)
         if words[0] == "collect":

@@ -31,6 +31,9 @@ class AlertKind(StrEnum):
     QUOTA_ALARM = "quota-alarm"
     ROUND_HANGING = "round-hanging"
 
+    # a message that another program handed over, and that is not in the outbox: by a person
+    GATEWAY_REFUSED = "gateway-refused"
+
     # a step of a round: settled by the next that goes well
     COLLECT_FAILED = "collect-failed"
     NOTARY_FAILED = "notary-failed"

@@ -85,18 +85,25 @@ def queue(
 
     A *tracker_id* that is given is queued once: StorageError for the second time.
     """
-    together.require(house.engine, house.archive)
-    _refuse(check_draft(draft, account=account.address))
+    refuse(check_draft(draft, account=account.address))
     key = tracker_id or new_tracker_id(secrets.token_bytes(16))
     outgoing = compose(draft, tracker_id=key, now=house.clock.now())
+    return queue_outgoing(house, account, outgoing, receipt_form=draft.receipt_form.value, case=case)
+
+
+def queue_outgoing(
+    house: House, account: Account, outgoing: Outgoing, *, receipt_form: str, case: str | None = None
+) -> Queued:
+    """Check, queue and seal what was composed, by us or by another program; raises as `queue` does."""
+    together.require(house.engine, house.archive)
     case = None if case is None else storable(case)
     findings = check(outgoing, account=account.address, limits=account.limits)
-    _refuse(findings)
+    refuse(findings)
     record = records.message(
         outgoing.tracker_id,
         reference=outgoing.reference,
         case=case,
-        receipt_form=draft.receipt_form.value,
+        receipt_form=receipt_form,
         mail_from=outgoing.mail_from,
         rcpt_to=outgoing.rcpt_to,
     )
@@ -104,7 +111,7 @@ def queue(
     raw = Object(outgoing.raw, Suffix.MAIL)
     house.archive.put_many([raw, record])
     crash.at("queue.archived")
-    facts = QueuedFacts(account.id, account.key, outgoing, raw.sha256, record.sha256, draft.receipt_form.value, case)
+    facts = QueuedFacts(account.id, account.key, outgoing, raw.sha256, record.sha256, receipt_form, case)
     in_one_transaction(house.engine, lambda connection: write_queued(connection, facts))
     crash.at("queue.committed")
     log.info("message.queued", message=outgoing.tracker_id, recipients=len(outgoing.rcpt_to))
@@ -210,7 +217,8 @@ def _mail_row(connection: Connection, facts: QueuedFacts, mail: ReadMail, subjec
     return write_mails(connection, facts.mailbox_id, MailOrigin.SENT, [row], at=outgoing.composed_at)[0]
 
 
-def _refuse(findings: Sequence[Finding]) -> None:
+def refuse(findings: Sequence[Finding]) -> None:
+    """RefusedByRulesError where one of *findings* stops the message."""
     refused = [finding for finding in findings if finding.severity is Severity.REFUSE]
     if refused:
         raise RefusedByRulesError(refused)
