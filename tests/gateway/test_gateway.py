@@ -17,6 +17,7 @@ import pytest
 from tests.gateway.running import ADDRESS, PASSWORD, Gateway, gateway, prepared, written
 from tests.servers.certificates import Authority
 from tests.servers.programs import program, wait_until
+from tests.servers.relayhost import RelayHost
 
 ROSSI, VERDI, NERI = "rossi@pec.example.it", "verdi@pec.example.it", "neri@pec.example.it"
 
@@ -302,6 +303,21 @@ def test_the_usual_programs_hand_over(shared: Gateway, tmp_path: Path, name: str
     ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=30, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert f"Con {name}" in subjects(shared)
+
+
+def test_a_mail_server_relays_all_that_it_has_also_what_it_took_while_the_gateway_was_down(tmp_path: Path) -> None:
+    running = prepared(tmp_path)
+    with RelayHost(running.port, login="gestionale", password=PASSWORD) as office:
+        for number in range(10):
+            office.send(written(ROSSI, subject=f"Ufficio {number}", Message_ID=f"<{number}@ufficio.example.it>"))
+        running.start()
+        wait_until(lambda: len(running.messages()) == 10, seconds=60, what="the office's mail is in the outbox")
+        running.stop(signal.SIGKILL)
+        office.send(written(ROSSI, subject="Ufficio 10", Message_ID="<10@ufficio.example.it>"))
+        running.start()
+        wait_until(lambda: office.waiting() == 0, seconds=60, what="the office has handed everything over")
+        running.stop()
+    assert sorted(subjects(running)) == sorted(f"Ufficio {number}" for number in range(11))
 
 
 def test_a_program_that_hangs_up_in_the_middle_sends_nothing(shared: Gateway) -> None:

@@ -16,7 +16,7 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.programs import MissingProgramError, free_port, listening, program, service_folder, wait_until
 
 # The services that a queue with LMTP delivery needs, as in Debian's master.cf.
-_MASTER = """
+MASTER = """
 pickup    unix  n - n 60 1 pickup
 cleanup   unix  n - n - 0 cleanup
 qmgr      unix  n - n 300 1 qmgr
@@ -134,5 +134,5 @@ smtpd_error_sleep_time = 0
     def _master(self) -> str:
         return (
             f"127.0.0.1:{self.starttls_port} inet n - n - - smtpd\n"
-            f"127.0.0.1:{self.tls_port} inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=yes\n" + _MASTER
+            f"127.0.0.1:{self.tls_port} inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=yes\n" + MASTER
         )
