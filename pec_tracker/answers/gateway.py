@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from pec_tracker.answers.outbox import finding_text
+from pec_tracker.answers.outbox import finding_text, remedy_text
 from pec_tracker.errors import DiskFullError, PecTrackerError
 from pec_tracker.texts import N_, _, error_text
 
@@ -34,23 +34,6 @@ _CODES: Final[Mapping[str, str]] = {
     "too-large": "552 5.3.4",
     "too-large-for-recipients": "552 5.3.4",
 }
-_TO_DO: Final[Mapping[str, str]] = {
-    "from-not-account": N_("write from the mailbox of this login"),
-    "mail-from-not-account": N_("write from the mailbox of this login"),
-    "to-missing": N_("put a recipient in To"),
-    "bcc-present": N_("PEC has no Bcc: put every recipient in To or Cc"),
-    "recipient-not-in-header": N_("PEC has no Bcc: put every recipient in To or Cc"),
-    "recipient-not-in-envelope": N_("every address in To and Cc must receive it"),
-    "recipient-twice": N_("name each recipient once"),
-    "address-invalid": N_("correct the address"),
-    "too-many-recipients": N_("send it in several parts"),
-    "too-large": N_("send smaller attachments"),
-    "too-large-for-recipients": N_("send smaller attachments, or to fewer recipients at a time"),
-    "bare-line-end": N_("the program ends its lines wrongly: update it"),
-    "line-too-long": N_("the program writes lines that are too long: update it"),
-    "header-control": N_("write headers in encoded words (RFC 2047)"),
-}
-
 READY: Final = N_("PEC gateway")
 
 
@@ -61,8 +44,7 @@ def greeting() -> str:
 
 def rule_reply(finding: "Finding") -> str:
     """The reply about a rule that the message breaks."""
-    todo = _TO_DO.get(finding.rule)
-    text = finding_text(finding) if todo is None else f"{finding_text(finding)}; {_(todo)}"
+    text = f"{finding_text(finding)}; {remedy_text(finding)}"
     return reply(_CODES.get(finding.rule, _CONTENT), text)
 
 

@@ -1,18 +1,19 @@
 """What is answered about what leaves? Of a message just sent, of what waits and why, of what was decided."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pec_tracker.answers.messages import dispatched_facts, dispatched_said, entry_facts, said, send_state_text, short
 from pec_tracker.answers.quota import MEBIBYTE
 from pec_tracker.pec.sending import WAITING, SendState
-from pec_tracker.texts import N_, _, error_text, facts_text, findings, words
+from pec_tracker.texts import N_, _, error_text, facts_text, findings, ngettext, words
 from pec_tracker.texts.times import rome_time
 
 if TYPE_CHECKING:
     from pec_tracker.errors import PecTrackerError
     from pec_tracker.pec.rules import Finding
     from pec_tracker.service.sending.attempt import Dispatched
+    from pec_tracker.service.sending.lint import Linted
     from pec_tracker.service.sending.outbox import OutboxEntry
     from pec_tracker.service.sending.send import Queued, RefusedByRulesError
     from pec_tracker.service.sending.send_now import Standing
@@ -98,7 +99,14 @@ def next_text(queued: "Queued", standing: "Standing") -> str | None:
 def finding_text(finding: "Finding") -> str:
     """A rule in words, with the header or address where it is broken."""
     where = f" ({words.word(findings.PLACES, finding.where)})" if finding.where else ""
-    return f"{words.word(findings.RULES, finding.rule)}{where}{_figures(finding)}"
+    return f"{words.word(findings.RULES, finding.rule)}{where}{_figures(finding)}{_before(finding)}"
+
+
+def _before(finding: "Finding") -> str:
+    """Which message of before it is about, and when that arrived or left."""
+    if finding.message is None or finding.at is None:
+        return ""
+    return _(": {key}, {time}").format(key=finding.message[:KEY_SHOWN], time=rome_time(finding.at))
 
 
 def _figures(finding: "Finding") -> str:
@@ -111,9 +119,44 @@ def _figures(finding: "Finding") -> str:
     return _(": {measured} MB, the limit is {limit} MB").format(measured=measured, limit=limit)
 
 
+def remedy_text(finding: "Finding") -> str:
+    """What to do about it."""
+    return words.word(findings.REMEDIES, finding.rule)
+
+
 def advice_text(finding: "Finding") -> str:
     """A rule that is no obstacle, but worth knowing."""
     return _("Advice: {finding}").format(finding=finding_text(finding))
+
+
+def linted_facts(mailbox: str, linted: "Linted") -> dict[str, Any]:
+    """What was found in a message as a JSON object (contract of `lint`)."""
+    return {
+        "mailbox": mailbox,
+        "recipients": linted.recipients,
+        "bytes": linted.size,
+        "receipts_bytes": linted.receipts_bytes,
+        "refused": linted.refused,
+        "findings": list(map(_finding_facts, linted.findings)),
+    }
+
+
+def linted_lines(linted: "Linted") -> Iterator[str]:
+    """Each finding with what to do and where the rule stands; then what sending it would cost."""
+    for finding in linted.findings:
+        severity = _("Refused") if finding.severity == "refuse" else _("Advice")
+        yield f"{severity}: {finding_text(finding)}"
+        yield f"  {remedy_text(finding)} [{finding.rule}; {finding.source}]"
+    if not linted.findings:
+        yield _("Nothing stands in the way.")
+    recipients = len(linted.recipients)
+    told = ngettext(
+        "{count} recipient, {size} MB; about {space} MB of the mailbox with the receipts.",
+        "{count} recipients, {size} MB; about {space} MB of the mailbox with the receipts.",
+        recipients,
+    )
+    size, space = (f"{one / MEBIBYTE:.2f}" for one in (linted.size, linted.receipts_bytes))
+    yield told.format(count=recipients, size=size, space=space)
 
 
 def _finding_facts(finding: "Finding") -> dict[str, Any]:
@@ -122,7 +165,12 @@ def _finding_facts(finding: "Finding") -> dict[str, Any]:
         "severity": finding.severity,
         "where": finding.where,
         "text": words.word(findings.RULES, finding.rule),
+        "remedy": remedy_text(finding),
         "source": finding.source,
+        "measured": finding.measured,
+        "limit": finding.limit,
+        "message": finding.message,
+        "at": finding.at,
     }
 
 

@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -33,7 +34,8 @@ class Severity(StrEnum):
 class Finding:
     """One thing about a message: `rule` is a stable name, `where` the header or address, `source` the rule's text.
 
-    Where it is about a quantity, `measured` is what there is and `limit` what is allowed.
+    Where it is about a quantity, `measured` is what there is and `limit` what is allowed. Where it is about a message
+    of before, `message` is its key and `at` the time that counts.
     """
 
     rule: str
@@ -42,6 +44,8 @@ class Finding:
     source: str
     measured: int | None = None
     limit: int | None = None
+    message: str | None = None
+    at: datetime | None = None
 
 
 # Each rule's stable name and where it comes from.
@@ -88,6 +92,10 @@ _ADVISED: Final = {
     "attachment-renamed": "folders and direction marks are taken out of a file's name",
     "attachment-type-replaced": "RFC 2045 5.1: the type cannot be written, so application/octet-stream is",
     "in-reply-to-left-out": "RFC 5322 3.6.4: the id cannot be written in a header",
+    # what the house knows beside the message (`service/sending/known_before.py`)
+    "receipts-lack-space": "a full mailbox receives no receipts: the proof would not arrive",
+    "document-known": "the archive: a delivery receipt that counts",
+    "written-today": "the outbox: the same recipient and subject within a day",
 }
 
 _ONCE: Final = frozenset(
@@ -160,6 +168,11 @@ def refused(findings: list[Finding]) -> list[Finding]:
 def _finding(rule: str, where: str) -> Finding:
     if rule in _REFUSED:
         return Finding(rule, Severity.REFUSE, where, _REFUSED[rule])
+    return Finding(rule, Severity.ADVISE, where, _ADVISED[rule])
+
+
+def advice(rule: str, where: str) -> Finding:
+    """A finding that stops nothing, of a rule in the list above."""
     return Finding(rule, Severity.ADVISE, where, _ADVISED[rule])
 
 

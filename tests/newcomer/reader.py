@@ -51,6 +51,8 @@ mailbox = "studio"
 password_file = "studio.password"
 """
 
+LETTER = b"From: studio.rossi@pec.it\nTo: condomino@pec.it\nSubject: Convocazione\n\nLa convoco.\n"
+
 # What a document calls a thing, and where the reader has it.
 KEY_WORDS = ("KEY", "CHIAVE")
 UNTIL_STOPPED = ("pec-tracker serve", "pec-tracker gateway", "pec-tracker sandbox")
@@ -95,6 +97,8 @@ class Reader:
         (self.folder / "Maildir/tmp").mkdir()
         for name in ("letter.txt", "lettera.txt"):
             (self.folder / name).write_text("Gentile condomino,\n\nla convoco.\n", encoding="utf-8")
+        for name in ("letter.eml", "lettera.eml"):
+            (self.folder / name).write_bytes(LETTER)
         for name in ("notice.pdf", "avviso.pdf"):
             (self.folder / name).write_bytes(b"%PDF-1.4\n")
         for name in ("archive.mbox", "archivio.mbox"):

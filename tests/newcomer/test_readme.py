@@ -35,6 +35,7 @@ ELSEWHERE = ("pec-tracker demo",)
 
 # What the Italian README calls by Italian names.
 ITALIAN_NAMES = {
+    "lettera.eml": "letter.eml",
     "ricevuta.eml": "receipt.eml",
     "lettera.txt": "letter.txt",
     "avviso.pdf": "notice.pdf",

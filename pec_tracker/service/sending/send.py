@@ -3,9 +3,10 @@
 It is sealed at once: from then on the archive alone knows of it too, whatever becomes of the database.
 """
 
+import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -42,6 +43,7 @@ from pec_tracker.service.intake.rows import MailFacts, write_mails
 from pec_tracker.service.journeys.evidence_rows import fingerprint_json
 from pec_tracker.service.journeys.rows import journey_columns
 from pec_tracker.service.sending import fence
+from pec_tracker.service.sending.known_before import known_before
 from pec_tracker.service.verbs import verb
 
 log = structlog.get_logger()
@@ -88,7 +90,11 @@ def queue(
     refuse(check_draft(draft, account=account.address))
     key = tracker_id or new_tracker_id(secrets.token_bytes(16))
     outgoing = compose(draft, tracker_id=key, now=house.clock.now())
-    return queue_outgoing(house, account, outgoing, receipt_form=draft.receipt_form.value, case=case)
+    form = draft.receipt_form.value
+    documents = [hashlib.sha256(one.content).hexdigest() for one in draft.attachments]
+    before = known_before(asker, house, account, outgoing, form=form, subject=draft.subject, documents=documents)
+    queued = queue_outgoing(house, account, outgoing, receipt_form=form, case=case)
+    return replace(queued, advice=(*queued.advice, *before))
 
 
 def queue_outgoing(

@@ -1,0 +1,48 @@
+"""What would be said of a message before it leaves? The rules of PEC, and what the house knows; nothing is queued."""
+
+from dataclasses import dataclass
+
+from pec_tracker.askers import Act, Asker
+from pec_tracker.pec.compose import new_tracker_id
+from pec_tracker.pec.fingerprint import fingerprint
+from pec_tracker.pec.headers import headers_of
+from pec_tracker.pec.relay import Handed, relayed
+from pec_tracker.pec.rules import Finding, Severity, check
+from pec_tracker.pec.standard import ReceiptForm
+from pec_tracker.service.house import Account, House
+from pec_tracker.service.sending.known_before import known_before, receipts_bytes
+from pec_tracker.service.verbs import verb
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """What was found, what refuses first; to whom it would go, and how much space it takes with its receipts, about."""
+
+    findings: tuple[Finding, ...]
+    recipients: tuple[str, ...]
+    size: int
+    receipts_bytes: int
+
+    @property
+    def refused(self) -> bool:
+        """Whether the message would not be queued."""
+        return any(finding.severity is Severity.REFUSE for finding in self.findings)
+
+
+@verb(Act.SEND)
+def lint(asker: Asker, house: House, account: Account, raw: bytes) -> Linted:
+    """Look at a message as a program composed it; it would go to everybody in its To and Cc."""
+    headers = headers_of(raw)
+    recipients = () if headers is None else (*headers.to_addresses, *headers.cc_addresses)
+    # The provider writes CR LF whatever a file has: what a gateway would refuse in a dialogue is no fault of a file.
+    wire = b"\r\n".join(raw.replace(b"\r\n", b"\n").split(b"\n"))
+    handed = Handed(account.address, recipients, wire)
+    outgoing = relayed(handed, tracker_id=new_tracker_id(bytes(16)), now=house.clock.now())
+    found = check(outgoing, account=account.address, limits=account.limits)
+    form = ((headers.receipt_form if headers is not None else None) or ReceiptForm.COMPLETE).lower()
+    subject = (headers.subject if headers is not None else None) or ""
+    documents = [part.sha256 for part in fingerprint(outgoing.raw).parts if part.filename]
+    found += known_before(asker, house, account, outgoing, form=form, subject=subject, documents=documents)
+    found.sort(key=lambda finding: finding.severity is not Severity.REFUSE)
+    size = len(outgoing.raw)
+    return Linted(tuple(found), outgoing.rcpt_to, size, receipts_bytes(size, len(outgoing.rcpt_to), form))
