@@ -44,11 +44,16 @@ def run(
     memory: bool = False,
     statuses: Sequence[int] = (0,),
 ) -> Run:
-    """Run *command* to its end; FailedError with what it said where its status is none of *statuses*."""
+    """Run *command* to its end; FailedError with what it said where its status is none of *statuses*.
+
+    A user's modules are compiled once, by the installation or by the first command: the warm-up round does that here,
+    also where the developer's shell forbids it.
+    """
+    env = {name: value for name, value in env.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
         begun = time.perf_counter()
         process = subprocess.Popen(
-            command, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=said, stderr=complained
+            command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=said, stderr=complained
         )
         peak = _Peak(process.pid) if memory else None
         _pid, ended, used = os.wait4(process.pid, 0)
