@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pec_tracker.errors import PecTrackerError
     from pec_tracker.service.alerts.open_alerts import OpenAlert
     from pec_tracker.service.collecting.collect import Collected
-    from pec_tracker.service.intake.take_in import Taken
+    from pec_tracker.service.intake.taken import Taken
 
 
 def collected_facts(collected: "Collected", alerts: "Sequence[OpenAlert]") -> dict[str, Any]:

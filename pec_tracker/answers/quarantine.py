@@ -9,7 +9,7 @@ from pec_tracker.texts import _, error_text, notices
 if TYPE_CHECKING:
     from pec_tracker.errors import PecTrackerError
     from pec_tracker.service.collecting.quarantine import Quarantined
-    from pec_tracker.service.intake.take_in import Taken
+    from pec_tracker.service.intake.taken import Taken
 
 
 def entry_facts(entry: "Quarantined") -> dict[str, Any]:

@@ -84,7 +84,7 @@ def _retry(house: "House", output: Output, account: "Account") -> Exit:
 
 
 def _tell_failed(output: Output, account: "Account", error: PecTrackerError) -> None:
-    from pec_tracker.service.intake.take_in import Taken
+    from pec_tracker.service.intake.taken import Taken
 
     if output.json:
         output.record(answers.retried_facts(account.name, Taken(), error))

@@ -249,8 +249,11 @@ def _use_wal(cursor: Any) -> None:
 def _optimize(connection: Any, _record: object) -> None:
     """Let SQLite look at how full its tables are, where they have changed much: its plans rest on that.
 
-    Nobody waits for it: where another process writes, it is left to the next one.
+    Who changed nothing has nothing to look at, and writes nothing. Nobody waits for it: where another process writes,
+    it is left to the next one.
     """
+    if not connection.total_changes:
+        return
     with suppress(sqlite3.Error):
         connection.execute("PRAGMA busy_timeout = 0")
         connection.execute("PRAGMA analysis_limit = 400")

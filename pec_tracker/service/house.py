@@ -34,11 +34,13 @@ class StampAuthority:
 class Start:
     """How a process found the database when it started, so that what came since can be told without a clock.
 
-    `newest`: the highest number of a message; `collected`: when each mailbox had last been looked through.
+    `newest`: the highest number of a message; `collected`: when each mailbox had last been looked through; `looked`:
+    those that this process has looked through itself.
     """
 
     newest: int = 0
     collected: Mapping[int, datetime | None] = field(default_factory=dict)
+    looked: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

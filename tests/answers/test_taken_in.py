@@ -15,7 +15,7 @@ from pec_tracker.service.house import Account
 from pec_tracker.service.importing.history import Gap, Gaps, History
 from pec_tracker.service.importing.import_ import Homeless, Imported
 from pec_tracker.service.importing.mail_files import NOT_THERE, Unread
-from pec_tracker.service.intake.take_in import Taken
+from pec_tracker.service.intake.taken import Taken
 from pec_tracker.wire.imap import FolderError
 from tests.answers.conftest import SECOND
 from tests.sending.offline import account_of, home_in, opened

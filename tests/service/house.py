@@ -39,7 +39,8 @@ from pec_tracker.pec.trust import Trust
 from pec_tracker.service.house import Account, House, Start
 from pec_tracker.service.intake.link import Place
 from pec_tracker.service.intake.study import Arrival
-from pec_tracker.service.intake.take_in import Taken, take_in
+from pec_tracker.service.intake.take_in import take_in
+from pec_tracker.service.intake.taken import Taken
 from pec_tracker.service.mailboxes.known import known_mailbox
 from pec_tracker.service.sending.send import QueuedFacts, write_queued
 from pec_tracker.wire.endpoint import Endpoint, Login

@@ -25,7 +25,8 @@ from pec_tracker.service.intake.link import Place
 from pec_tracker.service.intake.link_late import mark, relink
 from pec_tracker.service.intake.readers import Readers, Reading
 from pec_tracker.service.intake.study import Arrival, Studied
-from pec_tracker.service.intake.take_in import Taken, take_in_read
+from pec_tracker.service.intake.take_in import take_in_read
+from pec_tracker.service.intake.taken import Taken
 from pec_tracker.service.sealing import seal
 from pec_tracker.service.verbs import verb
 

@@ -5,7 +5,6 @@ and changes nothing: objects are named by their hash, rows by constraints.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -39,32 +38,11 @@ from pec_tracker.service.intake.rows import (
     write_ledger,
 )
 from pec_tracker.service.intake.study import Arrival, Studied
+from pec_tracker.service.intake.taken import Taken
 from pec_tracker.service.intake.uids import GONE
 from pec_tracker.service.mailboxes.known import lock_mailbox
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What came of a batch."""
-
-    archived: int = 0
-    known: int = 0
-    quarantined: int = 0
-    proof: int = 0
-    kinds: Mapping[str, int] | None = None
-    verdicts: Mapping[str, int] | None = None
-
-    def __add__(self, other: "Taken") -> "Taken":
-        return Taken(
-            self.archived + other.archived,
-            self.known + other.known,
-            self.quarantined + other.quarantined,
-            self.proof + other.proof,
-            _sum(self.kinds, other.kinds),
-            _sum(self.verdicts, other.verdicts),
-        )
 
 
 def take_in(
@@ -188,10 +166,3 @@ def _counts(fresh: Sequence[Studied], studied: Sequence[Studied], missing: Seque
         kinds=kinds,
         verdicts=verdicts,
     )
-
-
-def _sum(one: Mapping[str, int] | None, two: Mapping[str, int] | None) -> dict[str, int]:
-    total = dict(one or {})
-    for name, count in (two or {}).items():
-        total[name] = total.get(name, 0) + count
-    return total

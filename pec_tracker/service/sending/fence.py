@@ -40,6 +40,8 @@ def looked_through(house: House, account: Account) -> bool:
 
 def lifted(house: House, mailbox_id: int, collected_at: datetime | None) -> bool:
     """Whether a mailbox that was collected then has been looked through since this process started."""
+    if mailbox_id in house.start.looked:
+        return True
     return collected_at is not None and collected_at != house.start.collected.get(mailbox_id)
 
 
