@@ -14,7 +14,7 @@ from typing import Final
 from lxml import etree
 
 from pec_tracker.pec import grammar
-from pec_tracker.pec.evidence import CertifiedRecipient, bare_id
+from pec_tracker.pec.evidence import CertifiedRecipient, bare_id, certified_recipients
 from pec_tracker.pec.standard import Errore, RecipientType
 
 MAX_SIZE: Final = 2 * 1024 * 1024
@@ -299,10 +299,12 @@ def _error(root: "etree._Element", warnings: list[str]) -> str:
 
 def _recipients(header: _Section) -> tuple[CertifiedRecipient, ...]:
     """`destinatari`, whose `@tipo` defaults to `certificato` (DTD)."""
-    return tuple(
-        CertifiedRecipient(address, _attribute(one, "tipo") or RecipientType.CERTIFIED.value)
-        for one in header.all("destinatari")[:MAX_RECIPIENTS]
-        if (address := _text(one)) is not None
+    return certified_recipients(
+        tuple(
+            (address, _attribute(one, "tipo") or RecipientType.CERTIFIED.value)
+            for one in header.all("destinatari")[:MAX_RECIPIENTS]
+            if (address := _text(one)) is not None
+        )
     )
 
 

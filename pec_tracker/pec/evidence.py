@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
+from typing import Final
 
 from pec_tracker.pec.standard import Kind
 
@@ -23,6 +25,22 @@ class CertifiedRecipient:
 
     address: str
     type: str
+
+
+def certified_recipients(written: tuple[tuple[str, str], ...]) -> tuple[CertifiedRecipient, ...]:
+    """The recipients of these addresses and types. Every receipt of a message lists all of them: a long list that was
+    made a moment ago is the same object again, which costs once what is done for each list."""
+    return _shared_recipients(written) if len(written) >= _LONG_LIST else _recipients(written)
+
+
+_LONG_LIST: Final = 10
+
+
+def _recipients(written: tuple[tuple[str, str], ...]) -> tuple[CertifiedRecipient, ...]:
+    return tuple(CertifiedRecipient(address, type_) for address, type_ in written)
+
+
+_shared_recipients = lru_cache(maxsize=8)(_recipients)
 
 
 # Header fields in order: name in lower case, and the value as it is compared (`pec.headblock`), or its hash.

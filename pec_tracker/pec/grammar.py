@@ -5,6 +5,7 @@ of two elements and another the last, where one looks at namespaces and another 
 Each such departure is a fault: the mail is kept and shown, and it does not count.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from typing import Final
@@ -46,8 +47,9 @@ _TOKENS: Final[dict[tuple[str, str], frozenset[str]]] = {
     ("destinatari", "tipo"): frozenset(RecipientType),
     ("ricevuta", "tipo"): frozenset(ReceiptForm),
 }
+_NONE: Final[frozenset[str]] = frozenset()
 BLANKS: Final = " \t\r\n"  # what is white space to XML (XML 1.0 2.3); other blanks are letters
-_SEPARATORS: Final = frozenset(" \t\r\n,;<>")
+_SEPARATOR: Final = re.compile(r"[ \t\r\n,;<>]")
 
 
 def local_name(element: "etree._Element") -> str:
@@ -65,6 +67,7 @@ def faults(root: "etree._Element") -> list[str]:
     types: dict[str, str] = {}
     for element, path in _elements(root):
         name = str(element.tag)
+        leaf = len(element) == 0
         if _PLACES.get(name) != path:
             name = local_name(element).lower()
             if name not in _PLACES:
@@ -73,16 +76,16 @@ def faults(root: "etree._Element") -> list[str]:
                 found.append("daticert-namespace")
             if name != local_name(element) or _PLACES[name] != path:
                 found.append("daticert-misplaced-element")
-        if name in _REPEATED and len(element) == 0:
+        if name in _REPEATED and leaf:
             kind = element.get("tipo", RecipientType.CERTIFIED.value)
-            if types.setdefault(text_of(element).strip(BLANKS).lower(), kind) != kind:
+            if types.setdefault((element.text or "").strip(BLANKS).lower(), kind) != kind:
                 found.append("daticert-recipient-of-two-types")
         elif name in seen and name not in _REPEATED:
             found.append("daticert-duplicate-element")
         seen.add(name)
-        found.extend(_of_attributes(element, name))
+        found += _of_attributes(element, name)
         if name not in _HOLDERS:
-            found.extend(_of_text(element, name))
+            found += _of_text(element, name)
     return found
 
 
@@ -124,32 +127,35 @@ def _elements(root: "etree._Element") -> Iterator[tuple["etree._Element", tuple[
                 waiting.append((child, (*path, local_name(child))[:4]))
 
 
-def _of_attributes(element: "etree._Element", name: str) -> Iterator[str]:
+def _of_attributes(element: "etree._Element", name: str) -> list[str]:
     """An attribute of the grammar in a namespace; a token written almost as it should be."""
+    found = []
     for attribute in element.keys():  # noqa: SIM118 - no dict, and its items() take the square of their number
         space, _, bare = str(attribute).rpartition("}")
         if bare not in _ATTRIBUTES:
             continue
         if space:
-            yield "daticert-namespace"
-        allowed = _TOKENS.get((name, bare), frozenset())
+            found.append("daticert-namespace")
+            continue
+        allowed = _TOKENS.get((name, bare), _NONE)
         value = element.get(bare)
-        if not space and value not in allowed and (value or "").strip().lower() in allowed:
-            yield "daticert-odd-token"  # to a reader that compares exactly it is another kind
+        if value not in allowed and (value or "").strip().lower() in allowed:
+            found.append("daticert-odd-token")  # to a reader that compares exactly it is another kind
+    return found
 
 
-def _of_text(element: "etree._Element", name: str) -> Iterator[str]:
+def _of_text(element: "etree._Element", name: str) -> list[str]:
     if len(element):
-        yield "daticert-nested-element"  # and what is deepest is not read once for each that it lies in
-        return
+        return ["daticert-nested-element"]  # and what is deepest is not read once for each that it lies in
     if name in _ADDRESSES:
-        address = text_of(element).strip(BLANKS)
+        found = []
+        address = (element.text or "").strip(BLANKS)
         if not address and name == "destinatari":
-            yield "daticert-empty-recipient"
-        if not _SEPARATORS.isdisjoint(address) or _is_blurred(address):
-            yield "daticert-odd-address"
-    elif name in _IDS and _is_blurred(text_of(element)):
-        yield "daticert-odd-identifier"
+            found.append("daticert-empty-recipient")
+        if _SEPARATOR.search(address) or _is_blurred(address):
+            found.append("daticert-odd-address")
+        return found
+    return ["daticert-odd-identifier"] if name in _IDS and _is_blurred(element.text or "") else []
 
 
 def _is_blurred(text: str) -> bool:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Row
 
-from pec_tracker.pec.evidence import CertifiedRecipient, Evidence, Fingerprint, Head, Multipart, Part, Signer, Verdict
+from pec_tracker.pec.evidence import (
+    Evidence,
+    Fingerprint,
+    Head,
+    Multipart,
+    Part,
+    Signer,
+    Verdict,
+    certified_recipients,
+)
 from pec_tracker.pec.standard import Kind
 
 if TYPE_CHECKING:  # it brings all that verifies a signature, and whoever only reads rows waits for it
@@ -62,7 +71,7 @@ def evidence_value(row: Row[*tuple[Any, ...]]) -> Evidence:
         issued_at=with_offset(row.issued_at, row.issued_offset),
         provider=row.provider,
         sender=row.sender,
-        recipients=tuple(CertifiedRecipient(address, type_) for address, type_ in row.recipients),
+        recipients=certified_recipients(tuple(map(tuple, row.recipients))),
         recipient=row.recipient,
         receipt_form=row.receipt_form,
         subject=row.subject,
