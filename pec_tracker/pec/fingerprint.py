@@ -56,12 +56,12 @@ def fingerprint(raw: bytes) -> Fingerprint:
     nodes = list(_nodes(raw))
     return Fingerprint(
         body=_crlf_hash(raw, whole.body, hashlib.sha256()),
-        parts=tuple(_part(raw, node) for node in nodes if not node.spans),
+        parts=tuple(_part(raw, node, _head(raw, node, found)) for node in nodes if not node.spans),
         message_id=bare_id(whole.fields.text(b"message-id")),
         subject=whole.fields.text(b"subject"),
         sender=from_addresses[0] if from_addresses else None,
         head=headblock.kept(one for one in found if not headblock.is_providers(*one)),
-        multiparts=tuple(_multipart(raw, node) for node in nodes if node.spans),
+        multiparts=tuple(_multipart(raw, node, _head(raw, node, found)) for node in nodes if node.spans),
         cut=headblock.is_cut(block) or any(node.cut for node in nodes),
         date=date(whole.fields.first(b"date")),
         travelled=any(name in headblock.TRACES for name, _ in found),
@@ -92,15 +92,16 @@ def _nodes(raw: bytes) -> Iterator[_Node]:
         waiting.extend((inner, mime.entity(raw, span), span.start) for inner, span in reversed(numbered))
 
 
-def _head(raw: bytes, node: _Node) -> list[tuple[str, str]]:
-    """The node's own fields; of the whole mail only those of its content."""
-    found = headblock.fields_of(raw[node.start : node.entity.body.start])
-    return [one for one in found if node.path or one[0].startswith("content-")]
+def _head(raw: bytes, node: _Node, whole: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The node's own fields; of those of the whole mail (*whole*) only those of its content."""
+    if node.path:
+        return list(headblock.fields_of(raw[node.start : node.entity.body.start]))
+    return [one for one in whole if one[0].startswith("content-")]
 
 
-def _multipart(raw: bytes, node: _Node) -> Multipart:
-    head = headblock.kept(headblock.without_boundary(_head(raw, node)))
-    return Multipart(node.name, head, _around(raw, node.entity.body, node.spans))
+def _multipart(raw: bytes, node: _Node, head: list[tuple[str, str]]) -> Multipart:
+    kept = headblock.kept(headblock.without_boundary(head))
+    return Multipart(node.name, kept, _around(raw, node.entity.body, node.spans))
 
 
 def _around(raw: bytes, body: Span, spans: tuple[Span, ...]) -> str:
@@ -114,7 +115,7 @@ def _around(raw: bytes, body: Span, spans: tuple[Span, ...]) -> str:
     return digest.hexdigest()
 
 
-def _part(raw: bytes, node: _Node) -> Part:
+def _part(raw: bytes, node: _Node, head: list[tuple[str, str]]) -> Part:
     leaf = node.entity
     sha256, sha1 = _content_hashes(raw, leaf)
     return Part(
@@ -125,7 +126,7 @@ def _part(raw: bytes, node: _Node) -> Part:
         sha1=sha1,
         sha1_encoded=_crlf_hash(raw, leaf.body, hashlib.sha1(usedforsecurity=False)),
         brief_hash=_brief_hash(raw, leaf),
-        head=headblock.kept(_head(raw, node)),
+        head=headblock.kept(head),
         clean=_is_clean(raw, leaf),
     )
 

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import chain, islice
 
 from pec_tracker.pec import letters
@@ -38,14 +39,14 @@ def cut(texts: Iterable[str | None]) -> list[str]:
     # Long texts repeat their words: each distinct one is folded and cut once.
     for written in dict.fromkeys(chain.from_iterable(_written(part) for part in texts if part)):
         if written.isascii():
-            _add(words, written.lower().decode("ascii"))
+            words.update(_tokens(written) if len(written) <= MAX_WORD else _cut(written.lower().decode("ascii")))
         else:
             # Scripts without blanks between words make long runs: each is folded a piece at a time.
             text = written.decode("utf-8")[:left]
             left -= len(text)
             for at in range(0, len(text), MAX_FOLDED):
                 for folded in _WORD.findall(fold(text[at : at + MAX_FOLDED])):
-                    _add(words, folded)
+                    words.update(_cut(folded))
                 if len(words) >= MAX_WORDS:
                     break
         if len(words) >= MAX_WORDS:
@@ -58,14 +59,20 @@ def _written(part: str) -> list[bytes]:
     return part.encode("utf-8", "replace").translate(_SEPARATED).split()
 
 
-def _add(words: dict[str, None], whole: str) -> None:
+def _cut(whole: str) -> dict[str, None]:
+    """A folded word, and its parts where it has some."""
     token = whole.strip(_EDGE)
     if not token:
-        return
-    words[token[:MAX_WORD]] = None
-    if not token.isalnum():
-        for inner in _INNER.findall(token):
-            words[inner[:MAX_WORD]] = None
+        return {}
+    if token.isalnum():
+        return {token[:MAX_WORD]: None}
+    return dict.fromkeys((token[:MAX_WORD], *(inner[:MAX_WORD] for inner in _INNER.findall(token))))
+
+
+@lru_cache(maxsize=4096)
+def _tokens(written: bytes) -> dict[str, None]:
+    """`_cut` of a word in ASCII: receipts repeat the words of their form, and the addresses of their message."""
+    return _cut(written.lower().decode("ascii"))
 
 
 def _within_letters(words: Iterable[str]) -> Iterator[str]:

@@ -41,14 +41,17 @@ _IDS: Final = frozenset({"identificativo", "msgid"})
 # Who, to whom, when, about which message.
 _DECIDING: Final = frozenset({*_ADDRESSES, *_IDS, "gestore-emittente", "giorno", "ora", "ricezione"})
 _ATTRIBUTES: Final = frozenset({"tipo", "errore", "zona"})
+_CERTIFIED: Final = RecipientType.CERTIFIED.value
+_RECIPIENT_TYPES: Final = frozenset(RecipientType)
 _TOKENS: Final[dict[tuple[str, str], frozenset[str]]] = {
     ("postacert", "tipo"): frozenset({*Tipo, *TIPO_ALIASES}),
     ("postacert", "errore"): frozenset(Errore),
-    ("destinatari", "tipo"): frozenset(RecipientType),
+    ("destinatari", "tipo"): _RECIPIENT_TYPES,
     ("ricevuta", "tipo"): frozenset(ReceiptForm),
 }
 _NONE: Final[frozenset[str]] = frozenset()
 BLANKS: Final = " \t\r\n"  # what is white space to XML (XML 1.0 2.3); other blanks are letters
+_PLAIN_ADDRESS: Final = re.compile(r"[!-+\--:=?-~]+")  # ASCII that is seen, without the separators below
 _SEPARATOR: Final = re.compile(r"[ \t\r\n,;<>]")
 
 
@@ -68,6 +71,11 @@ def faults(root: "etree._Element") -> list[str]:
     for element, path in _elements(root):
         name = str(element.tag)
         leaf = len(element) == 0
+        if name == "destinatari" and leaf and path == _PLACES[name] and _is_plain(element):
+            # Of these a receipt has as many as its message has recipients.
+            if types.setdefault((element.text or "").lower(), _recipient_type(element)) != _recipient_type(element):
+                found.append("daticert-recipient-of-two-types")
+            continue
         if _PLACES.get(name) != path:
             name = local_name(element).lower()
             if name not in _PLACES:
@@ -77,7 +85,7 @@ def faults(root: "etree._Element") -> list[str]:
             if name != local_name(element) or _PLACES[name] != path:
                 found.append("daticert-misplaced-element")
         if name in _REPEATED and leaf:
-            kind = element.get("tipo", RecipientType.CERTIFIED.value)
+            kind = _recipient_type(element)
             if types.setdefault((element.text or "").strip(BLANKS).lower(), kind) != kind:
                 found.append("daticert-recipient-of-two-types")
         elif name in seen and name not in _REPEATED:
@@ -113,6 +121,17 @@ def is_split(root: "etree._Element") -> bool:
             if sum(1 for piece in pieces if (piece or "").strip()) > 1:
                 return True
     return False
+
+
+def _recipient_type(element: "etree._Element") -> str:
+    return element.get("tipo", _CERTIFIED)
+
+
+def _is_plain(element: "etree._Element") -> bool:
+    """Whether a recipient without anything inside has nothing that any reader could take for something else."""
+    attributes = element.keys()
+    plain = not attributes or (attributes == ["tipo"] and element.get("tipo") in _RECIPIENT_TYPES)
+    return plain and _PLAIN_ADDRESS.fullmatch(element.text or "") is not None
 
 
 def _elements(root: "etree._Element") -> Iterator[tuple["etree._Element", tuple[str, ...]]]:

@@ -39,6 +39,27 @@ def headers_of(raw: bytes) -> Headers | None:
     return headers_in(found) if found.any else None
 
 
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The ids in a mail's header, without `<>`: its own, and those of what it is about or answers."""
+
+    message_id: str | None
+    reference: str | None  # X-Riferimento-Message-ID
+    in_reply_to: tuple[str, ...]
+    references: tuple[str, ...]
+
+
+def ids_of(raw: bytes) -> Ids:
+    """The ids alone: an original may name hundreds of addresses, and each of its receipts encloses it."""
+    found = mime.entity(raw).fields
+    return Ids(
+        message_id=bare_id(found.text(b"message-id")),
+        reference=bare_id(found.text(b"x-riferimento-message-id")),
+        in_reply_to=fields.ids(found.all(b"in-reply-to")),
+        references=fields.ids(found.all(b"references")),
+    )
+
+
 def address_count(headers: Headers) -> int:
     """How many addresses a mail names."""
     return len(headers.from_addresses) + len(headers.to_addresses) + len(headers.cc_addresses)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pec_tracker.pec.evidence import address_key, ascii_lower, bare_id
-from pec_tracker.pec.headers import Headers, headers_of
+from pec_tracker.pec.headers import Headers, Ids, ids_of
 from pec_tracker.pec.read import Mail
 from pec_tracker.pec.roles import MailRole
 from pec_tracker.pec.traits import TRAITS
@@ -40,7 +40,7 @@ class LinkKeys:
 def keys(mail: Mail) -> LinkKeys:
     """The keys of `mail`, most reliable first, each once."""
     daticert, outer = mail.daticert, mail.headers
-    inner = headers_of(mail.original) if mail.original else None
+    inner = ids_of(mail.original) if mail.original else None
     return LinkKeys(
         references=_distinct(
             [
@@ -139,7 +139,7 @@ def same(a: str | None, b: str | None) -> bool:
     return left == right or ascii_lower(left) == ascii_lower(right)
 
 
-def _replies_to(*headers: Headers | None) -> tuple[str, ...]:
+def _replies_to(*headers: Headers | Ids | None) -> tuple[str, ...]:
     """What the mail answers: the nearest first (In-Reply-To, then References from its end)."""
     present = [one for one in headers if one is not None]
     answered = [identifier for one in present for identifier in one.in_reply_to]
