@@ -42,7 +42,7 @@ class Known:
     """
 
     composed: bool
-    sender: str
+    sender: str | None
     recipients: tuple[str, ...]  # To and Cc, as written
     subject: str | None
     reference: str | None

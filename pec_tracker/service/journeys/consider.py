@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from pec_tracker.pec.agree import Agreement, Judged, Known, conflicts, consensus, judge
 from pec_tracker.pec.copies import SentMail, chosen
-from pec_tracker.pec.evidence import Evidence, Verdict, address_key, time_key
+from pec_tracker.pec.evidence import Evidence, Fingerprint, Verdict, address_key, time_key
 from pec_tracker.pec.journey import Journey, journeys
 from pec_tracker.pec.link import is_key, same_address
 from pec_tracker.pec.roles import MessageOrigin
@@ -17,6 +17,25 @@ from pec_tracker.pec.sending import MAY_HAVE_LEFT, WAITING, Event, SendState, af
 from pec_tracker.pec.standard import Kind
 from pec_tracker.pec.traits import TRAITS
 from pec_tracker.service.journeys.evidence_rows import fingerprint_value
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFacts:
+    """What `consider` must know of a message, wherever it is told: in its row (`facts_of`), or in a package's ledger.
+
+    All but `origin` is asked of composed messages alone. `send_state` decides only what is due next, and whether its
+    evidence proves that it left.
+    """
+
+    origin: MessageOrigin
+    sender: str | None = None
+    subject: str | None = None
+    reference: str | None = None
+    fingerprint: Fingerprint | None = None
+    created_at: datetime | None = None
+    submitted_at: datetime | None = None
+    send_state: SendState = SendState.SUBMITTED
+    again: bool = False  # a person has it sent once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +68,25 @@ class Decided:
     considered: Considered
 
 
+def facts_of(message: Row[*tuple[Any, ...]]) -> MessageFacts:
+    """The facts of a message as its row says them."""
+    if message.origin != MessageOrigin.COMPOSED:
+        return MessageFacts(MessageOrigin(message.origin))
+    return MessageFacts(
+        origin=MessageOrigin.COMPOSED,
+        sender=message.sender,
+        subject=message.subject,
+        reference=message.reference,
+        fingerprint=fingerprint_value(message.fingerprint),
+        created_at=message.created_at,
+        submitted_at=message.submitted_at,
+        send_state=SendState(message.send_state),
+        again=message.again,
+    )
+
+
 def consider(
-    message: Row[*tuple[Any, ...]],
+    message: MessageFacts,
     recipients: Sequence[str],
     evidence: Sequence[Evidence],
     copies: Sequence[SentMail],
@@ -59,7 +95,7 @@ def consider(
     now: datetime,
     copied: Sequence[str] = (),
 ) -> Considered:
-    """Decide a message's agreements and journeys from its row, the *recipients* that it was composed for (*copied*:
+    """Decide a message's agreements and journeys from its facts, the *recipients* that it was composed for (*copied*:
     those of them that stand in Cc alone), all its evidence and all its copies.
 
     Of three clocks two must agree: the certified time, the server's arrival time, and ours (*now*, and when the
@@ -71,7 +107,7 @@ def consider(
 
 
 def _composed(
-    message: Row[*tuple[Any, ...]],
+    message: MessageFacts,
     recipients: Sequence[str],
     evidence: Sequence[Evidence],
     *,
@@ -86,14 +122,14 @@ def _composed(
         subject=message.subject,
         reference=message.reference,
         identifier=None,
-        fingerprint=fingerprint_value(message.fingerprint),
+        fingerprint=message.fingerprint,
         copied=copied,
         made_at=message.created_at,
     )
     judged = judge(evidence, known, now=now)
     counting = _counting(judged)
     contradicted = conflicts(judged)
-    state = SendState(message.send_state)
+    state = message.send_state
     # A receipt that counts says that it left; unless a person has it sent once more, knowing of its receipts.
     proven = bool(counting) and state in possible(Event.PROVEN) and not (message.again and state in WAITING)
     if proven:

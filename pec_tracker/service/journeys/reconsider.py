@@ -16,7 +16,7 @@ from pec_tracker.pec.clocks import DAY
 from pec_tracker.pec.copies import SentMail
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.roles import MailRole, MessageOrigin
-from pec_tracker.service.journeys.consider import Decided, consider
+from pec_tracker.service.journeys.consider import Decided, consider, facts_of
 from pec_tracker.service.journeys.evidence_rows import evidence_value, fingerprint_value
 from pec_tracker.service.journeys.rows import write
 
@@ -48,7 +48,7 @@ def reconsider(connection: Connection, message_ids: Sequence[int], *, now: datet
                 recipients[message.id],
                 evidence[message.id],
                 consider(
-                    message,
+                    facts_of(message),
                     [row.address for row in recipients[message.id]],
                     [evidence_value(row) for row in evidence[message.id]],
                     [_sent_mail(row) for row in copies[message.id]],

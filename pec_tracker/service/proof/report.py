@@ -8,9 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, Final, cast
-
-from sqlalchemy import Row
+from typing import Any, Final
 
 from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.ledger.lines import Line
@@ -24,12 +22,10 @@ from pec_tracker.pec.headers import headers_of
 from pec_tracker.pec.journey import Journey
 from pec_tracker.pec.read import Mail, evidence_of, read
 from pec_tracker.pec.roles import MessageOrigin
-from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.signature import Verification, verify
 from pec_tracker.pec.standard import ReceiptForm
 from pec_tracker.pec.trust import Trust
-from pec_tracker.service.journeys.consider import Considered, consider
-from pec_tracker.service.journeys.evidence_rows import fingerprint_json
+from pec_tracker.service.journeys.consider import Considered, MessageFacts, consider
 from pec_tracker.service.proof.authorities import anchor_entries, verification_entry
 from pec_tracker.service.proof.limits import limits
 from pec_tracker.service.proof.sources import CERTIFICATES, ORIGINAL, REVOCATION, Frame, Reading, Sources, sealed_until
@@ -47,21 +43,6 @@ class Read:
     mail: Mail  # without its original
     evidence: Evidence
     verification: Verification
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """What `consider` asks of a message: here from ledger lines and records instead of a row."""
-
-    origin: str
-    sender: str | None = None
-    subject: str | None = None
-    reference: str | None = None
-    fingerprint: Mapping[str, Any] | None = None
-    submitted_at: datetime | None = None
-    created_at: datetime | None = None
-    again: bool = False
-    send_state: str = SendState.SUBMITTED.value  # decides only what is due next, which no package says
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +174,7 @@ def _in_time(found: Sequence[Read]) -> list[Read]:
 def _considered(sources: Sources, acts: Sequence[Line], found: Sequence[Read], *, now: datetime) -> Considered:
     message, recipients = _message(sources, acts)
     return consider(
-        cast("Row[*tuple[Any, ...]]", message),
+        message,
         recipients,
         [one.evidence for one in found],
         [] if message.origin == MessageOrigin.COMPOSED else [_copy(raw, acts) for _, raw in sources.copies],
@@ -203,20 +184,20 @@ def _considered(sources: Sources, acts: Sequence[Line], found: Sequence[Read], *
     )
 
 
-def _message(sources: Sources, acts: Sequence[Line]) -> tuple[_Message, tuple[str, ...]]:
+def _message(sources: Sources, acts: Sequence[Line]) -> tuple[MessageFacts, tuple[str, ...]]:
     """What the line that queued the message, its record and its bytes say; without such a line it was found."""
     queued = _queued(sources, acts)
     raw = sources.members.get(ORIGINAL)
     record = sources.record(queued.facts.get("record")) if queued else {}
     if queued is None or raw is None or not record:
-        return _Message(MessageOrigin.FOUND), ()
+        return MessageFacts(MessageOrigin.FOUND), ()
     headers = headers_of(raw)
-    message = _Message(
+    message = MessageFacts(
         origin=MessageOrigin.COMPOSED,
         sender=record.get("mail_from"),
         subject=(headers.subject if headers else None) or "",
         reference=record.get("reference"),
-        fingerprint=fingerprint_json(fingerprint(raw)),
+        fingerprint=fingerprint(raw),
         submitted_at=_submitted_at(acts),
         created_at=queued.at,
     )
