@@ -82,10 +82,10 @@ def chosen(
     copies: Sequence[SentMail], receipts: Sequence[Evidence], certified: Known | None, *, now: datetime
 ) -> Choice:
     """Which of *copies*, all of the message's sender, is the message; *certified* is what its receipts alone say."""
+    if not copies:
+        return Choice(None)
     counting = list(_agreeing(receipts, certified, now))
     weighed = sorted((_weigh(copy, counting) for copy in copies), key=lambda one: (*one.rank, one.copy.sha256))
-    if not weighed:
-        return Choice(None)
     best = weighed[0]
     if best.against and not best.enclosed:
         return Choice(None, ("copy-differs",) if _is_kept(best.copy) else ())

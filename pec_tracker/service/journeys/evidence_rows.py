@@ -2,12 +2,16 @@
 
 import dataclasses
 import hashlib
+import json
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Row
+from sqlalchemy import Row, Text, cast
 
+from pec_tracker.db import tables
 from pec_tracker.pec.evidence import (
+    CertifiedRecipient,
     Evidence,
     Fingerprint,
     Head,
@@ -25,6 +29,13 @@ if TYPE_CHECKING:  # it brings all that verifies a signature, and whoever only r
 
 _PART_FIELDS = tuple(field.name for field in dataclasses.fields(Part))
 _FINGERPRINT_FIELDS = tuple(field.name for field in dataclasses.fields(Fingerprint))
+
+# All evidence of a message lists the same recipients and encloses the same original: whoever makes values of its rows
+# (`evidence_value`) asks for these as text, so that what was read a moment ago is known again.
+REPEATED = tuple(
+    cast(column, Text).label(f"{column.key}_text")
+    for column in (tables.Evidence.recipients, tables.Evidence.enclosed, tables.Evidence.signer)
+)
 
 T = TypeVar("T")
 
@@ -59,7 +70,8 @@ def evidence_columns(evidence: Evidence, verification: "Verification") -> dict[s
 
 
 def evidence_value(row: Row[*tuple[Any, ...]]) -> Evidence:
-    """The evidence that a row holds: the columns of `evidence`, and of its mail `sha256` and `internal_at`."""
+    """The evidence that a row holds: the columns of `evidence`, those that are REPEATED as text, and of its mail
+    `sha256` and `internal_at`."""
     return Evidence(
         key=row.sha256,
         kind=Kind(row.kind),
@@ -71,17 +83,32 @@ def evidence_value(row: Row[*tuple[Any, ...]]) -> Evidence:
         issued_at=with_offset(row.issued_at, row.issued_offset),
         provider=row.provider,
         sender=row.sender,
-        recipients=certified_recipients(tuple(map(tuple, row.recipients))),
+        recipients=_recipients_of(row.recipients_text),
         recipient=row.recipient,
         receipt_form=row.receipt_form,
         subject=row.subject,
         reference=row.reference,
         identifier=row.identifier,
-        enclosed=fingerprint_value(row.enclosed),
-        signer=signer_value(row.signer),
+        enclosed=_fingerprint_of(row.enclosed_text),
+        signer=_signer_of(row.signer_text),
         arrived_at=row.internal_at,
         faults=tuple(row.faults),
     )
+
+
+@lru_cache(maxsize=16)
+def _recipients_of(text: str) -> tuple[CertifiedRecipient, ...]:
+    return certified_recipients(tuple((address, type_) for address, type_ in json.loads(text)))
+
+
+@lru_cache(maxsize=16)
+def _fingerprint_of(text: str | None) -> Fingerprint | None:
+    return None if text is None else fingerprint_value(json.loads(text))
+
+
+@lru_cache(maxsize=16)
+def _signer_of(text: str | None) -> Signer | None:
+    return None if text is None else signer_value(json.loads(text))
 
 
 def signer_json(signer: Signer | None) -> dict[str, Any] | None:
@@ -96,16 +123,16 @@ def signer_json(signer: Signer | None) -> dict[str, Any] | None:
     }
 
 
-def signer_value(json: dict[str, Any] | None) -> Signer | None:
+def signer_value(written: dict[str, Any] | None) -> Signer | None:
     """The signer that `signer_json` wrote."""
-    if json is None:
+    if written is None:
         return None
-    ends = json["expires_at"]
+    ends = written["expires_at"]
     return Signer(
-        address=json["address"],
-        organization=json["organization"],
+        address=written["address"],
+        organization=written["organization"],
         expires_at=datetime.fromisoformat(ends) if ends else None,
-        weak=tuple(json["weak"]),
+        weak=tuple(written["weak"]),
     )
 
 
@@ -142,19 +169,19 @@ def fingerprint_json(fingerprint: Fingerprint | None) -> dict[str, Any] | None:
     }
 
 
-def fingerprint_value(json: dict[str, Any] | None) -> Fingerprint | None:
+def fingerprint_value(written: dict[str, Any] | None) -> Fingerprint | None:
     """The fingerprint that `fingerprint_json` wrote; one of an earlier release knows nothing of the header."""
-    if json is None:
+    if written is None:
         return None
-    date = json.get("date")
+    date = written.get("date")
     return Fingerprint(
         **{
-            **json,
-            "parts": tuple(Part(**{**part, "head": _head_value(part.get("head"))}) for part in json["parts"]),
-            "head": _head_value(json.get("head")),
+            **written,
+            "parts": tuple(Part(**{**part, "head": _head_value(part.get("head"))}) for part in written["parts"]),
+            "head": _head_value(written.get("head")),
             "multiparts": tuple(
                 Multipart(node["path"], _head_value(node["head"]) or (), node["around"])
-                for node in json.get("multiparts", ())
+                for node in written.get("multiparts", ())
             ),
             "date": datetime.fromisoformat(date) if date else None,
         }
@@ -165,8 +192,8 @@ def _head_json(head: Head | None) -> list[list[str]] | None:
     return None if head is None else [list(one) for one in head]
 
 
-def _head_value(json: list[list[str]] | None) -> Head | None:
-    return None if json is None else tuple((name, value) for name, value in json)
+def _head_value(written: list[list[str]] | None) -> Head | None:
+    return None if written is None else tuple((name, value) for name, value in written)
 
 
 def verification_json(verification: "Verification") -> dict[str, Any]:

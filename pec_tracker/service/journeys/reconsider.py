@@ -17,11 +17,12 @@ from pec_tracker.pec.copies import SentMail
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.roles import MailRole, MessageOrigin
 from pec_tracker.service.journeys.consider import Decided, consider, facts_of
-from pec_tracker.service.journeys.evidence_rows import evidence_value, fingerprint_value
+from pec_tracker.service.journeys.evidence_rows import REPEATED, evidence_value, fingerprint_value
 from pec_tracker.service.journeys.rows import write
 
 # Not what was verified of each signature: it is long, and its verdict says what matters here.
-_EVIDENCE_COLUMNS = [column for column in table(Evidence).columns if column.name != "verification"]
+_LEFT_OUT = {"verification", "recipients", "enclosed", "signer"}
+_EVIDENCE_COLUMNS = [*(column for column in table(Evidence).columns if column.name not in _LEFT_OUT), *REPEATED]
 
 _Rows = dict[int, list[Row[*tuple[Any, ...]]]]
 

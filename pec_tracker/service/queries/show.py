@@ -19,7 +19,7 @@ from pec_tracker.pec.read import read
 from pec_tracker.pec.roles import MailRole
 from pec_tracker.pec.standard import ReceiptForm
 from pec_tracker.service.house import House
-from pec_tracker.service.journeys.evidence_rows import evidence_value, fingerprint_value, with_offset
+from pec_tracker.service.journeys.evidence_rows import REPEATED, evidence_value, fingerprint_value, with_offset
 from pec_tracker.service.queries.find import FoundMessage, messages, named
 from pec_tracker.service.verbs import among, verb
 
@@ -159,7 +159,7 @@ def message_named(connection: Connection, asker: Asker, name: str) -> int:
 
 def _evidence(connection: Connection, message_id: int, message: Fingerprint | None) -> tuple[EvidenceShown, ...]:
     rows = connection.execute(
-        select(Evidence, Mail.sha256, Mail.internal_at, Mail.warnings)
+        select(Evidence, *REPEATED, Mail.sha256, Mail.internal_at, Mail.warnings)
         .join(Mail, Mail.id == Evidence.mail_id)
         .where(Evidence.message_id == message_id)
     )
