@@ -63,6 +63,8 @@ def unquoted(stored: bytes) -> bytes:
     Some programs quote and some don't, and none says so; but a signature does: where it holds over the stored bytes
     they are the mail, else where it holds over the unquoted ones. Without one, one `>` is taken away (mboxrd).
     """
+    if b">From " not in stored:
+        return stored
     original = _QUOTED_FROM.sub(rb"\1", stored)
     if original == stored or _holds(stored):
         return stored
