@@ -6,7 +6,6 @@ Layout: APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16. Packages of 4 GB 
 """
 
 import struct
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +13,7 @@ from io import SEEK_END, BytesIO
 from typing import BinaryIO, Final
 
 from pec_tracker.errors import UsageError
-from pec_tracker.render.members import Members, Reader
+from pec_tracker.render.members import Held, Members
 
 MAX_BYTES: Final = 0xFFFFFFFF
 MAX_MEMBERS: Final = 0xFFFF
@@ -51,7 +50,7 @@ def pack(members: Mapping[str, bytes]) -> bytes:
 
 
 def pieces(members: Mapping[str, bytes]) -> Iterator[bytes]:
-    """What `pack` gives, piece by piece, in order: never more than one member is held."""
+    """What `pack` gives, piece by piece, in order: never more than one member is held, of a `Written` one a piece."""
     return (piece for piece, _ in _pieces(members))
 
 
@@ -64,26 +63,27 @@ def unpack(file: bytes | BinaryIO) -> Unpacked:
     found = _from_headers(raw) or _from_directory(raw)
     if found is None or not found[0]:  # an empty ZIP shows nothing, however well it is written
         return Unpacked(Members(), (Fault("ZIP", "zip-unreadable"),))
-    members, faults = found
+    members, faults = Members(found[0]), found[1]
     if not faults:
-        faults = tuple(_differences(raw, Members(members)))
-    return Unpacked(Members(members), faults)
+        faults = tuple(_differences(raw, members))
+    return Unpacked(members, faults)
 
 
 def _pieces(members: Mapping[str, bytes]) -> Iterator[tuple[bytes, Fault]]:
     """Every piece of the ZIP in order, with the fault that a difference in it is."""
-    offset, directory = 0, []
-    for name in sorted(members):
-        content, encoded = members[name], name.encode("utf-8", "surrogateescape")
-        facts = (_VERSION, _UTF8_NAMES, _STORED, _TIME, _DATE, zlib.crc32(content), len(content), len(content))
-        if offset + len(content) > MAX_BYTES - 1_000_000 or len(members) >= MAX_MEMBERS:
+    offset, directory, given = 0, [], Members().joined(members)
+    for name in sorted(given):
+        weight, encoded = given.weight(name), name.encode("utf-8", "surrogateescape")
+        facts = (_VERSION, _UTF8_NAMES, _STORED, _TIME, _DATE, weight.crc32, weight.size, weight.size)
+        if offset + weight.size > MAX_BYTES - 1_000_000 or len(members) >= MAX_MEMBERS:
             raise UsageError("the package would be too large for one ZIP; narrow it with --recipient or --as-of")
         local = _LOCAL.pack(b"PK\x03\x04", *facts, len(encoded), 0) + encoded
         entry = _ENTRY.pack(b"PK\x01\x02", _VERSION, *facts, len(encoded), 0, 0, 0, 0, 0, offset) + encoded
         yield local, Fault(name, "zip-header")
-        yield content, Fault(name, "zip-content")
+        for piece in given.pieces(name):
+            yield piece, Fault(name, "zip-content")
         directory.append((entry, name))
-        offset += len(local) + len(content)
+        offset += len(local) + weight.size
     for entry, name in directory:
         yield entry, Fault(name, "zip-directory")
     size = sum(len(entry) for entry, _ in directory)
@@ -125,12 +125,12 @@ def _differences(raw: _Raw, members: Mapping[str, bytes]) -> Iterator[Fault]:
         yield Fault("ZIP", "zip-trailing")
 
 
-_Read = tuple[dict[str, bytes | Reader], tuple[Fault, ...]]
+_Read = tuple[dict[str, Held], tuple[Fault, ...]]
 
 
 def _from_headers(raw: _Raw) -> _Read | None:
     """Members by walking their headers; None where the walk does not end at the directory."""
-    members: dict[str, bytes | Reader] = {}
+    members: dict[str, Held] = {}
     faults: list[Fault] = []
     at = 0
     while raw.begins(b"PK\x03\x04", at) and at + _LOCAL.size <= len(raw):
@@ -157,7 +157,7 @@ def _from_directory(raw: _Raw) -> _Read | None:
     mark, _disk, _start, _here, count, _size, at, _comment = _END.unpack(raw.of(len(raw) - _END.size, len(raw)))
     if mark != b"PK\x05\x06":
         return None
-    members: dict[str, bytes | Reader] = {}
+    members: dict[str, Held] = {}
     faults: list[Fault] = []
     left = len(raw)
     for _ in range(count):

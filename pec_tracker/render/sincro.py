@@ -4,9 +4,9 @@ Only prepared here: the index becomes one when the conservator signs and time-st
 """
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any, Final
 
+from pec_tracker.render.members import Members
 from pec_tracker.render.xml import Element, document
 
 NAMESPACE: Final = "http://www.uni.com/U3011/sincro-v2/"
@@ -31,13 +31,16 @@ _TYPES: Final = {
 
 def index(report: Mapping[str, Any], members: Mapping[str, bytes]) -> bytes:
     """The PIndex of *members*, grouped by their folders."""
-    message, tool = report["message"], report["tool"]
+    message, tool, listed = report["message"], report["tool"], Members().joined(members)
     identifier = f"{tool['name']}:{message['key']}:{report['as_of']['seal']}"
     folders = sorted({name.rpartition("/")[0] for name in members})
     groups = [
         Element(
             "FileGroup",
-            [Element("ID", folder or "package"), *(_file(name, members[name]) for name in _names_in(folder, members))],
+            [
+                Element("ID", folder or "package"),
+                *(_file(name, listed.weight(name).sha256) for name in _names_in(folder, members)),
+            ],
         )
         for folder in folders
     ]
@@ -69,7 +72,7 @@ def _names_in(folder: str, members: Mapping[str, bytes]) -> Sequence[str]:
     return [name for name in sorted(members) if name.rpartition("/")[0] == folder]
 
 
-def _file(name: str, content: bytes) -> Element:
+def _file(name: str, digest: str) -> Element:
     extension = "." + name.rpartition(".")[2]
     known = _TYPES.get(extension, "application/octet-stream")
     return Element(
@@ -77,7 +80,7 @@ def _file(name: str, content: bytes) -> Element:
         [
             Element("ID", name),
             Element("Path", name),
-            Element("Hash", sha256(content).hexdigest(), {"hashFunction": "SHA-256"}),
+            Element("Hash", digest, {"hashFunction": "SHA-256"}),
         ],
         {"format": known, "encoding": "binary", "extension": extension},
     )

@@ -64,7 +64,7 @@ _RECORDS_SHOWN: Final = frozenset({LedgerAct.MESSAGE_QUEUED, LedgerAct.MAILBOX_K
 class Package:
     """A proof package: what lies in it, and the report that it holds."""
 
-    files: Mapping[str, bytes]
+    files: Members
     report: Mapping[str, Any]
 
     @property
@@ -75,7 +75,7 @@ class Package:
     @property
     def report_sha256(self) -> str:
         """The SHA-256 of report.json as it lies in the package."""
-        return sha256_of(self.files[proof_package.REPORT])
+        return self.files.weight(proof_package.REPORT).sha256
 
     @property
     def content(self) -> bytes:

@@ -1,19 +1,20 @@
 """What lies in a proof package beside the mails? Everything that can be made from them and the report, made one way."""
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 from pec_tracker.pec import mime
-from pec_tracker.pec.daticert import parse
 from pec_tracker.pec.fingerprint import leaves
-from pec_tracker.pec.read import Mail, certified_xml
-from pec_tracker.render import annex5, pdf, sincro
-from pec_tracker.render.indented import indented
-from pec_tracker.render.members import Members
+from pec_tracker.pec.mime import Span
+from pec_tracker.pec.read import certified_xml
+from pec_tracker.render import annex5, indented, pdf, sincro
+from pec_tracker.render.members import Held, Members, Reader, Written
 from pec_tracker.render.readme import README_NAMES, chain_numbers, readme
 from pec_tracker.render.wording import section
 from pec_tracker.service.proof import summary as proof_summary
@@ -48,15 +49,15 @@ def assemble(sources: Sources, report: Mapping[str, Any]) -> Members:
     return completed(members, report)
 
 
-def derived(sources: Sources, report: Mapping[str, Any]) -> dict[str, bytes]:
+def derived(sources: Sources, report: Mapping[str, Any]) -> Members:
     """What is made from sources and report alone: nothing of it depends on other derived members."""
-    return {
-        REPORT: encoded(report),
+    large: dict[str, Held] = {REPORT: Written(partial(_written, report)), **_daticerts(sources)}
+    small = {
         VERIFIER: (Path(pdf.__file__).parent / VERIFIER).read_bytes(),
-        **_daticerts(sources),
         **_pems(sources, report),
         **_metadata(sources, report),
     }
+    return Members(large).joined(small)
 
 
 def completed(members: Members, report: Mapping[str, Any]) -> Members:
@@ -81,7 +82,7 @@ def summary(sources: Sources, report: Mapping[str, Any]) -> bytes:
 def summary_facts(sources: Sources, report: Mapping[str, Any]) -> dict[str, Any]:
     """The facts that the summary prints and carries."""
     acts = sorted(sources.lines().values(), key=lambda line: line.id)
-    return proof_summary.facts(report, acts, encoded(report))
+    return proof_summary.facts(report, acts, report_sha256(report))
 
 
 def attached(sources: Sources) -> Members:
@@ -91,34 +92,46 @@ def attached(sources: Sources) -> Members:
 
 def encoded(report: Mapping[str, Any]) -> bytes:
     """The report as its member holds it."""
-    return (indented(report) + "\n").encode("utf-8", "replace")
+    written = BytesIO()
+    written.writelines(_written(report))
+    return written.getvalue()
+
+
+def report_sha256(report: Mapping[str, Any]) -> str:
+    """The SHA-256 of the report as its member holds it."""
+    weighed = sha256()
+    for piece in _written(report):
+        weighed.update(piece)
+    return weighed.hexdigest()
+
+
+def _written(report: Mapping[str, Any]) -> Iterator[bytes]:
+    for piece in indented.pieces(report):
+        yield piece.encode("utf-8", "replace")
+    yield b"\n"
 
 
 def sums(members: Mapping[str, bytes]) -> bytes:
     """SHA256SUMS over *members*, in the format of sha256sum."""
-    lines = (f"{sha256(members[name]).hexdigest()}  {name}\n" for name in sorted(members))
+    listed = Members().joined(members)
+    lines = (f"{listed.weight(name).sha256}  {name}\n" for name in sorted(listed))
     return "".join(lines).encode("utf-8", "surrogateescape")  # a damaged name is none in UTF-8
 
 
-def _daticerts(sources: Sources) -> dict[str, bytes]:
-    extracts = {}
+def _daticerts(sources: Sources) -> dict[str, Reader]:
+    extracts: dict[str, Reader] = {}
     for member, raw in sources.evidence:
-        xml = _daticert_xml(raw, sources.readings.of(raw).mail)
-        if xml is not None:
-            extracts[f"daticert/{_stem(member)}.xml"] = xml
+        mail = sources.readings.of(raw).mail
+        if mail.daticert is not None and mail.signed is not None:
+            extracts[f"daticert/{_stem(member)}.xml"] = partial(_daticert_xml, sources, member, mail.signed.content)
     return extracts
 
 
-def _daticert_xml(raw: bytes, mail: Mail) -> bytes | None:
+def _daticert_xml(sources: Sources, member: str, signed: Span) -> bytes:
     """The certification data that was read, as it lies in the mail."""
-    if mail.signed is None or mail.daticert is None:
-        return None
-    content = mime.entity(raw, mail.signed.content)
-    parts = tuple(mime.entity(raw, span) for span in mime.children(raw, content))
-    known = certified_xml(raw, parts)  # parsing it a second time would say the same
-    decoded = (mime.decoded(raw, part) for part in parts)
-    found = (xml for xml in decoded if xml is not None and (xml == known or parse(xml) == mail.daticert))
-    return next(found, None)
+    raw = sources.members[member]
+    parts = tuple(mime.entity(raw, span) for span in mime.children(raw, mime.entity(raw, signed)))
+    return certified_xml(raw, parts) or b""
 
 
 def _pems(sources: Sources, report: Mapping[str, Any]) -> dict[str, bytes]:

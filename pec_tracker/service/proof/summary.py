@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Final
 
 from pec_tracker.ledger.lines import Line
@@ -42,21 +41,20 @@ class _Moment:
     what: str
 
 
-def facts(report: Mapping[str, Any], acts: Sequence[Line], report_bytes: bytes) -> dict[str, Any]:
+def facts(report: Mapping[str, Any], acts: Sequence[Line], report_sha256: str) -> dict[str, Any]:
     """What `render.pdf.summary` is given: blocks of text in the report's language, in the order of the page.
 
-    `report_bytes` is the report as its member holds it; its SHA-256 stands on the page, as text and as a code.
+    `report_sha256` is that of the report as its member holds it: it stands on the page, as text and as a code.
     """
     language = report["language"]
     said, speak = section(language, "summary"), _speaker(language)
-    digest = sha256(report_bytes).hexdigest()
     return {
         "schema": 1,
         "language": language,
         "title": said["title"],
         "tool": f"{report['tool']['name']} {report['tool']['version']}",
         "date": now_utc(report["as_of"]["at"]),
-        "code": digest,
+        "code": report_sha256,
         "blocks": [
             {"kind": "title", "text": said["title"]},
             {"kind": "lead", "texts": [_broken(one) for one in sentences(report, acts, speak)]},
@@ -67,7 +65,7 @@ def facts(report: Mapping[str, Any], acts: Sequence[Line], report_bytes: bytes) 
             *_evidence(report, said, speak),
             *_rejected(report, said, speak),
             *_limits(report, said),
-            *_numbers(report, said, digest),
+            *_numbers(report, said, report_sha256),
         ],
     }
 
