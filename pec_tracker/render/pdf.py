@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from pec_tracker import crash
+from pec_tracker.render import pdf_join
 from pec_tracker.render.wording import template
 from pec_tracker.render.workshop import workshop
 
 STANDARD: Final = "a-3b"
 MAX_ATTACHED: Final = 512 * 1024 * 1024  # bytes, unpacked, of all that a PDF carries: a package has 30 MB a mail
+AT_ONCE: Final = 512 * 1024  # bytes of mails that typst is given together; it keeps some rounds in memory
 FACTS: Final = "facts.json"
 MAIN: Final = "main.typ"
 
@@ -56,25 +58,45 @@ def summary(facts: Mapping[str, Any], mails: Mapping[str, bytes]) -> bytes:
     Raises DiskFullError, StorageError.
     """
     told = encoded(facts)
-    drawn = json.dumps({**_code(facts["code"]), "files": sorted(mails)})
-    # Given as files, the mails take half the memory that they take given as bytes.
     with workshop() as folder:
-        for member in mails:
-            (folder / member).parent.mkdir(parents=True, exist_ok=True)
-            (folder / member).write_bytes(mails[member])
         (folder / FACTS).write_bytes(told)
-        (folder / MAIN).write_bytes(template("summary.typ").encode())
-        crash.at("summary.files-written")
-        return _compiled(folder, told, drawn)
+        pages = _compiled(folder, "summary.typ", facts=told.decode("ascii"), drawn=json.dumps(_code(facts["code"])))
+        return pdf_join.joined(pages, _attached(folder, mails, facts))
 
 
-def _compiled(folder: Path, told: bytes, drawn: str) -> bytes:
+def _attached(folder: Path, mails: Mapping[str, bytes], facts: Mapping[str, Any]) -> Iterator[pdf_join.Attached]:
+    """The mails as typst attaches them, some at a time."""
+    waiting: list[str] = []
+    size = 0
+    for member in sorted(mails):
+        content = mails[member]
+        (folder / member).parent.mkdir(parents=True, exist_ok=True)
+        (folder / member).write_bytes(content)
+        waiting.append(member)
+        size += len(content)
+        if size >= AT_ONCE:
+            yield from _packed(folder, waiting, facts)
+            waiting, size = [], 0
+    if waiting:
+        yield from _packed(folder, waiting, facts)
+
+
+def _packed(folder: Path, members: list[str], facts: Mapping[str, Any]) -> Iterator[pdf_join.Attached]:
+    crash.at("summary.files-written")
+    drawn = json.dumps({"date": facts["date"], "files": members})
+    yield from pdf_join.attached_to(_compiled(folder, "attached.typ", drawn=drawn))
+    for member in members:
+        (folder / member).unlink()
+
+
+def _compiled(folder: Path, source: str, **inputs: str) -> bytes:
     import typst  # an extra; `is_possible` says whether it is there
 
+    (folder / MAIN).write_bytes(template(source).encode())
     return typst.compile(
         folder / MAIN,
         root=folder,
-        sys_inputs={"facts": told.decode("ascii"), "drawn": drawn},
+        sys_inputs=inputs,
         format="pdf",
         pdf_standards=STANDARD,
         ignore_system_fonts=True,

@@ -2,22 +2,19 @@
 
 Only that form is read: what it never has (pictures, forms, notes, layers, words that cannot be seen) is refused, for
 with it a page could show other words than those found here. Drawn shapes and the shapes of letters are not compared.
-Sources: ISO 32000-2 7.5 (file structure), 9.4 (text), 9.10.3 (ToUnicode).
+Sources: ISO 32000-2 9.4 (text), 9.10.3 (ToUnicode).
 """
 
 import re
-import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from pec_tracker.render.pdf_file import NotReadError, PdfFile, one, opened
+
 MAX_PAGES: Final = 2_000
-MAX_DICTIONARY: Final = 256 * 1024  # bytes: the longest lists the pages
-MAX_STREAM: Final = 16 * 1024 * 1024  # bytes of a page or a map, unpacked: a full page takes about 50 kB
-MAX_TOTAL: Final = 64 * 1024 * 1024  # and of all together
+MAX_TOTAL: Final = 64 * 1024 * 1024  # bytes of all pages together, unpacked
 
 _REFERENCE: Final = re.compile(rb"(\d{1,9}) 0 R")
-_ENTRY: Final = re.compile(rb"(\d{10}) (\d{5}) ([nf])\r\n")
 _FOREIGN: Final = (b"/Annots", b"/AcroForm", b"/OpenAction", b"/AA", b"/OCProperties", b"/XObject", b"/JavaScript",
                    b"/Pattern", b"/Shading", b"/Encrypt", b"/Prev", b"/ObjStm", b"/XRefStm")  # fmt: skip
 _MAPPED: Final = re.compile(rb"<([0-9A-Fa-f]{4})> <((?:[0-9A-Fa-f]{4}){1,16})>\n")
@@ -37,60 +34,18 @@ _ESCAPE: Final = re.compile(rb"\\([nrtbf()\\]|[0-7]{1,3})", re.DOTALL)
 _PALE: Final = 0.75  # of white: lighter text is not there for a reader
 
 
-class NotReadError(ValueError):
-    """This PDF is not of the form that is read here; raised with the reason, for the log."""
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    raw: bytes
-    places: Mapping[int, int]  # where each object begins
-
-    def dictionary(self, number: int) -> bytes:
-        """An object up to its end, or up to its stream."""
-        begin = self.places.get(number)
-        if begin is None or not self.raw.startswith(b"%d 0 obj\n" % number, begin):
-            raise NotReadError("object")
-        start = begin + len(b"%d 0 obj\n" % number)
-        window = start + MAX_DICTIONARY
-        found = (self.raw.find(b"\nendobj", start, window), self.raw.find(b"\nstream\n", start, window))
-        ends = [at for at in found if at >= 0]
-        if not ends:
-            raise NotReadError("object")
-        return self.raw[start : min(ends)]
-
-    def stream(self, number: int) -> bytes:
-        """The unpacked content of a stream."""
-        told = self.dictionary(number)
-        length = re.search(rb"/Length (\d{1,10})(?![0-9 ])", told)
-        start = self.places[number] + len(b"%d 0 obj\n" % number) + len(told) + len(b"\nstream\n")
-        if length is None or not self.raw.startswith(b"\nstream\n", start - len(b"\nstream\n")):
-            raise NotReadError("stream")
-        content = self.raw[start : start + int(length[1])]
-        return _unpacked(content) if b"/Filter/FlateDecode" in told else content
-
-
-def _unpacked(content: bytes) -> bytes:
-    unpacking = zlib.decompressobj()
-    try:
-        whole = unpacking.decompress(content, MAX_STREAM)
-    except zlib.error as error:
-        raise NotReadError("deflate") from error
-    if unpacking.unconsumed_tail or not unpacking.eof:
-        raise NotReadError("size")
-    return whole
-
-
 def pages(pdf: bytes) -> list[str]:
     """The text of each page, in the order in which it is drawn; blanks as they come. Raises NotReadError."""
-    file, root = _opened(pdf)
+    file = opened(pdf)
+    if any(name in file.dictionary(file.root) for name in _FOREIGN):
+        raise NotReadError("foreign")
     total, told = 0, []
     fonts: dict[int, Mapping[bytes, str]] = {}
-    for page in _page_dictionaries(file, _one(rb"/Pages", file.dictionary(root))):
-        resources = file.dictionary(_one(rb"/Resources", page))
+    for page in _page_dictionaries(file, one(rb"/Pages", file.dictionary(file.root))):
+        resources = file.dictionary(one(rb"/Resources", page))
         if any(name in page or name in resources for name in _FOREIGN):
             raise NotReadError("foreign")
-        program = file.stream(_one(rb"/Contents", page))
+        program = file.stream(one(rb"/Contents", page))
         total += len(program)
         if total > MAX_TOTAL:
             raise NotReadError("size")
@@ -98,35 +53,7 @@ def pages(pdf: bytes) -> list[str]:
     return told
 
 
-def _opened(pdf: bytes) -> tuple[_File, int]:
-    """The file by its one table of objects, which must be the whole of it; and the number of its catalogue."""
-    end = re.search(rb"trailer\n<<([^<>]{0,2000})>>\nstartxref\n(\d{1,12})\n%%EOF\n?\Z", pdf[-4_000:])
-    if end is None or b"/Prev" in end[1] or b"/Encrypt" in end[1]:
-        raise NotReadError("trailer")
-    table = int(end[2])
-    head = re.match(rb"xref\r?\n0 (\d{1,7})\r?\n", pdf[table : table + 40])
-    if head is None:
-        raise NotReadError("xref")
-    begin = table + head.end()
-    rows = _ENTRY.findall(pdf, begin, begin + 20 * int(head[1]))
-    if len(rows) != int(head[1]):
-        raise NotReadError("xref")
-    file = _File(pdf, {number: int(row[0]) for number, row in enumerate(rows) if row[2] == b"n"})
-    root = _one(rb"/Root", end[1])
-    if any(name in file.dictionary(root) for name in _FOREIGN):
-        raise NotReadError("foreign")
-    return file, root
-
-
-def _one(name: bytes, told: bytes) -> int:
-    """The object that the dictionary's entry refers to; there must be one such entry."""
-    found = re.findall(re.escape(name.replace(b"\\", b"")) + rb" (\d{1,9}) 0 R", told)
-    if len(found) != 1 or told.count(name) != 1:
-        raise NotReadError(name.decode())
-    return int(found[0])
-
-
-def _page_dictionaries(file: _File, number: int) -> Iterator[bytes]:
+def _page_dictionaries(file: PdfFile, number: int) -> Iterator[bytes]:
     waiting, seen = [number], 0
     while waiting:
         seen += 1
@@ -142,12 +69,12 @@ def _page_dictionaries(file: _File, number: int) -> Iterator[bytes]:
             raise NotReadError("pages")
 
 
-def _fonts(file: _File, resources: bytes, known: dict[int, Mapping[bytes, str]]) -> dict[bytes, Mapping[bytes, str]]:
+def _fonts(file: PdfFile, resources: bytes, known: dict[int, Mapping[bytes, str]]) -> dict[bytes, Mapping[bytes, str]]:
     table = re.search(rb"/Font<<([^<>]*)>>", resources)
     fonts = {}
     for name, number in re.findall(rb"/(\w+) (\d{1,9}) 0 R", table[1] if table else b""):
         if int(number) not in known:
-            known[int(number)] = _letters(file.stream(_one(rb"/ToUnicode", file.dictionary(int(number)))))
+            known[int(number)] = _letters(file.stream(one(rb"/ToUnicode", file.dictionary(int(number)))))
         fonts[name] = known[int(number)]
     return fonts
 

@@ -210,7 +210,9 @@ def forged(facts: Mapping[str, Any], shown: str, mails: Mapping[str, bytes], sou
     """A summary that carries the true facts and prints others: made with typst itself, so everything else fits."""
     import typst
 
-    files: Any = {"main": (source or template("summary.typ")).encode(), pdf.FACTS: pdf.encoded(facts), **mails}
+    attaching = template("attached.typ").splitlines()[-1]
+    main = f"{source or template('summary.typ')}\n{attaching}\n".encode()
+    files: Any = {"main": main, pdf.FACTS: pdf.encoded(facts), **mails}
     drawn = json.dumps({"size": 1, "code": [[[0, 1]]], "files": sorted(mails)})
     return typst.compile(
         files, sys_inputs={"facts": shown, "drawn": drawn}, format="pdf", pdf_standards="a-3b", ignore_system_fonts=True

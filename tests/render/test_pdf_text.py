@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from pec_tracker.render import pdf_text
+from pec_tracker.render.pdf_file import MAX_STREAM, NotReadError
 from tests import growth
 
 
@@ -29,7 +30,7 @@ def document(program: bytes) -> bytes:
 
 
 def read(pdf: bytes) -> None:
-    with contextlib.suppress(pdf_text.NotReadError):
+    with contextlib.suppress(NotReadError):
         pdf_text.pages(pdf)
 
 
@@ -41,12 +42,12 @@ def test_worst_programs_take_time_in_proportion(form: bytes) -> None:
 
 
 def test_page_that_unpacks_without_end_is_refused() -> None:
-    with pytest.raises(pdf_text.NotReadError):
-        pdf_text.pages(document(b" " * (pdf_text.MAX_STREAM + 1)))
+    with pytest.raises(NotReadError):
+        pdf_text.pages(document(b" " * (MAX_STREAM + 1)))
 
 
 def test_page_is_read_as_it_is_written() -> None:
     assert pdf_text.pages(document(b"q 1 0 0 1 0 0 cm Q")) == [""]
     assert pdf_text.pages(document(b"(a(b)\\)(()c)) 1 g")) == [""]  # pairs of parentheses need no escape
-    with pytest.raises(pdf_text.NotReadError):
+    with pytest.raises(NotReadError):
         pdf_text.pages(document(b"/x0 Do"))

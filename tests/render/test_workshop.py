@@ -19,8 +19,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def made() -> bytes:
-    return pdf.summary({"title": "x", "author": "x", "language": "it", "at": "2026-03-02", "code": "x", "blocks": []},
-                       {"receipts/001.eml": b"a mail"})  # fmt: skip
+    told = {"title": "x", "tool": "x", "language": "it", "date": [2026, 3, 2, 10, 15, 8], "code": "x", "blocks": []}
+    return pdf.summary(told, {"receipts/001.eml": b"a mail"})
 
 
 def aged(folder: Path) -> None:

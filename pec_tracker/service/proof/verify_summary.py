@@ -10,7 +10,8 @@ from hashlib import sha256
 from typing import Any, Final, Literal
 
 from pec_tracker.render import pdf
-from pec_tracker.render.pdf_text import NotReadError, pages
+from pec_tracker.render.pdf_file import NotReadError
+from pec_tracker.render.pdf_text import pages
 
 Words = Literal["same", "differ", "not-compared"]
 
