@@ -39,8 +39,12 @@ class LinkKeys:
 
 def keys(mail: Mail) -> LinkKeys:
     """The keys of `mail`, most reliable first, each once."""
+    return keys_with(mail, ids_of(mail.original) if mail.original else None)
+
+
+def keys_with(mail: Mail, inner: Headers | Ids | None) -> LinkKeys:
+    """The keys of `mail`; `inner` are the ids, or all headers, of the original that it encloses."""
     daticert, outer = mail.daticert, mail.headers
-    inner = ids_of(mail.original) if mail.original else None
     return LinkKeys(
         references=_distinct(
             [

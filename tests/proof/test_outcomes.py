@@ -102,7 +102,8 @@ def test_summary_is_compared_without_typst_and_what_cannot_be_is_the_result(
     sources = Sources(frame_of(package.report), {name: raw for name, raw in members.items() if is_source(name)})
     report = json.loads(members["report.json"])
     report["journeys"][1].update(state="delivered", delivered_at=report["journeys"][0]["delivered_at"])
-    lying = proof_package.summary(sources, report)
+    facts = proof_package.summary_facts(sources, report, proof_package.report_sha256(report))
+    lying = pdf.summary(facts, proof_package.attached(sources))
     monkeypatch.setattr(pdf, "is_possible", lambda: False)
     assert verify_package(package.content, receipts.trust()).outcome is Outcome.HOLDS
     check = verify_package(with_members({**members, "summary.pdf": lying}), receipts.trust())

@@ -55,7 +55,7 @@ def parts(made: Package) -> tuple[bytes, dict[str, Any], Mapping[str, bytes]]:
     """The summary, the facts that its package gives, and the mails."""
     members = canonical_zip.unpack(made.content).members
     sources = Sources(frame_of(made.report), {name: raw for name, raw in members.items() if is_source(name)})
-    facts = proof_package.summary_facts(sources, made.report)
+    facts = proof_package.summary_facts(sources, made.report, made.report_sha256)
     return members[proof_package.summary_name(made.report)], facts, proof_package.attached(sources)
 
 

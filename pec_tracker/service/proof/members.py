@@ -45,7 +45,8 @@ def assemble(sources: Sources, report: Mapping[str, Any]) -> Members:
     """All members of the package, by name."""
     members = Members().joined(sources.members, derived(sources, report))
     if sources.frame.pdf:
-        members = members.joined({summary_name(report): summary(sources, report)})
+        facts = summary_facts(sources, report, members.weight(REPORT).sha256)
+        members = members.joined({summary_name(report): pdf.summary(facts, attached(sources))})
     return completed(members, report)
 
 
@@ -74,15 +75,10 @@ def summary_name(report: Mapping[str, Any]) -> str:
     return section(report["language"], "summary")["pdf"]
 
 
-def summary(sources: Sources, report: Mapping[str, Any]) -> bytes:
-    """The summary as PDF/A-3b, every raw mail attached."""
-    return pdf.summary(summary_facts(sources, report), attached(sources))
-
-
-def summary_facts(sources: Sources, report: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts that the summary prints and carries."""
+def summary_facts(sources: Sources, report: Mapping[str, Any], report_sha256: str) -> dict[str, Any]:
+    """The facts that the summary prints and carries; *report_sha256* is that of its member."""
     acts = sorted(sources.lines().values(), key=lambda line: line.id)
-    return proof_summary.facts(report, acts, report_sha256(report))
+    return proof_summary.facts(report, acts, report_sha256)
 
 
 def attached(sources: Sources) -> Members:

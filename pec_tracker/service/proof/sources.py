@@ -19,6 +19,7 @@ from pec_tracker.ledger.segments import SealFile, parse_seal
 from pec_tracker.pec import link
 from pec_tracker.pec.evidence import CertifiedRecipient, Fingerprint
 from pec_tracker.pec.fingerprint import fingerprint
+from pec_tracker.pec.headers import Headers, headers_of
 from pec_tracker.pec.link import LinkKeys
 from pec_tracker.pec.read import Mail, read
 
@@ -61,17 +62,28 @@ class Reading:
     enclosed: Fingerprint | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Original:
+    """An enclosed message, of which receipts by the hundred enclose the same."""
+
+    enclosed: Fingerprint | None
+    headers: Headers | None
+
+
+_NO_ORIGINAL: Final = _Original(None, None)
+
+
 class Readings:
     """Each mail of a package read once, however often it is asked for: reading is most of what a package costs.
 
     Facts alone are kept, no bytes of mails. Every receipt of a message lists all its recipients and encloses the same
-    message: equal lists and hashes are kept once.
+    message: equal lists are kept once, and what is enclosed again is not read again.
     """
 
     def __init__(self) -> None:
         self._known: dict[bytes, Reading] = {}
         self._lists: dict[tuple[CertifiedRecipient, ...], tuple[CertifiedRecipient, ...]] = {}
-        self._enclosed: dict[Fingerprint, Fingerprint] = {}
+        self._originals: dict[bytes, _Original] = {}
 
     def of(self, raw: bytes) -> Reading:
         """What the mail says that these bytes are."""
@@ -83,15 +95,20 @@ class Readings:
 
     def _read(self, raw: bytes) -> Reading:
         mail = read(raw)
-        enclosed = None if mail.original is None else fingerprint(mail.original)
-        if enclosed is not None:
-            enclosed = self._enclosed.setdefault(enclosed, enclosed)
-        keys = link.keys(mail)
+        original = _NO_ORIGINAL if mail.original is None else self._original(mail.original)
+        keys = link.keys_with(mail, original.headers)
         mail = replace(mail, original=None)
         if mail.daticert is not None:
             listed = self._lists.setdefault(mail.daticert.recipients, mail.daticert.recipients)
             mail = replace(mail, daticert=replace(mail.daticert, recipients=listed))
-        return Reading(mail, keys, enclosed)
+        return Reading(mail, keys, original.enclosed)
+
+    def _original(self, raw: bytes) -> "_Original":
+        key = sha256(raw).digest()
+        known = self._originals.get(key)
+        if known is None:
+            known = self._originals[key] = _Original(fingerprint(raw), headers_of(raw))
+        return known
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,9 +207,11 @@ class _Case:
         self.sources = Sources(frame_of(report), members.only(is_source))
         # What another release wrote otherwise is no proof of anything wrong; it is never simply passed over.
         self.own_release = self.sources.frame.version == proof_package.VERSION
+        self._told_sha256 = ""
 
     def examine(self, trust: Trust, stamp_roots: Sequence[bytes]) -> Mapping[str, Any]:
         """Compare everything; the report as it follows from the sources now."""
+        self._told_sha256 = proof_package.report_sha256(self.report)
         self.findings += [PackageFinding(kind, member) for kind, member in ledger_findings(self.sources)]
         fresh = examine(self.sources, trust, stamp_roots).report
         self.findings += _folders(fresh)
@@ -245,7 +247,7 @@ class _Case:
 
     def _report(self, fresh: Mapping[str, Any]) -> None:
         """The report told, against the one made now: by evidence, then the rest, then the limits."""
-        if proof_package.report_sha256(self.report) != self.members.weight(REPORT).sha256:
+        if self._told_sha256 != self.members.weight(REPORT).sha256:
             self.findings.append(PackageFinding("member-differs", REPORT))
         lacking: list[str] = []
         same: dict[tuple[int, int], bool] = {}
@@ -292,26 +294,33 @@ class _Case:
             self.notes.append(("other-release", f"{self.sources.frame.version}: {', '.join(otherwise)}"))
 
     def _summary(self, fresh: Mapping[str, Any]) -> None:
-        """The summary: its mails, its facts, its words; what cannot be compared is said."""
-        report = self.report if self.own_release else fresh
+        """The summary: by its bytes where this very typst made it, else its mails, its facts, its words; what cannot
+        be compared is said."""
         name, mails = proof_package.summary_name(self.report), proof_package.attached(self.sources)
         summary = self.members.get(name, b"")
+        facts = self._summary_facts(fresh)
+        # Where its sources are not as they were it cannot be the same, and making it takes long.
+        made = pdf.summary(facts, mails) if pdf.is_possible() and not self.findings else None
+        if made == summary:
+            return
         attached = {sha256_of(mail) for mail in pdf.attachments(summary)}
-        lacking = sorted(mail for mail, raw in mails.items() if sha256_of(raw) not in attached)
-        found = verify_summary.compare(summary, proof_package.summary_facts(self.sources, report), mails.values())
+        lacking = sorted(mail for mail in mails if mails.weight(mail).sha256 not in attached)
+        found = verify_summary.compare(summary, facts, mails.values())
         if lacking or not found.attachments_ok:
             self.findings.append(PackageFinding("attachment-differs", name, ", ".join(lacking) or "-"))
-        # Making it takes longer than all the rest, and where its sources are not as they were it cannot be the same.
         elif not self.findings:
-            self._summary_compared(name, summary, report, found)
+            same_typst = made is not None and pdf.producer(made) == pdf.producer(summary)
+            self._summary_compared(name, found, same_typst=same_typst)
 
-    def _summary_compared(
-        self, name: str, summary: bytes, report: Mapping[str, Any], found: verify_summary.Comparison
-    ) -> None:
-        """By its bytes where this very typst made it, else by its facts and the words on its pages."""
-        made = proof_package.summary(self.sources, report) if pdf.is_possible() else None
-        same_typst = made is not None and pdf.producer(made) == pdf.producer(summary)
-        if made == summary or (found.sound and not same_typst):
+    def _summary_facts(self, fresh: Mapping[str, Any]) -> dict[str, Any]:
+        if self.own_release:
+            return proof_package.summary_facts(self.sources, self.report, self._told_sha256)
+        return proof_package.summary_facts(self.sources, fresh, proof_package.report_sha256(fresh))
+
+    def _summary_compared(self, name: str, found: verify_summary.Comparison, *, same_typst: bool) -> None:
+        """A summary of other bytes than those made here: by its facts and the words on its pages, where another typst
+        made it."""
+        if found.sound and not same_typst:
             return
         differs = same_typst or found.facts_ok is False or found.words == "differ"
         if differs and self.own_release:
