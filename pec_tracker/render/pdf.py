@@ -59,34 +59,39 @@ def summary(facts: Mapping[str, Any], mails: Mapping[str, bytes]) -> bytes:
     """
     told = encoded(facts)
     with workshop() as folder:
-        (folder / FACTS).write_bytes(told)
-        pages = _compiled(folder, "summary.typ", facts=told.decode("ascii"), drawn=json.dumps(_code(facts["code"])))
-        return pdf_join.joined(pages, _attached(folder, mails, facts))
+        sizes = {member: _laid(folder / member, mails[member]) for member in sorted(mails)}
+        _laid(folder / FACTS, told)
+        crash.at("summary.files-written")
+        drawn = json.dumps(_code(facts["code"]))
+        pages = _compiled(folder, "summary.typ", facts=told.decode("ascii"), drawn=drawn)
+        return pdf_join.joined(pages, _attached(folder, sizes, facts))
 
 
-def _attached(folder: Path, mails: Mapping[str, bytes], facts: Mapping[str, Any]) -> Iterator[pdf_join.Attached]:
-    """The mails as typst attaches them, some at a time."""
+def _laid(file: Path, content: bytes) -> int:
+    """Write a file; its size."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file.write_bytes(content)
+
+
+def _attached(folder: Path, sizes: Mapping[str, int], facts: Mapping[str, Any]) -> Iterator[pdf_join.Attached]:
+    """The mails that lie in *folder* as typst attaches them, some at a time."""
+    for members in _some(sizes):
+        drawn = json.dumps({"date": facts["date"], "files": members})
+        yield from pdf_join.attached_to(_compiled(folder, "attached.typ", drawn=drawn))
+
+
+def _some(sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    """The names, as many together as typst is given at once."""
     waiting: list[str] = []
     size = 0
-    for member in sorted(mails):
-        content = mails[member]
-        (folder / member).parent.mkdir(parents=True, exist_ok=True)
-        (folder / member).write_bytes(content)
-        waiting.append(member)
-        size += len(content)
-        if size >= AT_ONCE:
-            yield from _packed(folder, waiting, facts)
+    for name in sizes:
+        if waiting and size + sizes[name] > AT_ONCE:
+            yield waiting
             waiting, size = [], 0
+        waiting.append(name)
+        size += sizes[name]
     if waiting:
-        yield from _packed(folder, waiting, facts)
-
-
-def _packed(folder: Path, members: list[str], facts: Mapping[str, Any]) -> Iterator[pdf_join.Attached]:
-    crash.at("summary.files-written")
-    drawn = json.dumps({"date": facts["date"], "files": members})
-    yield from pdf_join.attached_to(_compiled(folder, "attached.typ", drawn=drawn))
-    for member in members:
-        (folder / member).unlink()
+        yield waiting
 
 
 def _compiled(folder: Path, source: str, **inputs: str) -> bytes:
