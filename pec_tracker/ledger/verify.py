@@ -1,7 +1,7 @@
 """Is the ledger as it was sealed? Every disagreement between segments, seals, their chain and the database, by name."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -71,6 +71,15 @@ def unreadable_database(error: StorageError) -> Finding:
     """That the database could not be asked."""
     params = {name: value if isinstance(value, int) else str(value) for name, value in error.params.items()}
     return Finding(FindingKind.DATABASE_UNREADABLE, "database", error.template, params)
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """A segment as it lies there: its lines that are as they were sealed, by id; all its lines where all of them are
+    just those sealed."""
+
+    sound: Mapping[str, Line]
+    sealed: Sequence[bytes] | None
 
 
 class _Examiner:
@@ -171,18 +180,17 @@ class _Examiner:
         if not follows:
             name = seal_name(seal.number)
             self._find(FindingKind.CHAIN_BROKEN, name, "the seal {seal} does not follow the one before", seal=name)
-        sound = self._examine_segment(seal)
-        self._ask(functools.partial(self._examine_rows, seal=seal, sound=sound))
+        segment = self._examine_segment(seal)
+        self._ask(functools.partial(self._examine_rows, seal=seal, segment=segment))
 
-    def _examine_segment(self, seal: SealFile) -> dict[str, Line]:
-        """The segment's lines that are as they were sealed, by id."""
+    def _examine_segment(self, seal: SealFile) -> "_Segment":
         name = segment_name(seal.number)
         if seal.number not in self._files.segments:
             self._segment_missing(seal.number)
-            return {}
+            return _Segment({}, None)
         content = self._bytes(name, FindingKind.SEGMENT_UNREADABLE)
         if content is None:
-            return {}
+            return _Segment({}, None)
         raw = split_lines(content)
         self.lines += len(raw)
         changed = differences(seal.entries, raw)
@@ -194,9 +202,9 @@ class _Examiner:
             if line is not None:
                 self._on_line(line)
                 sound[line.id] = line
-        return sound
+        return _Segment(sound, None if changed else raw)
 
-    def _examine_rows(self, engine: Engine, *, seal: SealFile, sound: dict[str, Line]) -> None:
+    def _examine_rows(self, engine: Engine, *, seal: SealFile, segment: "_Segment") -> None:
         """What the database holds of this seal, against the seal."""
         seal_row = select(Seal.previous, Seal.count.label("lines")).where(Seal.number == seal.number)
         line_rows = (
@@ -214,11 +222,12 @@ class _Examiner:
         if (recorded.previous, recorded.lines) != (seal.previous, len(seal.entries)):
             text = "the database's row of this seal does not say what the seal says"
             self._find(FindingKind.DATABASE_SEAL_EDITED, place, text)
-        changed = differences(seal.entries, [row.line.encode() for row in rows])
+        raw = [row.line.encode() for row in rows]
+        changed = [] if raw == segment.sealed else differences(seal.entries, raw)
         self._add(changed, _IN_DATABASE, place)
         for expected, row in enumerate(rows, 1):
             # Unchanged rows have the bytes of the sealed lines, which were read already.
-            line = None if changed else sound.get(row.line_id)
+            line = None if changed else segment.sound.get(row.line_id)
             line = line or self._examine_row(row.line_id, row.line, f"{place}:{expected}")
             if line is not None and (line.act, line.at, expected) != (row.act, row.at, row.position):
                 self._add([Difference(Change.EDITED, expected, line.id)], _IN_DATABASE, place)

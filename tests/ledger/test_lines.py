@@ -81,6 +81,18 @@ def test_text_with_any_byte_changed_is_no_line_or_another(place: int, byte: int)
         '{"act":"a","at":"2026-11-23T12:00:00.000000Z","facts":{},"id":"0123456789abcdefghijklmnop","x":1}\n',
         '{"act":1,"at":"2026-11-23T12:00:00.000000Z","facts":{},"id":"0123456789abcdefghijklmnop"}\n',
         '{"act":"a","at":null,"facts":{},"id":null}\n',
+        '{"act":"a","at":"2026-11-23T12:00:00.000000Z","facts":{"a":1,"a":1},"id":"0123456789abcdefghijklmnop"}\n',
+        '{"act":"a","at":"2026-11-23T12:00:00.000000Z","facts":{"b":1,"a":1},"id":"0123456789abcdefghijklmnop"}\n',
+        '{"act":"a","at":"2026-11-23T12:00:00.000000Z","facts":{"a":01},"id":"0123456789abcdefghijklmnop"}\n',
+        '{"act":"a","at":"2026-11-23T12:00:00.000000Z","facts":{"a":-0},"id":"0123456789abcdefghijklmnop"}\n',
+        '{"act":"a","at":"2026-11-23T12:00:00.000000Z","facts":{"a":1,},"id":"0123456789abcdefghijklmnop"}\n',
+        '{"act":"a","at":"2026-11-23T12:00:00.000000Z","facts":{"a":"\x7f"},"id":"0123456789abcdefghijklmnop"}\n',
+        '{"act":"a","at":"2026-11-23T12:00:00.000000Z","facts":{"a": 1},"id":"0123456789abcdefghijklmnop"}\n',
+        '{"act":"a","at":"2026-11-23T12:00:00.000000Z","facts":{"a":"\\u0061"},"id":"0123456789abcdefghijklmnop"}\n',
+        '{"act":"a","at":"2026-11-23T12:00:00.000000Z","facts":{"a":[[1]]},"id":"0123456789abcdefghijklmnop"}\n',
+        '{"act":"a","at":"2026-02-30T12:00:00.000000Z","facts":{},"id":"0123456789abcdefghijklmnop"}\n',
+        '{"act":"a","at":"2026-11-23T24:00:00.000000Z","facts":{},"id":"0123456789abcdefghijklmnop"}\n',
+        '{"act":"a","at":"0000-11-23T12:00:00.000000Z","facts":{},"id":"0123456789abcdefghijklmnop"}\n',
     ],
 )
 def test_anything_else_is_refused(text: str) -> None:

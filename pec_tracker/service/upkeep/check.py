@@ -101,7 +101,7 @@ def check(
             names.add(name, _LISTED)
     objects = size = 0
     with archive.rehash(shelves, processes) as rehashed:
-        ledger = examine_ledger(archive.ledger, engine, functools.partial(_mark_line, names))
+        ledger = examine_ledger(archive.ledger, engine, functools.partial(_mark_line, names, set()))
         mails, asked = _mark_database(engine, names)
         for folder, result in rehashed:
             objects += result.count
@@ -167,8 +167,13 @@ def _rehash_findings(folder: str, result: Rehash) -> Iterator[Finding]:
         )
 
 
-def _mark_line(names: _Names, line: Line) -> None:
+def _mark_line(names: _Names, certificates: set[str], line: Line) -> None:
+    """*certificates* are those marked by now: a few, which every line of a mail names again."""
     for sha256, suffix in named_objects(line):
+        if suffix is Suffix.CERTIFICATE:
+            if sha256 in certificates:
+                continue
+            certificates.add(sha256)
         names.add(sha256 + suffix, _IN_LEDGER)
 
 
