@@ -59,6 +59,17 @@ def keys_with(mail: Mail, inner: Headers | Ids | None) -> LinkKeys:
     )
 
 
+def claimed_references(mail: Mail, inner: Headers | None, known: LinkKeys) -> tuple[str, ...]:
+    """The references among `known`, the mail's keys, as they are looked for; `inner` are the headers of its original.
+
+    An envelope that encloses a would-be receipt belongs where that one claims to.
+    """
+    references = known.references
+    if "original-claims-receipt" in mail.warnings and inner is not None and inner.reference is not None:
+        references = (inner.reference, *references)
+    return tuple(filter(is_key, references))
+
+
 @dataclass(frozen=True, slots=True)
 class Ties:
     """What ties one mail to messages, in order, of what an index can hold.

@@ -11,10 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import open_engine, sqlite_url
+from pec_tracker.db.tables import Mail, Message
 from pec_tracker.errors import NotFoundError
 from pec_tracker.pec.trust import Trust
 from pec_tracker.render import canonical_zip
@@ -248,3 +250,19 @@ def test_trust_and_answers_learned_later_change_no_package_of_the_past(tmp_path:
     now = proof(OPERATOR, after.house, queued.key)
     assert now.report["proof"][0]["verification"]["checks"]["revocation"] is True
     assert verify_package(now.content, receipts.trust()).sound
+
+
+def test_mail_that_names_another_message_is_in_no_package_of_this_one(tmp_path: Path) -> None:
+    """Though it has its identifier, and an earlier release linked it so."""
+    here = desk(tmp_path)
+    queued = here.compose(ANNA)
+    mine = receipt(queued, "accettazione")
+    nameless = receipt(queued, "avvenuta-consegna", to=ANNA, reference=None)
+    others = receipt(queued, "avvenuta-consegna", to=ANNA, reference="altro@pec.example")
+    here.take_in(mine, nameless, others)
+    with here.house.engine.begin() as connection:
+        message = connection.scalar(select(Message.id).where(Message.key == queued.key))
+        connection.execute(update(Mail).where(Mail.role.is_not(None)).values(message_id=message, role="evidence"))
+    held = proof(OPERATOR, here.house, queued.key).files
+    assert {mine, nameless} <= set(held.values())
+    assert others not in set(held.values())

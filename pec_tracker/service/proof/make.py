@@ -24,6 +24,7 @@ from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec import revocation
 from pec_tracker.pec.certificate import certificate
 from pec_tracker.pec.evidence import address_key, time_key
+from pec_tracker.pec.link import KnownMessages, MessageKeys, home
 from pec_tracker.pec.roles import MailRole, MessageOrigin
 from pec_tracker.pec.trust import Trust
 from pec_tracker.render import canonical_zip
@@ -213,13 +214,18 @@ def _is_copy(row: Row[*tuple[Any, ...]], message: Row[*tuple[Any, ...]]) -> bool
 
 
 def _belonging(evidence: Members, message: Row[*tuple[Any, ...]], readings: Readings) -> Members:
-    """What these mails themselves tie to the message; a link that only later mails made known would change a package
-    of the past."""
-    keys = {sha256: readings.of(raw).keys for sha256, raw in evidence.items()}
-    reference = (message.reference or "").lower()
-    tied = {one for one, its in keys.items() if reference in {text.lower() for text in its.references}}
-    learned = {text for one in tied for text in keys[one].identifiers} if reference else {message.identifier}
-    return evidence.only(lambda one: one in tied or bool(learned & set(keys[one].identifiers)))
+    """What these mails themselves tie to the message, by the rule by which mails are linked; a link that only later
+    mails made known would change a package of the past."""
+    ties = {sha256: readings.of(raw).ties for sha256, raw in evidence.items()}
+    composed, known = message.origin == MessageOrigin.COMPOSED, KnownMessages()
+
+    def tied() -> set[str]:
+        return {sha256 for sha256, its in ties.items() if home(its, known).message == message.key}
+
+    known.add(MessageKeys(message.key, composed, message.reference, None if message.reference else message.identifier))
+    for identifier in {ties[sha256].identifier for sha256 in tied()}:
+        known.add(MessageKeys(message.key, composed, message.reference, identifier))
+    return evidence.only(tied().__contains__)
 
 
 def _about(evidence: Members, recipient: str | None, readings: Readings) -> Members:

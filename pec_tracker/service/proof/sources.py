@@ -20,7 +20,7 @@ from pec_tracker.pec import link
 from pec_tracker.pec.evidence import CertifiedRecipient, Fingerprint
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.headers import Headers, headers_of
-from pec_tracker.pec.link import LinkKeys
+from pec_tracker.pec.link import Ties
 from pec_tracker.pec.read import Mail, read
 
 ORIGINAL: Final = "message/original.eml"
@@ -55,10 +55,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What is kept of a mail that was read: `mail` is without its original, of which `enclosed` are the hashes."""
+    """What is kept of a mail that was read: `mail` is without its original, of which `enclosed` are the hashes; `ties`
+    are those of an evidence."""
 
     mail: Mail
-    keys: LinkKeys
+    ties: Ties
     enclosed: Fingerprint | None
 
 
@@ -96,12 +97,12 @@ class Readings:
     def _read(self, raw: bytes) -> Reading:
         mail = read(raw)
         original = _NO_ORIGINAL if mail.original is None else self._original(mail.original)
-        keys = link.keys_with(mail, original.headers)
+        ties = _ties(mail, original.headers)
         mail = replace(mail, original=None)
         if mail.daticert is not None:
             listed = self._lists.setdefault(mail.daticert.recipients, mail.daticert.recipients)
             mail = replace(mail, daticert=replace(mail.daticert, recipients=listed))
-        return Reading(mail, keys, original.enclosed)
+        return Reading(mail, ties, original.enclosed)
 
     def _original(self, raw: bytes) -> "_Original":
         key = sha256(raw).digest()
@@ -109,6 +110,12 @@ class Readings:
         if known is None:
             known = self._originals[key] = _Original(fingerprint(raw), headers_of(raw))
         return known
+
+
+def _ties(mail: Mail, inner: Headers | None) -> Ties:
+    keys = link.keys_with(mail, inner)
+    identifier = next(filter(link.is_key, keys.identifiers), None)
+    return Ties(is_evidence=True, references=link.claimed_references(mail, inner, keys), identifier=identifier)
 
 
 @dataclass(frozen=True, slots=True)
