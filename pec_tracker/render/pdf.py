@@ -22,6 +22,7 @@ MAX_ATTACHED: Final = 512 * 1024 * 1024  # bytes, unpacked, of all that a PDF ca
 AT_ONCE: Final = 512 * 1024  # bytes of mails that typst is given together; it keeps some rounds in memory
 FACTS: Final = "facts.json"
 MAIN: Final = "main.typ"
+MADE: Final = "made.pdf"
 
 # What the template prints of each kind of block, in its order.
 _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -98,14 +99,17 @@ def _compiled(folder: Path, source: str, **inputs: str) -> bytes:
     import typst  # an extra; `is_possible` says whether it is there
 
     (folder / MAIN).write_bytes(template(source).encode())
-    return typst.compile(
+    made = folder / MADE  # as bytes it would lie in memory twice, at the moment at which typst holds the most
+    typst.compile(
         folder / MAIN,
+        output=made,
         root=folder,
         sys_inputs=inputs,
         format="pdf",
         pdf_standards=STANDARD,
         ignore_system_fonts=True,
     )
+    return made.read_bytes()
 
 
 def encoded(facts: Mapping[str, Any]) -> bytes:
