@@ -29,6 +29,10 @@ class LedgerAct(StrEnum):
     TRUST_WITHDRAWN = "trust.withdrawn"  # certificates, record
     REVOCATION_KEPT = "revocation.kept"  # answers, kinds
     OBJECTS_SET_ASIDE = "objects.set-aside"  # record
+    CONTACTS_IMPORTED = "contacts.imported"  # added, changed, skipped: how many
+    CONTACT_CHANGED = "contact.changed"  # contact, fields: their names alone
+    CONTACT_REMOVED = "contact.removed"  # contact
+    CONDOMINIUM_CHANGED = "condominium.changed"  # fields: their names alone
 
 
 # What makes the rows of an act again in `rebuild`; an act without rows says why it has none.
@@ -54,5 +58,9 @@ REPLAYED_BY: Final[Mapping[LedgerAct, str]] = {
     LedgerAct.TRUST_WITHDRAWN: "trust/in_the_past",
     LedgerAct.REVOCATION_KEPT: "trust/in_the_past",
     LedgerAct.OBJECTS_SET_ASIDE: "no rows: the objects were named by none",
+    LedgerAct.CONTACTS_IMPORTED: "no rows: the book is carried over, so that it can be erased (decision 33)",
+    LedgerAct.CONTACT_CHANGED: "no rows: as for an import",
+    LedgerAct.CONTACT_REMOVED: "no rows: as for an import",
+    LedgerAct.CONDOMINIUM_CHANGED: "no rows: as for an import",
 }
 MAILS: Final = frozenset({LedgerAct.MAIL_ARCHIVED, LedgerAct.MAIL_SIGHTED, LedgerAct.MAIL_QUARANTINED})

@@ -17,6 +17,7 @@ from pec_tracker.render.xml import Element, document
 # What computes, at the beginning or behind a separator, blanks and quotes passed over; full-width forms are folded.
 _PASSED_OVER: Final = " \xa0\u200b\ufeff\"'\u2018\u2019\u201c\u201d\xab\xbb"
 _DANGEROUS: Final = re.compile(rf"(\A|[,;|\t\r\n])(?=[{_PASSED_OVER}]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+_MADE_SAFE: Final = re.compile(rf"(\A|[,;|\t\r\n])'(?=[{_PASSED_OVER}]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 _BROKEN_START: Final = re.compile(r"\A(?=[ \xa0]*[\t\r\n])")
 _MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -39,6 +40,11 @@ def safe(cell: object) -> str:
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return text
     return _BROKEN_START.sub("'", _DANGEROUS.sub(r"\1'", text))
+
+
+def meant(cell: str) -> str:
+    """What was written into the cell of a CSV before `safe` put an apostrophe there, or a person did for the same."""
+    return _MADE_SAFE.sub(r"\1", cell)
 
 
 def to_xlsx(columns: Sequence[str], rows: Sequence[Sequence[object]], *, sheet: str) -> bytes:

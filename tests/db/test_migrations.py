@@ -16,13 +16,14 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
 from pec_tracker import osfiles
+from pec_tracker.db import book
 from pec_tracker.db.base import Base
 from pec_tracker.db.engine import migrate, open_engine, reading, sqlite_url
 from pec_tracker.errors import ConfigurationError, StorageError
 from tests.archive.killed import at_once
 from tests.service.house import house_url
 
-__all__ = ["house_url"]
+__all__ = ["book", "house_url"]
 
 ROOT = Path(__file__).parents[2]
 
