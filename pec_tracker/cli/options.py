@@ -122,9 +122,9 @@ PLACEHOLDERS: Final = (N_("[OPTIONS]"), N_("COMMAND [ARGS]..."))
 
 # What stands for a value in help and usage, ours and click's; a name in lower case is a command's or a token.
 VALUES: Final = (
-    N_("ADDRESS"), N_("CASE"), N_("DAY"), N_("DIR"), N_("FINGERPRINT"), N_("FLOAT"), N_("FOLDER"), N_("INTEGER"),
-    N_("KEY"), N_("MESSAGE"), N_("NAME"), N_("OUTPUT"), N_("PATH"), N_("PORT"), N_("SEAL"), N_("SERVICE"), N_("TEXT"),
-    N_("TIME"), N_("TOKEN"), N_("USER"), N_("VARIABLE"), N_("WORDS"),
+    N_("ADDRESS"), N_("CASE"), N_("COLUMN"), N_("DAY"), N_("DIR"), N_("FIELD"), N_("FINGERPRINT"), N_("FLOAT"),
+    N_("FOLDER"), N_("INTEGER"), N_("KEY"), N_("MESSAGE"), N_("NAME"), N_("OUTPUT"), N_("PATH"), N_("PORT"),
+    N_("SEAL"), N_("SERVICE"), N_("TEXT"), N_("TIME"), N_("TOKEN"), N_("USER"), N_("VARIABLE"), N_("WHO"), N_("WORDS"),
 )  # fmt: skip
 _VALUE: Final = re.compile(r"\b(?:" + "|".join(VALUES) + r")\b")
 

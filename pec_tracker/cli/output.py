@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import Any, Final, Protocol
 
 from pec_tracker.answers.plain import clean, to_json
-from pec_tracker.cli.layout import WIDTH, plan, wrap
+from pec_tracker.cli.layout import INDENT, WIDTH, plan, wrap
 from pec_tracker.texts import _
 from pec_tracker.texts.times import rome_cell
 
@@ -46,6 +46,14 @@ class Output:
     def say(self, text: str = "") -> None:
         """Print a line that is the command's answer."""
         _write(text)
+
+    def text(self, text: str) -> None:
+        """Print a sentence of the answer; where 80 columns do not hold it, it goes on a little further in."""
+        indent = len(text) - len(text.lstrip(" "))
+        first, *others = wrap(clean(text[indent:]), WIDTH - indent - INDENT)
+        _write(" " * indent + first)
+        for part in others:
+            _write(" " * (indent + INDENT) + part)
 
     def note(self, text: str) -> None:
         """Print a line beside the answer, on stderr; nothing when quiet."""

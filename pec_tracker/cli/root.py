@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "serve": Entry("pec_tracker.cli.serve:command", N_("Send and collect on a schedule until stopped.")),
     "gateway": Entry("pec_tracker.cli.gateway:command", N_("Take messages from other programs by SMTP.")),
     "jobs": Entry("pec_tracker.cli.jobs:command", N_("Show what serve does, when next and how it ended.")),
+    "contacts": Entry("pec_tracker.cli.contacts:command", N_("The address book: owners, units, addresses.")),
     "outbox": Entry("pec_tracker.cli.outbox:command", N_("See and settle messages that have not left.")),
     "quarantine": Entry("pec_tracker.cli.quarantine:command", N_("See and retry mails that could not be read.")),
     "inspect": Entry("pec_tracker.cli.inspect:command", N_("Read receipts and envelopes, with no database.")),

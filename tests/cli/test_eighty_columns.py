@@ -160,3 +160,28 @@ def test_json_is_one_line_however_long(desk: Desk) -> None:
     (found, *_) = desk.run("find", "--json").out.splitlines()
     assert json.loads(found)["schema"] == 1
     assert len(found) > WIDTH
+
+
+OWNERS = (
+    f"Interno;Scala;Proprietario;Cod. fiscale;PEC;Indirizzo\n"
+    f"1;A;{'Immobiliare Garibaldi ' * 4};00743110157;{LONG};{'Via Giuseppe Garibaldi ' * 4}\n"
+    f"2;A;Bianchi Anna;;{LONG}x.@;Via Roma 1\n"
+)
+
+
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_the_address_book_fits_too(desk: Desk, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = Recorded(monkeypatch)
+    (desk.folder / "owners.csv").write_text(OWNERS, encoding="utf-8")
+    house = ["--condominium", SUBJECT]
+    taken = desk.run("contacts", "import", desk.folder / "owners.csv", *house, "--skip-wrong", language=language)
+    assert (taken.status, taken.err) == (1, "")
+    desk.run("contacts", "edit", LONG, "--pec", "nuovo@pec.example", "--mail", f"m{LONG}", language=language)
+    shown = desk.run("contacts", "show", "immobiliare", language=language)
+    for said in (taken.out, shown.out):
+        assert [line for line in said.splitlines() if len(line) > WIDTH and " " in line.strip()] == []
+    for command in (["list"], ["list", *house], ["condominium"]):
+        told = desk.run("contacts", *command, language=language)
+        assert told.status == 0, told.words
+        assert recorded.too_wide() == [], command
+    assert len(recorded.lines) > 8

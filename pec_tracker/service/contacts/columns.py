@@ -58,7 +58,7 @@ _NAMES: Final[Mapping[Field, str]] = {
     "conduttore; usufruttuario; nudo proprietario; comproprietario; ragione sociale nome",
     Field.SURNAME: "surname; last name; cognome",
     Field.FIRST_NAME: "first name; nome",
-    Field.KIND: "kind; tipo persona; natura giuridica",
+    Field.KIND: "kind; kind of person; tipo persona; natura giuridica",
     Field.TITLE: "title; titolo; diritto; qualita; ruolo; tipo diritto; titolarita",
     Field.SHARE: "share; quota; quota di possesso; quota proprieta; quota possesso; perc possesso",
     Field.TAX_CODE: "tax code; cod fiscale; codice fiscale; cf; c f; cod fisc; codfiscale; codicefiscale; "
@@ -76,8 +76,8 @@ _NAMES: Final[Mapping[Field, str]] = {
     Field.TOWN: "town; city; comune; citta; localita; comune residenza; comune di residenza",
     Field.PROVINCE: "province; prov; provincia; pr",
     Field.COUNTRY: "country; nazione; stato; paese",
-    Field.SINCE: "since; from; dal; data inizio; inizio; da",
-    Field.UNTIL: "until; to; al; data fine; fine; fino al",
+    Field.SINCE: "since; from; valid from; dal; data inizio; inizio; da",
+    Field.UNTIL: "until; to; valid until; al; data fine; fine; fino al",
     Field.NOTES: "notes; note; annotazioni; osservazioni",
 }
 _BY_NAME: Final = {name: field for field, names in _NAMES.items() for name in names.split("; ")}

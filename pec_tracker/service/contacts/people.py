@@ -97,7 +97,7 @@ def list_contacts(asker: Asker, house: House, wanted: Wanted) -> Listed:
     with reading(house.engine) as connection:
         ids = _wanted(connection, wanted)
         total = connection.execute(select(func.count()).select_from(ids.subquery())).scalar_one()
-        page = ids.order_by(PersonRow.name_key, PersonRow.id).limit(wanted.limit).offset(wanted.offset)
+        page = ids.order_by(func.lower(PersonRow.name), PersonRow.id).limit(wanted.limit).offset(wanted.offset)
         contacts = _contacts(connection, asker, connection.scalars(page).all())
         return Listed(tuple(contacts), total)
 

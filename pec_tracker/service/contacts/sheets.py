@@ -88,8 +88,8 @@ def _compound(content: bytes) -> UsageError:
 def _xlsx(content: bytes, wanted: str | None) -> Sheet:
     if find_spec("python_calamine") is None:
         raise UsageError(
-            "to read an XLSX the extra xlsx is needed (in the program's folder: pip install '.[xlsx]'); or save the list "
-            "as CSV"
+            "to read an XLSX the extra xlsx is needed (in the program's folder: pip install '.[xlsx]'); or save the "
+            "list as CSV"
         )
     from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
