@@ -78,6 +78,7 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "contradicts": N_("two rows say different things of the same person"),
     "another-tax-code": N_("the book has this owner with another tax code: is it a correction, or somebody else?"),
     "another-persons": N_("the tax code is another contact's"),
+    "another-name": N_("the book has quite another name with this tax code; if it is right, contacts edit --name"),
     "ended": N_("the book says that this title has ended; where it begins anew, write from when"),
     "tax-code": N_("the tax code's check character is wrong"),
     "vat-number": N_("the VAT number's check digit is wrong"),

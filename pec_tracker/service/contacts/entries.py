@@ -40,6 +40,7 @@ class Problem(StrEnum):
     CONTRADICTS = "contradicts"
     ANOTHER_TAX_CODE = "another-tax-code"
     ANOTHER_PERSONS = "another-persons"
+    ANOTHER_NAME = "another-name"
     ENDED = "ended"
 
     TAX_CODE = "tax-code"

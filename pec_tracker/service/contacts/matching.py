@@ -71,8 +71,13 @@ class Index:
         by_contact = self._by_contact(entry)
         if by_tax and (by_contact or self._claimed(by_tax, entry)) and by_tax != by_contact:
             return self._refused(entry, Problem.ANOTHER_PERSONS, str(tax), {by_tax})
-        if by_contact or by_tax:
-            return Meant(by_contact or by_tax)
+        if by_contact:
+            return Meant(by_contact)
+        if by_tax:
+            known = self.persons[by_tax].name
+            if not set(words_key(known).split()) & set(words_key(entry.name).split()):
+                return self._refused(entry, Problem.ANOTHER_NAME, known, {by_tax})
+            return Meant(by_tax)
         return self._by_name(entry, tax)
 
     def _by_contact(self, entry: Entry) -> str | None:
