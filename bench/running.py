@@ -52,9 +52,7 @@ def run(
     env = {name: value for name, value in env.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
         begun = time.perf_counter()
-        process = subprocess.Popen(
-            command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=said, stderr=complained
-        )
+        process = subprocess.Popen(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=said, stderr=complained)
         peak = _Peak(process.pid) if memory else None
         _pid, ended, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begun

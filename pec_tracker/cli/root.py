@@ -32,6 +32,7 @@ class Entry:
 # In the order of the list: the way of a message first, then the archive, then the house.
 COMMANDS: Final[dict[str, Entry]] = {
     "send": Entry("pec_tracker.cli.send:command", N_("Send a PEC, or queue it.")),
+    "campaign": Entry("pec_tracker.cli.campaign:command", N_("Prepare letters to many: cut a printout for each.")),
     "lint": Entry("pec_tracker.cli.lint:command", N_("Check a message by the rules of PEC, and send nothing.")),
     "collect": Entry("pec_tracker.cli.collect:command", N_("Fetch and archive what is new in the mailboxes.")),
     "find": Entry("pec_tracker.cli.find:command", N_("Find messages and where they stand.")),

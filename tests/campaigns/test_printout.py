@@ -59,9 +59,10 @@ def test_a_page_that_names_one_owner_twice_is_his() -> None:
 def test_tax_codes_and_patterns_mark_pages_too() -> None:
     assert marked(["c.f. RSSMRA80A01H501U; condominio 80012345678"], Mark.TAX_CODE) == [("RSSMRA80A01H501U",)]
     assert marked(["Scala B int 4", "niente"], Mark.PATTERN, r"Scala (\w int \d+)") == [("B int 4",), ()]
+    assert marked(["Scala B int 4"], Mark.PATTERN, r"Scala (\w) int (\d+)") == [("B 4",)]
 
 
-@pytest.mark.parametrize("pattern", ["(", "Interno", "(a)(b)"])
+@pytest.mark.parametrize("pattern", ["(", "Interno", "(a)(b)(c)"])
 def test_a_pattern_that_cannot_say_whose_a_page_is_is_refused(pattern: str) -> None:
     with pytest.raises(UsageError, match=r"regular expression|one group"):
         marked(["x"], Mark.PATTERN, pattern)

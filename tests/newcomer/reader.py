@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import typst
 
 from pec_tracker.cli.main import run
 from pec_tracker.sandbox.providers import PASSWORD
@@ -99,6 +100,9 @@ class Reader:
             (self.folder / name).write_text("Gentile condomino,\n\nla convoco.\n", encoding="utf-8")
         for name in ("letter.eml", "lettera.eml"):
             (self.folder / name).write_bytes(LETTER)
+        for name, word in (("printout.pdf", "Unit"), ("stampa.pdf", "Interno")):
+            text = "\n#pagebreak()\n".join(f"{word} {number}" for number in (1, 2))
+            (self.folder / name).write_bytes(typst.compile(text.encode(), format="pdf"))
         for name in ("notice.pdf", "avviso.pdf"):
             (self.folder / name).write_bytes(b"%PDF-1.4\n")
         for name in ("archive.mbox", "archivio.mbox"):

@@ -36,6 +36,7 @@ ELSEWHERE = ("pec-tracker demo",)
 # What the Italian README calls by Italian names.
 ITALIAN_NAMES = {
     "lettera.eml": "letter.eml",
+    "stampa.pdf --by Interno": "printout.pdf --by Unit",
     "ricevuta.eml": "receipt.eml",
     "lettera.txt": "letter.txt",
     "avviso.pdf": "notice.pdf",

@@ -19,7 +19,7 @@ class Mark(StrEnum):
     """What on a page says whose it is."""
 
     LABEL = "label"  # a word, and the value after it: "Interno 3"
-    PATTERN = "pattern"  # a regular expression with one group
+    PATTERN = "pattern"  # a regular expression with a group, or two: staircase and unit
     TAX_CODE = "tax-code"
     BOOKMARK = "bookmark"
 
@@ -77,10 +77,11 @@ _VALUE: Final = (
 def marked(texts: Sequence[str], mark: Mark, what: str = "") -> list[tuple[str, ...]]:
     """The owners that each page names, without repetition; *what* is the label or the pattern.
 
-    UsageError where the pattern is none, or has not exactly one group.
+    UsageError where the pattern is none, or has not one group or two: of two, the staircase comes first.
     """
-    pattern = _pattern(mark, what)
-    return [tuple(dict.fromkeys(tidy(found) for found in pattern.findall(text))) for text in texts]
+    pattern = pattern_of(mark, what)
+    named = ([" ".join(found.groups("")) for found in pattern.finditer(text)] for text in texts)
+    return [tuple(dict.fromkeys(map(tidy, owners))) for owners in named]
 
 
 def begun(starts: Sequence[tuple[str, int]], pages: int) -> list[tuple[str, ...]]:
@@ -164,7 +165,8 @@ def of_others(cut: Cut, texts: Sequence[str], listed: Mapping[str, Collection[st
     return findings
 
 
-def _pattern(mark: Mark, what: str) -> re.Pattern[str]:
+def pattern_of(mark: Mark, what: str) -> re.Pattern[str]:
+    """What finds whose a page is in its text; UsageError as `marked` raises it."""
     if mark is Mark.TAX_CODE:
         return re.compile(_TAX_CODE)
     if mark is Mark.LABEL:
@@ -173,9 +175,9 @@ def _pattern(mark: Mark, what: str) -> re.Pattern[str]:
         pattern = re.compile(what, re.MULTILINE)
     except re.error as error:
         raise UsageError("{pattern!r} is no regular expression: {reason}", pattern=what, reason=str(error)) from error
-    if pattern.groups != 1:
+    if pattern.groups not in (1, 2):
         raise UsageError(
-            "{pattern!r} needs exactly one group, in parentheses: what it finds there says whose page it is",
+            "{pattern!r} needs one group in parentheses, which finds whose page it is; or two, the staircase first",
             pattern=what,
         )
     return pattern

@@ -50,6 +50,7 @@ class Walk:
         return known.seen_uidnext != look.status.uidnext or more or known.id in self.owed
 
     def wanted(self) -> list[FolderName]:
+        """The folders that are collected; one that is chosen and not there is a failure."""
         folders = self.imap.folders()
         wanted, missing = chosen(self.account, folders)
         for name in missing:
@@ -62,6 +63,7 @@ class Walk:
         return wanted
 
     def looks(self, folders: Sequence[FolderName]) -> list[Look]:
+        """How each folder looks now; without those that the server refuses to tell of."""
         looks = []
         for folder in folders:
             if self.stop():
