@@ -5,7 +5,7 @@ Words are folded and cut in Python (`pec.folding`), so that both engines answer 
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, Integer, Select, literal_column, select, text
+from sqlalchemy import BindParameter, Connection, Integer, Select, bindparam, literal_column, select, text
 
 from pec_tracker.pec.folding import cut
 
@@ -38,4 +38,5 @@ def mails_with(connection: Connection, words: str) -> Select[int] | None:
     else:
         wanted = " & ".join("'" + token.replace("'", "''") + "':*" for token in tokens)
         condition = text("search.words @@ CAST(:search_words AS tsquery)")
-    return select(mail_id).select_from(text("search")).where(condition.bindparams(search_words=wanted))
+    asked: BindParameter[str] = bindparam("search_words", wanted, unique=True)  # a statement may look for several
+    return select(mail_id).select_from(text("search")).where(condition.bindparams(asked))

@@ -17,7 +17,7 @@ from pec_tracker.service.contacts.book import Book, new_key
 from pec_tracker.service.contacts.columns import Field
 from pec_tracker.service.contacts.entries import read_entry
 from pec_tracker.service.contacts.export import export_contacts
-from pec_tracker.service.contacts.plan import Plan, plan
+from pec_tracker.service.contacts.plan import Plan, carried_out, plan
 from pec_tracker.service.contacts.tax_codes import holds, normal
 from tests.contacts.lists import BIANCHI, ROSSI, VERDI, book, taken
 from tests.service.house import open_house
@@ -53,13 +53,9 @@ def planned(rows: list[dict[Field, str]], known: Book) -> Plan:
 
 def after(done: Plan, known: Book) -> Book:
     """The book once the plan is carried out, rights numbered as the database would."""
-    persons = {**known.persons, **{one.key: one for one in done.persons}}
-    changed = {right.row_id: right for right in done.rights}
-    rights = [changed.get(right.row_id, right) for right in known.rights]
-    new = [right for right in done.rights if right.row_id is None]
-    rights += [replace(right, row_id=len(rights) + at) for at, right in enumerate(new, 1)]
-    names = {right.place.condominium_key: right.place.condominium for right in rights}
-    return Book(persons, rights, {**names, **known.condominiums})
+    book = carried_out(done, known)
+    book.rights = [replace(right, row_id=at) for at, right in enumerate(book.rights, 1)]
+    return book
 
 
 @settings(max_examples=400, deadline=None)

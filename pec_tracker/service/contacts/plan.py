@@ -1,7 +1,8 @@
 """What will a list change in the book? A value that says it whole, row by row; `book_rows` then acts on it.
 
 An empty cell says nothing and takes nothing away. Of several rows about one person the first that says something has
-it, and another that says otherwise contradicts it.
+it, and another that says otherwise contradicts it. A row that would mean something else when the same list is read
+again is ambiguous: so the same list twice changes nothing.
 """
 
 from collections import defaultdict
@@ -40,6 +41,7 @@ class Plan:
     rights: tuple[Right, ...] = ()
     condominiums: tuple[str, ...] = ()
     left: int = 0  # rows that change nothing
+    moving: frozenset[int] = frozenset()  # rows that change something
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -77,10 +79,36 @@ def plan(
     """
     wrong = {one.row for one in findings if one.wrong}
     good = [entry for entry in entries if entry.row not in wrong]
-    planner = _Planner(book, good, new_key, title)
-    for entry in good:
-        planner.take(entry)
-    return planner.plan(findings, whole)
+    refused: list[Finding] = []
+    while True:
+        done = _Planner(book, good, new_key, title).plan(whole)
+        again = _Planner(carried_out(done, book), good, new_key, title).plan(whole)
+        unsteady = _unsteady(good, done, again)
+        if not unsteady:
+            return replace(done, findings=(*findings, *done.findings, *refused))
+        refused += unsteady
+        rows = {one.row for one in refused}
+        good = [entry for entry in good if entry.row not in rows]
+
+
+def carried_out(done: Plan, book: Book) -> Book:
+    """The book once the plan is carried out."""
+    corrected = {right.row_id: right for right in done.rights if right.row_id is not None}
+    rights = [right if right.row_id is None else corrected.get(right.row_id, right) for right in book.rights]
+    rights += [right for right in done.rights if right.row_id is None]
+    names = {right.place.condominium_key: right.place.condominium for right in done.rights}
+    persons = {**book.persons, **{person.key: person for person in done.persons}}
+    return Book(persons, rights, {**names, **book.condominiums})
+
+
+def _unsteady(entries: Sequence[Entry], done: Plan, again: Plan) -> list[Finding]:
+    """The rows that mean something else once the list is in the book: what they mean rests on other rows."""
+    wrong = {one.row: one for one in again.findings if one.wrong}
+    return [
+        wrong.get(entry.row) or Finding(Problem.AMBIGUOUS, entry.row, entry.name, entry.name)
+        for entry in entries
+        if entry.row not in done.wrong and (entry.row in wrong or entry.row in again.moving)
+    ]
 
 
 class _Planner:
@@ -100,8 +128,11 @@ class _Planner:
         self._changes: list[Change] = []
         self._condominiums: dict[str, str] = {}
         self._left = 0
+        self._moving: set[int] = set()
+        for entry in entries:
+            self._take(entry)
 
-    def take(self, entry: Entry) -> None:
+    def _take(self, entry: Entry) -> None:
         """Have the row in the plan, or say why not."""
         meant = self._index.meant(entry)
         if meant.finding is not None and meant.finding.wrong:
@@ -144,6 +175,8 @@ class _Planner:
         if right is not None:
             moved = self._keep(replace(right, person=key), at, entry.row) or moved
         self._left += not moved
+        if moved:
+            self._moving.add(entry.row)
 
     def _note(self, entry: Entry, before: Person | None, person: Person) -> bool:
         """Note what changes in a person; whether anything does."""
@@ -222,7 +255,7 @@ class _Planner:
             self._findings.append(Finding(Problem.OTHER_TITLE, entry.row, entry.name, others[0].title))
         return wanted, None, None
 
-    def plan(self, findings: Sequence[Finding], whole: str | None) -> Plan:
+    def plan(self, whole: str | None) -> Plan:
         """What all rows together come to."""
         known = self._book.persons
         persons = [one for key, one in self._index.persons.items() if known.get(key) != one]
@@ -235,7 +268,8 @@ class _Planner:
             rights=tuple(rights),
             condominiums=tuple(self._condominiums.values()),
             left=self._left,
-            findings=(*findings, *self._findings, *self._missing(whole)),
+            moving=frozenset(self._moving),
+            findings=(*self._findings, *self._missing(whole)),
         )
 
     def _missing(self, whole: str | None) -> list[Finding]:

@@ -28,6 +28,7 @@ from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.states import NextStep, State
 from pec_tracker.service.alerts.raising import HISTORY_AFTER
+from pec_tracker.service.contacts.named_in import also_by_name
 from pec_tracker.service.house import House
 from pec_tracker.service.journeys.evidence_rows import with_offset
 from pec_tracker.service.verbs import among, verb
@@ -199,7 +200,7 @@ def _conditions(connection: Connection, asker: Asker, query: Query, now: datetim
         holding = search.mails_with(connection, query.text)
         if holding is not None:
             linked = select(Mail.message_id).where(Mail.id.in_(holding), Mail.message_id.is_not(None))
-            wanted = wanted.where(Message.id.in_(linked))
+            wanted = wanted.where(Message.id.in_(also_by_name(connection, query.text, linked)))
     return wanted
 
 
