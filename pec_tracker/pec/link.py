@@ -59,8 +59,8 @@ def keys_with(mail: Mail, inner: Headers | Ids | None) -> LinkKeys:
     )
 
 
-def claimed_references(mail: Mail, inner: Headers | None, known: LinkKeys) -> tuple[str, ...]:
-    """The references among `known`, the mail's keys, as they are looked for; `inner` are the headers of its original.
+def claimed_references(mail: Mail, inner: Headers | Ids | None, known: LinkKeys) -> tuple[str, ...]:
+    """The references among `known`, the mail's keys, as they are looked for; `inner` are those of its original.
 
     An envelope that encloses a would-be receipt belongs where that one claims to.
     """

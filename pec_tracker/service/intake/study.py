@@ -8,7 +8,7 @@ from pec_tracker.pec import link
 from pec_tracker.pec.evidence import Evidence, Fingerprint, address_key
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.folding import cut
-from pec_tracker.pec.headers import headers_of
+from pec_tracker.pec.headers import Ids, ids_of
 from pec_tracker.pec.read import Mail, evidence_of, read
 from pec_tracker.pec.signature import Verification, verify
 from pec_tracker.pec.standard import Kind
@@ -100,7 +100,7 @@ def study(arrival: Arrival, raw: bytes, *, owner: str | None, trust: Trust, now:
         if verification is None
         else evidence_of(digest, mail, verification.verdict, signer=verification.who, arrived_at=arrival.internal_at),
         verification=verification,
-        references=_usable(_references(mail, keys)),
+        references=link.claimed_references(mail, _inner(mail), keys),
         identifier=next(iter(_usable(keys.identifiers)), None),
         answers=_usable(keys.replies_to)[:MAX_ANSWERED],
         words=cut(_texts(mail, raw)),
@@ -112,13 +112,10 @@ def _usable(keys: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(filter(link.is_key, keys))
 
 
-def _references(mail: Mail, keys: link.LinkKeys) -> tuple[str, ...]:
-    """By the mail's keys; an envelope that encloses a would-be receipt belongs where that one claims to."""
-    if "original-claims-receipt" in mail.warnings and mail.original is not None:
-        inner = headers_of(mail.original)
-        if inner is not None and inner.reference is not None:
-            return (inner.reference, *keys.references)
-    return keys.references
+def _inner(mail: Mail) -> Ids | None:
+    """The ids of the original, where they say where the mail belongs."""
+    claims = "original-claims-receipt" in mail.warnings and mail.original is not None
+    return ids_of(mail.original) if claims and mail.original is not None else None
 
 
 def _is_copy(arrival: Arrival, mail: Mail, owner: str | None) -> bool:
