@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pec_tracker.service.sending.attempt import Dispatched
     from pec_tracker.service.sending.outbox import OutboxEntry
 
+KEY_SHOWN: Final = 8  # letters of a key that was just made
+
 # What a filter takes: each token, and its word in the language spoken.
 STATE_WORDS: Final = words.STATES
 SEND_STATE_WORDS: Final = words.SEND_STATES
@@ -173,6 +175,11 @@ def coded_text(code: str) -> str:
 def contradictions_text(contradictions: Sequence[str]) -> str:
     """What in the evidence contradicts itself, in words."""
     return words.words(findings.CONTRADICTIONS, list(contradictions))
+
+
+def short_key(key: str) -> str:
+    """The beginning of a key that was just made, by which a person names it."""
+    return key[:KEY_SHOWN]
 
 
 def short(keys: Mapping[str, str], key: str | None) -> str:

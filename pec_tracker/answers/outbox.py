@@ -3,13 +3,23 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pec_tracker.answers.messages import dispatched_facts, dispatched_said, entry_facts, said, send_state_text, short
+from pec_tracker.answers.messages import (
+    dispatched_facts,
+    dispatched_said,
+    entry_facts,
+    said,
+    send_state_text,
+    short,
+    short_key,
+)
 from pec_tracker.answers.quota import MEBIBYTE
 from pec_tracker.pec.sending import WAITING, SendState
 from pec_tracker.texts import N_, _, error_text, facts_text, findings, ngettext, words
-from pec_tracker.texts.times import rome_time
+from pec_tracker.texts.times import rome_second, rome_time
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pec_tracker.errors import PecTrackerError
     from pec_tracker.pec.rules import Finding
     from pec_tracker.service.sending.attempt import Dispatched
@@ -17,8 +27,6 @@ if TYPE_CHECKING:
     from pec_tracker.service.sending.outbox import OutboxEntry
     from pec_tracker.service.sending.send import Queued, RefusedByRulesError
     from pec_tracker.service.sending.send_now import Standing
-
-KEY_SHOWN: Final = 8  # letters of a key that was just made
 
 # What happens now, for each state in which a message can be left.
 _NEXT: Final = {
@@ -34,6 +42,11 @@ _NEXT: Final = {
         "Without one, decide: pec-tracker outbox settle {key}, or resend."
     ),
 }
+
+
+_HELD: Final = N_(
+    "It waits in the outbox: the provider takes it from {next} on. pec-tracker outbox send, or serve, sends it then."
+)
 
 
 # --- one message, just sent ---
@@ -55,6 +68,20 @@ def standing_facts(mailbox: str, queued: "Queued", standing: "Standing") -> dict
         "error": error_text(standing.error) if standing.error else None,
         "findings": list(map(_finding_facts, queued.advice)),
     }
+
+
+def outcome_facts(
+    mailbox: str, queued: "Queued", standing: "Standing", *, outcome: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The same of a message that was followed to its `outcome` (`answers.followed`; contract of `send --wait`)."""
+    facts = standing_facts(mailbox, queued, standing)
+    return {**facts, "send_state": outcome["send_state"], "outcome": outcome}
+
+
+def waiting_text(until: "datetime") -> str:
+    """That the receipts of a message are waited for."""
+    told = _("Waiting for the receipts until {until} at most. Ctrl-C ends the waiting, and nothing else.")
+    return told.format(until=rome_second(until))
 
 
 def refused_facts(mailbox: str, error: "RefusedByRulesError") -> dict[str, Any]:
@@ -93,7 +120,9 @@ def next_text(queued: "Queued", standing: "Standing") -> str | None:
     following = _NEXT.get(SendState(standing.send_state))
     if following is None or (standing.error is not None and standing.send_state == SendState.SENDING):
         return None
-    return _(following).format(key=queued.key[:KEY_SHOWN], next=rome_time(standing.next_attempt_at))
+    if standing.send_state == SendState.QUEUED and standing.next_attempt_at is not None:
+        following = _HELD
+    return _(following).format(key=short_key(queued.key), next=rome_time(standing.next_attempt_at))
 
 
 def finding_text(finding: "Finding") -> str:
@@ -106,7 +135,7 @@ def _before(finding: "Finding") -> str:
     """Which message of before it is about, and when that arrived or left."""
     if finding.message is None or finding.at is None:
         return ""
-    return _(": {key}, {time}").format(key=finding.message[:KEY_SHOWN], time=rome_time(finding.at))
+    return _(": {key}, {time}").format(key=short_key(finding.message), time=rome_time(finding.at))
 
 
 def _figures(finding: "Finding") -> str:
@@ -216,8 +245,20 @@ def sent_lines(mailbox: str, sent: "Sequence[Dispatched]", *, waiting: "Sequence
     counts = _("{sent} tried, {waiting} still waiting").format(sent=len(sent), waiting=len(waiting))
     return [
         _("{mailbox}: {counts}").format(mailbox=mailbox, counts=counts),
-        *(f"  {one.key[:KEY_SHOWN]}  {send_state_text(one.send_state)}  {dispatched_said(one)}" for one in sent),
+        *(f"  {short_key(one.key)}  {send_state_text(one.send_state)}  {dispatched_said(one)}" for one in sent),
+        *_next_lines(waiting),
     ]
+
+
+def _next_lines(waiting: "Sequence[OutboxEntry]") -> Iterator[str]:
+    """When what still waits is next tried, and why it waits."""
+    times = [(entry.next_attempt_at, said(entry.reply, entry.problem)) for entry in waiting if entry.next_attempt_at]
+    if times:
+        at, why = min(times)
+        told = _("  the next attempt is due at {next}: pec-tracker outbox send, or serve, makes it")
+        yield told.format(next=rome_time(at))
+        if why:
+            yield "  " + _("it waits since: {reason}").format(reason=why)
 
 
 # --- what a person decided ---

@@ -3,7 +3,7 @@
 import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -124,7 +124,8 @@ PLACEHOLDERS: Final = (N_("[OPTIONS]"), N_("COMMAND [ARGS]..."))
 VALUES: Final = (
     N_("ADDRESS"), N_("CASE"), N_("COLUMN"), N_("DAY"), N_("DIR"), N_("FIELD"), N_("FINGERPRINT"), N_("FLOAT"),
     N_("FOLDER"), N_("INTEGER"), N_("KEY"), N_("MESSAGE"), N_("NAME"), N_("OUTPUT"), N_("PATH"), N_("PORT"),
-    N_("SEAL"), N_("SERVICE"), N_("TEXT"), N_("TIME"), N_("TOKEN"), N_("USER"), N_("VARIABLE"), N_("WHO"), N_("WORDS"),
+    N_("PROVIDER"), N_("SEAL"), N_("SERVICE"), N_("SPAN"), N_("TEXT"), N_("TIME"), N_("TOKEN"), N_("USER"),
+    N_("VARIABLE"), N_("WHO"), N_("WORD"), N_("WORDS"),
 )  # fmt: skip
 _VALUE: Final = re.compile(r"\b(?:" + "|".join(VALUES) + r")\b")
 
@@ -213,6 +214,22 @@ class Moment(click.ParamType[datetime]):
             except ValueError:
                 continue
         return None
+
+
+class Span(click.ParamType[timedelta]):
+    """A length of time: 90s, 10m, 2h, 1d."""
+
+    name = "span"
+    _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """The span that `value` says."""
+        if isinstance(value, timedelta):
+            return value
+        match = re.fullmatch(r"(\d{1,6})\s*([smhd])", str(value).strip().lower())
+        if match is None or int(match[1]) == 0:
+            self.fail(_("{value!r} is not a length of time; write 90s, 10m, 2h or 1d").format(value=value), param, ctx)
+        return timedelta(**{self._UNITS[match[2]]: int(match[1])})
 
 
 class Token(click.ParamType[str]):

@@ -111,7 +111,7 @@ def _send(house: "House", output: Output, stop: "Stop", account: "Account") -> E
         with output.progress(labels[step].format(mailbox=account.name)) as progress:
             yield progress.reach
 
-    wait = waiting(output, house.clock, stop)
+    wait = waiting(output, house.clock, account.pace, stop)
     out = send_waiting(OPERATOR, house, account, wait=wait, stop=stop, under=under)
     if out.not_copied is not None:
         text = _("  no copy could be put into the folder of sent mails: {problem}")

@@ -1,6 +1,7 @@
 """`pec-tracker send`: is this letter allowed, and did it leave? Queued first, then dispatched alone."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,17 +10,18 @@ import click
 from pec_tracker.answers import outbox as answers
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
+from pec_tracker.cli.following import DEADLINE, deadline_option, facts_of, followed, status_of, tell_ending
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.stopping import until_told, waiting
-from pec_tracker.errors import Exit, UsageError
+from pec_tracker.errors import Exit, LoginRefusedError, UsageError
 from pec_tracker.pec.sending import FOR_A_PERSON, SendState
 from pec_tracker.texts import N_, _, reason_text
 
 if TYPE_CHECKING:
     from pec_tracker.pec.compose import Attachment, Draft
-    from pec_tracker.service.house import Account
+    from pec_tracker.service.house import Account, House, Stop
     from pec_tracker.service.sending.send import Queued, RefusedByRulesError
     from pec_tracker.service.sending.send_now import Standing
 
@@ -38,9 +40,12 @@ _STATUS_OF: Final = {SendState.DEFERRED: Exit.SERVER, **dict.fromkeys(FOR_A_PERS
         "Send a PEC: it is checked against the rules, archived, queued and sent at once.\n\n"
         "A message that breaks a rule of PEC is not queued, and each rule is told. The status is 0 when the provider "
         "took the message, 1 when rules or the server refused it or it is uncertain whether it left, 3 when it waits "
-        "to be tried again. Bcc does not exist in PEC."
+        "to be tried again. Bcc does not exist in PEC.\n\n"
+        "With --wait its receipts are collected until every recipient has an outcome. The status is 0 when all have "
+        "it, 1 when one has not got it or gives no delivery receipt, 3 when the deadline passed first."
     ),
     epilog="""pec-tracker send --to ufficio@pec.example.it --subject "Diffida" --text "Si diffida ..."
+        pec-tracker send --to ufficio@pec.example.it --subject "Diffida" --text-file l.txt --wait --deadline 30m
         pec-tracker send --mailbox studio --to a@pec.example.it --subject "Atti" --text-file l.txt --attach atti.pdf
         echo "Buongiorno." | pec-tracker send --to a@pec.example.it --subject "Saluti" --text-file - --case 2026/17""",
 )
@@ -79,15 +84,27 @@ _STATUS_OF: Final = {SendState.DEFERRED: Exit.SERVER, **dict.fromkeys(FOR_A_PERS
 @option("--reply-to", metavar="ADDRESS", help=N_("Where answers should go (default: the mailbox's setting)."))
 @option("--in-reply-to", metavar="MESSAGE-ID", help=N_("The Message-ID of the message that this one answers."))
 @option("--queue-only", is_flag=True, help=N_("Put it into the outbox and send nothing now."))
+@option("--wait", "to_the_end", is_flag=True, help=N_("Collect its receipts until every recipient has an outcome."))
+@deadline_option
 @json_option
 @pass_cli
 def command(
-    cli: Cli, /, *, mailbox: str | None, queue_only: bool, case: str | None, as_json: bool, **given: Any
+    cli: Cli,
+    /,
+    *,
+    mailbox: str | None,
+    queue_only: bool,
+    to_the_end: bool,
+    deadline: timedelta | None,
+    case: str | None,
+    as_json: bool,
+    **given: Any,
 ) -> Exit:
-    """Queue, then dispatch only this message, and say what the server said."""
+    """Queue, then dispatch only this message, and say what the server said; then follow it, if asked to."""
     from pec_tracker.service.sending.send import RefusedByRulesError, queue
-    from pec_tracker.service.sending.send_now import Standing, send_now
+    from pec_tracker.service.sending.send_now import Standing
 
+    _require_sense(queue_only=queue_only, to_the_end=to_the_end, deadline=deadline)
     text = _text(given["text"], given["text_file"])
     output = cli.output(as_json=as_json)
     app = cli.app()
@@ -98,20 +115,56 @@ def command(
     except RefusedByRulesError as error:
         _tell_rules(output, account, error)
         return error.status
-    interrupted = False
     if queue_only:
-        standing = Standing(SendState.QUEUED, error=queued.unsealed)
+        return _told(output, account, queued, Standing(SendState.QUEUED, error=queued.unsealed))
+    with until_told(output) as stop:
+        return _send(app.house, output, account, queued, stop, deadline=deadline or DEADLINE if to_the_end else None)
+
+
+def _require_sense(*, queue_only: bool, to_the_end: bool, deadline: timedelta | None) -> None:
+    if queue_only and to_the_end:
+        raise UsageError("--queue-only sends nothing now, so there is nothing to wait for; leave --wait out")
+    if deadline is not None and not to_the_end:
+        raise UsageError("--deadline says how long --wait waits; add --wait")
+
+
+def _send(
+    house: "House", output: Output, account: "Account", queued: "Queued", stop: "Stop", *, deadline: timedelta | None
+) -> Exit:
+    """Send the message; then, with a *deadline*, follow it."""
+    from pec_tracker.service.sending.send_now import send_now
+
+    standing = send_now(
+        OPERATOR, house, account, queued, stop=stop, wait=waiting(output, house.clock, account.pace, stop)
+    )
+    if deadline is None or stop() or not _worth_following(standing):
+        status = _told(output, account, queued, standing)
+        return Exit.INTERRUPTED if stop() and standing.send_state == SendState.QUEUED else status
+    if not output.json:
+        _tell(output, queued, standing, follows=True)
+    output.note(answers.waiting_text(house.clock.now() + deadline))
+    ended = followed(house, output, account, queued.key, deadline=deadline, stop=stop)
+    if output.json:
+        output.record(answers.outcome_facts(account.name, queued, standing, outcome=facts_of(ended)))
     else:
-        with until_told(output) as stop:
-            standing = send_now(
-                OPERATOR, app.house, account, queued, stop=stop, wait=waiting(output, app.house.clock, stop)
-            )
-            interrupted = stop() and standing.send_state == SendState.QUEUED
-    if as_json:
+        tell_ending(output, ended)
+    return status_of(ended)
+
+
+def _worth_following(standing: "Standing") -> bool:
+    """Whether time may bring an outcome: not of what was refused, nor where sending is refused to us."""
+    error = standing.error
+    if isinstance(error, LoginRefusedError) or (error is not None and error.status != Exit.SERVER):
+        return False
+    return standing.send_state != SendState.REFUSED
+
+
+def _told(output: Output, account: "Account", queued: "Queued", standing: "Standing") -> Exit:
+    if output.json:
         output.record(answers.standing_facts(account.name, queued, standing))
     else:
         _tell(output, queued, standing)
-    return Exit.INTERRUPTED if interrupted else _status(standing)
+    return _status(standing)
 
 
 def _draft(account: "Account", text: str, given: dict[str, Any]) -> "Draft":
@@ -167,7 +220,7 @@ def _status(standing: "Standing") -> Exit:
     return max(_STATUS_OF.get(SendState(standing.send_state), Exit.DONE), waits)
 
 
-def _tell(output: Output, queued: "Queued", standing: "Standing") -> None:
+def _tell(output: Output, queued: "Queued", standing: "Standing", *, follows: bool = False) -> None:
     lines = answers.standing_lines(queued, standing)
     width = max(_LABEL_WIDTH, *(len(label) + len(": ") for label, _text in lines))  # Italian labels are longer
     for label, text in lines:
@@ -176,7 +229,7 @@ def _tell(output: Output, queued: "Queued", standing: "Standing") -> None:
     for finding in queued.advice:
         output.note(clean(answers.advice_text(finding)))
     following = answers.next_text(queued, standing)
-    if following is not None:
+    if following is not None and not follows:
         output.note(following)
 
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from pec_tracker.cli.output import Output
 from pec_tracker.osfiles import ToldToStop
-from pec_tracker.texts import _
+from pec_tracker.texts import _, ngettext
 
 if TYPE_CHECKING:
     from pec_tracker.clock import Clock
+    from pec_tracker.settings import Pace
 
 LOOK_EVERY: Final = 0.25  # seconds between looks at whether to stop
 
@@ -36,15 +37,31 @@ def until_told(output: Output) -> Iterator[Callable[[], bool]]:
         yield stop
 
 
-def waiting(output: Output, clock: "Clock", stop: Callable[[], bool]) -> Callable[[datetime], bool]:
-    """Waits for a turn that the provider's pace gives, and says how long; False where somebody said stop."""
+def waiting(output: Output, clock: "Clock", pace: "Pace", stop: Callable[[], bool]) -> Callable[[datetime], bool]:
+    """Waits for a turn that the provider's *pace* gives, and says how long; False where somebody said stop."""
 
     def wait(at: datetime) -> bool:
         seconds = clock.real_seconds(at - clock.now())
-        text = _("Waiting {seconds} s: the provider takes only so many messages a minute.")
-        output.note(text.format(seconds=max(1, math.ceil(seconds))))
-        while not stop() and (left := clock.real_seconds(at - clock.now())) > 0:
+        rate = pace.messages_per_minute or 0
+        text = ngettext(
+            "Waiting {seconds} s: the provider takes {rate} message a minute.",
+            "Waiting {seconds} s: the provider takes {rate} messages a minute.",
+            1 if rate == 1 else 2,
+        )
+        output.note(text.format(seconds=max(1, math.ceil(seconds)), rate=f"{rate:g}"))
+        return rest(seconds)
+
+    rest = resting(stop)
+    return wait
+
+
+def resting(stop: Callable[[], bool]) -> Callable[[float], bool]:
+    """Waits for so many real seconds; False where somebody said stop."""
+
+    def rest(seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while not stop() and (left := until - time.monotonic()) > 0:
             time.sleep(min(LOOK_EVERY, left))
         return not stop()
 
-    return wait
+    return rest

@@ -13,6 +13,7 @@ from pec_tracker.service.sending.attempt import UnnotedError
 from pec_tracker.service.sending.in_turn import Wait, send_in_turn
 from pec_tracker.service.sending.outbox import waiting
 from pec_tracker.service.sending.send import Queued
+from pec_tracker.service.sending.turns import next_turns
 from pec_tracker.service.verbs import verb
 from pec_tracker.texts import error_facts
 
@@ -69,6 +70,14 @@ def _as_it_waits(
     if entry is None:
         return Standing(SendState.SUBMITTED, error=error)
     next_attempt_at = entry.next_attempt_at if entry.send_state == SendState.DEFERRED else None
+    if entry.send_state == SendState.QUEUED and error is None:
+        next_attempt_at = _held_until(asker, house, account)
     return Standing(
         entry.send_state, reply=entry.reply, next_attempt_at=next_attempt_at, error=error, problem=entry.problem
     )
+
+
+def _held_until(asker: Asker, house: House, account: Account) -> datetime | None:
+    """Until when the provider's pace, or a pause that it asked for, holds the mailbox; None where neither does."""
+    turn = next_turns(asker, house, [account]).get(account.id)
+    return turn if turn is not None and turn > house.clock.now() else None
