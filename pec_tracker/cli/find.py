@@ -111,7 +111,7 @@ def _count(output: Output, found: "Found", offset: int) -> None:
     """Beside the answer: that there was nothing, or that there is more."""
     if not found.messages:
         output.note(_("No message was found."))
-    elif found.total > len(found.messages):
+    elif found.more or found.total > len(found.messages):
         last = offset + len(found.messages)
         text = _("Messages {first} to {last} of {total}; --offset and --limit show others.")
         if found.more:

@@ -14,23 +14,23 @@ from pec_tracker.service.contacts.people import with_word
 MOST: Final = 3  # words of a name that are tried with and without each other; of more, only all together
 
 
-def also_by_name(connection: Connection, text: str, linked: Select[Any]) -> Select[Any]:
-    """*linked*, the messages of the mails that hold *text*, and those to people whose names hold words of it.
+def to_people_called(connection: Connection, text: str) -> Select[Any] | None:
+    """The messages (row ids) to people whose names hold words of *text*; None where no name has any of them, which one
+    look-up tells.
 
-    The words that are no part of the name must stand in a mail of the message. Where no name has any of the words,
-    which one look-up tells, it is *linked* alone.
+    The words that are no part of the name must stand in a mail of the message.
     """
     words = words_of(text)
     names = _in_names(connection, words)
     if not names:
-        return linked
+        return None
     least = len(names) if len(names) > MOST else 1
     by_name = [
         _to_named(connection, some, [word for word in words if word not in some])
         for size in range(least, len(names) + 1)
         for some in combinations(names, size)
     ]
-    return select(union(linked, *by_name).subquery().c[0])
+    return select(union(*by_name).subquery().c[0])
 
 
 def _in_names(connection: Connection, words: list[str]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from pec_tracker.clock import ROME
 from pec_tracker.db import search
 from pec_tracker.db.chunks import chunks
 from pec_tracker.db.engine import reading
-from pec_tracker.db.tables import Mail, Mailbox, Message, Recipient
+from pec_tracker.db.tables import Mailbox, Message, Recipient
 from pec_tracker.db.types import EARLIEST, LATEST
 from pec_tracker.pec.evidence import address_key, bare_id
 from pec_tracker.pec.fields import storable
@@ -28,9 +28,10 @@ from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.states import NextStep, State
 from pec_tracker.service.alerts.raising import HISTORY_AFTER
-from pec_tracker.service.contacts.named_in import also_by_name
+from pec_tracker.service.contacts.named_in import to_people_called
 from pec_tracker.service.house import House
 from pec_tracker.service.journeys.evidence_rows import with_offset
+from pec_tracker.service.queries import holders
 from pec_tracker.service.verbs import among, verb
 
 # So many messages are counted; of more a list says that there are more.
@@ -100,7 +101,7 @@ class FoundMessage:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of messages, newest first, and how many there are in all; `more`: at least so many (COUNTED).
+    """A page of messages, newest first, and how many there are in all; `more`: there are more than so many.
 
     `last` is where the page ends: a query *after* it finds what follows. None where the page is empty.
     """
@@ -117,17 +118,35 @@ def find(asker: Asker, house: House, query: Query) -> Found:
     now = house.clock.now()
     with reading(house.engine) as connection:
         wanted = _conditions(connection, asker, query, now)
-        total = connection.execute(select(func.count()).select_from(wanted.limit(COUNTED + 1).subquery())).scalar_one()
-        page = wanted.add_columns(Message.created_at).order_by(Message.created_at.desc(), Message.id.desc())
-        if query.after is not None:
-            page = page.where(tuple_(Message.created_at, Message.id) < query.after)
-        rows = connection.execute(page.limit(query.limit).offset(query.offset)).all()
+        holding = search.mails_with(connection, query.text) if query.text else None
+        called = None if holding is None else to_people_called(connection, query.text or "")
+        few = None if holding is None else holders.few(connection, holding)
+        if few is not None:
+            by_words = Message.id.in_(few)
+            wanted = wanted.where(by_words if called is None else or_(by_words, Message.id.in_(called)))
+        if holding is None or few is not None:
+            counted = connection.execute(select(func.count()).select_from(wanted.limit(COUNTED + 1).subquery()))
+            total = counted.scalar_one()
+            rows = connection.execute(_listed(wanted, query).limit(query.limit).offset(query.offset)).all()
+            more = total > COUNTED
+        else:
+            end = query.offset + query.limit
+            found = holders.newest(connection, holding, _listed(wanted, query), end + 1, called=called)
+            rows = found[query.offset : end]
+            more = len(found) > end or query.after is not None
+            total = max(end, holders.more_than(connection, holding, wanted)) if more else len(found)
         return Found(
             tuple(messages(connection, [row.id for row in rows], now=now)),
             min(total, COUNTED),
-            more=total > COUNTED,
+            more=more,
             last=(rows[-1].created_at, rows[-1].id) if rows else None,
         )
+
+
+def _listed(wanted: Select[int], query: Query) -> Select[int, datetime]:
+    """*wanted* with their dates, newest first, from where the page before ended."""
+    page = wanted.add_columns(Message.created_at).order_by(Message.created_at.desc(), Message.id.desc())
+    return page if query.after is None else page.where(tuple_(Message.created_at, Message.id) < query.after)
 
 
 def messages(connection: Connection, ids: Sequence[int], *, now: datetime) -> list[FoundMessage]:
@@ -196,11 +215,6 @@ def _conditions(connection: Connection, asker: Asker, query: Query, now: datetim
     if query.mailbox is not None:
         called = select(Mailbox.id).where(or_(Mailbox.name == query.mailbox, Mailbox.address == query.mailbox))
         wanted = wanted.where(Message.mailbox_id.in_(connection.scalars(called).all()))
-    if query.text:
-        holding = search.mails_with(connection, query.text)
-        if holding is not None:
-            linked = select(Mail.message_id).where(Mail.id.in_(holding), Mail.message_id.is_not(None))
-            wanted = wanted.where(Message.id.in_(also_by_name(connection, query.text, linked)))
     return wanted
 
 
