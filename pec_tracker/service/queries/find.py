@@ -154,7 +154,10 @@ def messages(connection: Connection, ids: Sequence[int], *, now: datetime) -> li
     rows: dict[int, Row[*tuple[Any, ...]]] = {}
     recipients: dict[int, list[RecipientState]] = defaultdict(list)
     for some in chunks(ids):
-        columns = select(Message, Mailbox.name.label("mailbox_name")).join(Mailbox, Mailbox.id == Message.mailbox_id)
+        # An outer join begins with the message: with few mailboxes SQLite would begin there, and walk all of theirs.
+        columns = select(Message, Mailbox.name.label("mailbox_name")).outerjoin(
+            Mailbox, Mailbox.id == Message.mailbox_id
+        )
         rows |= {row.id: row for row in connection.execute(columns.where(Message.id.in_(some)))}
         listed = connection.execute(select(Recipient).where(Recipient.message_id.in_(some)))
         for one in sorted(listed, key=lambda row: row.id):

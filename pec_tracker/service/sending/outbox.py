@@ -158,7 +158,8 @@ def waiting(asker: Asker, house: House, account: Account | None = None, *, key: 
             Message.attempts, Message.reply, Message.problem, Mailbox.name, Message.lease_until,
             Mailbox.suspended_problem, Mailbox.paused_until,
         )
-        .join(Mailbox, Mailbox.id == Message.mailbox_id)
+        # Outer, so that SQLite begins with the messages, not with the few mailboxes and all of theirs.
+        .outerjoin(Mailbox, Mailbox.id == Message.mailbox_id)
         # As its partial index says it.
         .where(
             Message.send_state != literal(SendState.SUBMITTED.value, literal_execute=True),
