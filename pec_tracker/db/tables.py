@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
 
 from pec_tracker.db.base import Base, Holds, closed, column, partial_index
-from pec_tracker.db.types import Id, Sha256
+from pec_tracker.db.types import Id, PackedJson, Sha256
 from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.roles import MailOrigin, MailRole, MessageOrigin
 from pec_tracker.pec.sending import SendState
@@ -288,14 +288,14 @@ class Evidence(Base):
     subject: Holds[str | None]
     reference: Holds[str | None]
     identifier: Holds[str | None]
-    enclosed: Holds[dict[str, Any] | None] = column(JSON(none_as_null=True))
-    signer: Holds[dict[str, Any] | None] = column(JSON(none_as_null=True))
+    enclosed: Holds[dict[str, Any] | None] = column(PackedJson)
+    signer: Holds[dict[str, Any] | None] = column(PackedJson)
     faults: Holds[list[Any]]  # what in the certification data forbids that it certifies
     verdict: Holds[str]
     verdict_at_arrival: Holds[str]
-    verification: Holds[dict[str, Any]]  # checks, reasons, weak points, signer, times
+    verification: Holds[dict[str, Any]] = column(PackedJson)  # checks, reasons, weak points, signer, times
     certificate: Holds[str | None] = column(Sha256)
-    agreement: Holds[dict[str, Any] | None] = column(JSON(none_as_null=True))
+    agreement: Holds[dict[str, Any] | None] = column(PackedJson)
     limits: Holds[list[Any]] = column(default=list)  # names of what is shown beside it and takes no proof away
     counts: Holds[bool]
 

@@ -1,5 +1,7 @@
 """What a user would lose: an upgrade that leaves the database other than the code believes, or is not shipped."""
 
+import base64
+import json
 import os
 import sqlite3
 import stat
@@ -11,19 +13,25 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, inspect, select, text
 
 from pec_tracker import osfiles
 from pec_tracker.db import book
 from pec_tracker.db.base import Base
 from pec_tracker.db.engine import migrate, open_engine, reading, sqlite_url
+from pec_tracker.db.tables import Evidence
+from pec_tracker.db.types import unpacked
 from pec_tracker.errors import ConfigurationError, StorageError
+from pec_tracker.service.house import Account, House
 from tests.archive.killed import at_once
-from tests.service.house import house_url
+from tests.factory import receipts
+from tests.service.house import account, bring, house, house_url, place_of, rows
 
-__all__ = ["book", "house_url"]
+__all__ = ["account", "book", "house", "house_url"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,3 +134,31 @@ def test_database_is_private_with_all_that_lies_beside_it(tmp_path: Path) -> Non
 def test_database_in_a_folder_that_is_not_there_is_said_with_its_folder(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="missing"):
         open_engine(sqlite_url(tmp_path / "missing" / "t.db"))
+
+
+def test_evidence_is_the_same_after_it_was_unpacked_and_packed_again(house: House, account: Account) -> None:
+    delivery = receipts.receipt("avvenuta-consegna", original=receipts.original())
+    bring(house, place_of(account), [receipts.receipt("accettazione"), delivery])
+    before = rows(house.engine, select(Evidence).order_by(Evidence.id))
+    assert any(row.enclosed for row in before)
+    assert any(row.enclosed is None for row in before)
+    _alembic(house.engine, "0012", down=True)
+    with reading(house.engine) as connection:
+        kept = connection.execute(text("SELECT CAST(verification AS text) AS said FROM evidence ORDER BY id")).all()
+    assert [json.loads(row.said) for row in kept] == [row.verification for row in before]
+    migrate(house.engine)
+    after = rows(house.engine, select(Evidence).order_by(Evidence.id))
+    assert [row._mapping for row in after] == [row._mapping for row in before]
+
+
+def _alembic(engine: Engine, revision: str, *, down: bool) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "alembic"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        (command.downgrade if down else command.upgrade)(config, revision)
+
+
+def test_packed_facts_of_earlier_rows_can_always_be_read() -> None:
+    kept = base64.b64decode("AcMVmXAVKEbpH16hVAsA")
+    assert unpacked(kept) == '{"verdict": "trusted", "weak": [], "anchor": "/è"}'

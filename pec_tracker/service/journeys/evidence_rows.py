@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Row, Text, cast
+from sqlalchemy import LargeBinary, Row, Text, cast, type_coerce
 
 from pec_tracker.db import tables
+from pec_tracker.db.types import unpacked
 from pec_tracker.pec.evidence import (
     CertifiedRecipient,
     Evidence,
@@ -31,10 +32,11 @@ _PART_FIELDS = tuple(field.name for field in dataclasses.fields(Part))
 _FINGERPRINT_FIELDS = tuple(field.name for field in dataclasses.fields(Fingerprint))
 
 # All evidence of a message lists the same recipients and encloses the same original: whoever makes values of its rows
-# (`evidence_value`) asks for these as text, so that what was read a moment ago is known again.
-REPEATED = tuple(
-    cast(column, Text).label(f"{column.key}_text")
-    for column in (tables.Evidence.recipients, tables.Evidence.enclosed, tables.Evidence.signer)
+# (`evidence_value`) asks for these as they are stored, so that what was read a moment ago is known again.
+REPEATED = (
+    cast(tables.Evidence.recipients, Text).label("recipients_stored"),
+    type_coerce(tables.Evidence.enclosed, LargeBinary).label("enclosed_stored"),
+    type_coerce(tables.Evidence.signer, LargeBinary).label("signer_stored"),
 )
 
 T = TypeVar("T")
@@ -70,7 +72,7 @@ def evidence_columns(evidence: Evidence, verification: "Verification") -> dict[s
 
 
 def evidence_value(row: Row[*tuple[Any, ...]]) -> Evidence:
-    """The evidence that a row holds: the columns of `evidence`, those that are REPEATED as text, and of its mail
+    """The evidence that a row holds: the columns of `evidence`, those that are REPEATED as they are stored, and of its mail
     `sha256` and `internal_at`."""
     return Evidence(
         key=row.sha256,
@@ -83,14 +85,14 @@ def evidence_value(row: Row[*tuple[Any, ...]]) -> Evidence:
         issued_at=with_offset(row.issued_at, row.issued_offset),
         provider=row.provider,
         sender=row.sender,
-        recipients=_recipients_of(row.recipients_text),
+        recipients=_recipients_of(row.recipients_stored),
         recipient=row.recipient,
         receipt_form=row.receipt_form,
         subject=row.subject,
         reference=row.reference,
         identifier=row.identifier,
-        enclosed=_fingerprint_of(row.enclosed_text),
-        signer=_signer_of(row.signer_text),
+        enclosed=_fingerprint_of(row.enclosed_stored),
+        signer=_signer_of(row.signer_stored),
         arrived_at=row.internal_at,
         faults=tuple(row.faults),
     )
@@ -102,13 +104,13 @@ def _recipients_of(text: str) -> tuple[CertifiedRecipient, ...]:
 
 
 @lru_cache(maxsize=16)
-def _fingerprint_of(text: str | None) -> Fingerprint | None:
-    return None if text is None else fingerprint_value(json.loads(text))
+def _fingerprint_of(stored: bytes | None) -> Fingerprint | None:
+    return None if stored is None else fingerprint_value(json.loads(unpacked(stored)))
 
 
 @lru_cache(maxsize=16)
-def _signer_of(text: str | None) -> Signer | None:
-    return None if text is None else signer_value(json.loads(text))
+def _signer_of(stored: bytes | None) -> Signer | None:
+    return None if stored is None else signer_value(json.loads(unpacked(stored)))
 
 
 def signer_json(signer: Signer | None) -> dict[str, Any] | None:
