@@ -165,6 +165,16 @@ def test_few_mailboxes_never_lead_to_all_their_messages(filled: House) -> None:
         assert not any(step.startswith("SEARCH message") and "(mailbox_id=?)" in step for step in steps), statement
 
 
+def test_whole_address_finds_its_messages_alone_and_not_by_looking_at_all(filled: House) -> None:
+    with filled.engine.begin() as connection:
+        connection.execute(insert(table(Recipient)), _recipient(1, 7) | {"address_key": "mario.a7@pec.example"})
+    with asked(filled.engine) as noted:
+        found = find(OPERATOR, filled, Query(recipient="A7@pec.example"))
+    assert {one.address for message in found.messages for one in message.recipients} == {"a7@pec.example"}
+    assert [step for _, step in walks(filled.engine, noted, "recipient")] == []
+    assert find(OPERATOR, filled, Query(recipient="a7@pec")).total == found.total + 1
+
+
 def test_looking_writes_nothing(filled: House) -> None:
     accounts = [account_of(filled, "kept", "kept@pec.example")]
     with asked(filled.engine) as noted:

@@ -242,12 +242,18 @@ def _of_messages(query: Query, now: datetime) -> Iterator[ColumnElement[bool]]:
 
 def _of_recipients(connection: Connection, query: Query, now: datetime) -> Iterator[ColumnElement[bool]]:
     if query.recipient is not None:
-        part = Recipient.address_key.contains(address_key(query.recipient), autoescape=True)
-        yield _has_recipient(connection, part)
+        yield _has_recipient(connection, _called(connection, address_key(query.recipient)))
     if query.state:
         yield _has_recipient(connection, Recipient.state.in_(query.state))
     if query.overdue:
         yield _has_recipient(connection, _is_overdue(now))
+
+
+def _called(connection: Connection, address: str) -> ColumnElement[bool]:
+    """Recipients with this address; where nobody has it, those whose address holds it: for that all are looked at."""
+    exactly = Recipient.address_key == address
+    known = connection.execute(select(Recipient.id).where(exactly).limit(1)).first() is not None
+    return exactly if known else Recipient.address_key.contains(address, autoescape=True)
 
 
 def _is_overdue(now: datetime) -> ColumnElement[bool]:
