@@ -24,6 +24,8 @@ def rebuilt_facts(result: "Rebuilt", aside: "Path | None") -> dict[str, Any]:
         "written_again": list(result.mended),
         "old_database_unreadable": result.old_unreadable,
         "old_database": aside,
+        "contacts": result.contacts,
+        "address_book_lost": result.book_lost,
     }
 
 
@@ -41,6 +43,18 @@ def rebuilt_lines(result: "Rebuilt") -> Iterator[str]:
             result.carried,
         )
         yield told.format(count=result.carried)
+    if result.contacts:
+        told = ngettext(
+            "{count} contact of the address book was carried over.",
+            "{count} contacts of the address book were carried over.",
+            result.contacts,
+        )
+        yield told.format(count=result.contacts)
+    if result.book_lost:
+        yield _(
+            "The address book was in the old database alone: name a copy of it with --old-database, or bring in an "
+            "export with contacts import."
+        )
     for name in result.mended:
         yield _("written again from the old database: {name}").format(name=name)
     if result.old_unreadable:

@@ -22,7 +22,7 @@ from pec_tracker.db.book import (
 from pec_tracker.db.book import Person as PersonRow
 from pec_tracker.db.chunks import chunks
 from pec_tracker.pec.evidence import address_key
-from pec_tracker.service.contacts.book import POSTAL, Book, Person, Place, Right, words_key, words_of
+from pec_tracker.service.contacts.book import OF_THE_PEC, POSTAL, Book, Person, Place, Right, words_key, words_of
 from pec_tracker.service.contacts.plan import Plan
 
 
@@ -118,32 +118,38 @@ def put_person(
     else:
         connection.execute(update(PersonRow).where(PersonRow.id == person_id).values(columns))
     if before is None or before.name != person.name:
-        connection.execute(delete(PersonWord).where(PersonWord.person_id == person_id))
+        if before is not None:
+            connection.execute(delete(PersonWord).where(PersonWord.person_id == person_id))
         words = [{"word": word, "person_id": person_id} for word in words_of(person.name)]
         if words:
             connection.execute(insert(PersonWord), words)
-    origin = {"register": person.register, "looked_up_on": person.looked_up_on}
-    _put_address(connection, person_id, AddressKind.PEC, person.pec, origin, now=now)
-    _put_address(connection, person_id, AddressKind.MAIL, person.mail, {}, now=now)
-    if before is None or before.post != person.post:
+    held = before or Person(person.key, "")
+    origin = {name: getattr(person, name) for name in OF_THE_PEC}
+    if before is None or (person.pec, origin) != (held.pec, {name: getattr(held, name) for name in OF_THE_PEC}):
+        _put_address(connection, person_id, AddressKind.PEC, held.pec, person.pec, origin, now=now)
+    if person.mail != held.mail:
+        _put_address(connection, person_id, AddressKind.MAIL, held.mail, person.mail, {}, now=now)
+    if person.post != held.post:
         _put_post(connection, person_id, person, now=now)
 
 
 def _put_address(
-    connection: Connection, person_id: int, kind: AddressKind, address: str | None, origin: Mapping[str, Any],
-    *, now: datetime,
+    connection: Connection, person_id: int, kind: AddressKind, before: str | None, address: str | None,
+    origin: Mapping[str, Any], *, now: datetime,
 ) -> None:  # fmt: skip
+    """Write the address that holds now; another than *before* has a row of its own."""
     current = (
         PersonAddress.person_id == person_id,
         PersonAddress.kind == kind.value,
         PersonAddress.until.is_(None),
     )
-    there = connection.execute(select(PersonAddress.address_key).where(*current)).scalar()
     key = address_key(address) if address else None
-    if there is not None and there == key:
-        connection.execute(update(PersonAddress).where(*current).values(address=address, **origin))
-        return
-    connection.execute(update(PersonAddress).where(*current).values(until=now))
+    if before is not None:
+        same = key == address_key(before)
+        values = {"address": address, **origin} if same else {"until": now}
+        connection.execute(update(PersonAddress).where(*current).values(values))
+        if same:
+            return
     if address is not None:
         values = {"person_id": person_id, "kind": kind.value, "address": address, "address_key": key, "since": now}
         connection.execute(insert(PersonAddress).values(**values, **origin))

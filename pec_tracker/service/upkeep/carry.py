@@ -4,7 +4,7 @@ The old database is asked in plain SQL and never migrated: it may be older or ne
 archive. Its tables of acts and seals have been the same in every release.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import structlog
@@ -20,6 +20,8 @@ from pec_tracker.ledger.mend import Mended
 from pec_tracker.ledger.segments import seal_name
 from pec_tracker.ledger.together import Disagreement
 from pec_tracker.presence import Presence
+from pec_tracker.service.contacts import carried as contacts
+from pec_tracker.service.contacts.carried import Kept
 
 log = structlog.get_logger()
 
@@ -27,13 +29,15 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Left:
     """What is left in the old database: its unsealed acts in the order in which they were written, ledger files that
-    were written again from it, how many of its lines are no ledger lines. `unreadable`: it could not be asked.
+    were written again from it, how many of its lines are no ledger lines, and the address book, which is in no archive.
+    `unreadable`: it could not be asked.
     """
 
     lines: tuple[Line, ...] = ()
     mended: Mended = field(default_factory=Mended)
     damaged: int = 0
     unreadable: bool = False
+    book: Kept = field(default_factory=Kept)
 
 
 def what_is_left(url: str, archive: Archive, *, presence: Presence) -> Left:
@@ -51,12 +55,21 @@ def what_is_left(url: str, archive: Archive, *, presence: Presence) -> Left:
         _require_its_archive(engine, archive)
         mended = mend.write_again(engine, archive.ledger)
         lines, damaged = _unsealed(engine)
-        return Left(lines, mended, damaged)
+        return _with_book(Left(lines, mended, damaged), engine)
     except StorageError:
         log.warning("rebuild.old_database_unreadable")
         return Left(unreadable=True)
     finally:
         engine.dispose()
+
+
+def _with_book(left: Left, engine: Engine) -> Left:
+    """*left* with the address book; where that cannot be read, the acts are carried over all the same."""
+    try:
+        return replace(left, book=contacts.kept(engine))
+    except StorageError:
+        log.warning("rebuild.old_book_unreadable")
+        return replace(left, unreadable=True)
 
 
 def _require_alone(engine: Engine, presence: Presence) -> None:

@@ -26,6 +26,7 @@ from pec_tracker.pec.compose import Outgoing
 from pec_tracker.pec.read import read
 from pec_tracker.pec.roles import MailOrigin, MessageOrigin
 from pec_tracker.pec.sending import HELD_BACK, Event, SendState, change_of, tokens
+from pec_tracker.service.contacts.carried import put_back, was_there
 from pec_tracker.service.dating import notary
 from pec_tracker.service.dating.stamps import record_found
 from pec_tracker.service.house import House
@@ -61,6 +62,7 @@ class Rebuilt:
     """What the archive gave back; `missing` are objects that the ledger names and the archive no longer holds, ledger
     files that are gone, and acts that could not be replayed without them. `carried`: acts that only the old database
     knew, sealed now; `mended`: ledger files that were written again from it; `old_unreadable`: it could not be asked.
+    `contacts`: persons of the address book that were carried over; `book_lost`: there was a book, and none was found.
     """
 
     segments: int
@@ -72,6 +74,8 @@ class Rebuilt:
     carried: int = 0
     mended: tuple[str, ...] = ()
     old_unreadable: bool = False
+    contacts: int = 0
+    book_lost: bool = False
 
 
 @verb(Act.KEEP, of_all=True)
@@ -95,7 +99,9 @@ def rebuild(asker: Asker, house: House, left: Left | None = None, *, progress: P
         with writing(house.engine) as connection:
             lines.append(connection, carried)
     seals.seal_pending(house.engine, house.archive, now=house.clock.now())
+    in_one_transaction(house.engine, lambda connection: put_back(connection, left.book))
     with reading(house.engine) as connection:
+        book_lost = not left.book.persons and was_there(connection)
         mails = connection.execute(select(func.count()).select_from(Mail)).scalar_one()
         messages = connection.execute(select(func.count()).select_from(Message)).scalar_one()
     log.info("database.rebuilt", lines=done, mails=mails, messages=messages, uncertain=uncertain)
@@ -110,6 +116,8 @@ def rebuild(asker: Asker, house: House, left: Left | None = None, *, progress: P
         carried=len(carried),
         mended=left.mended.written,
         old_unreadable=left.unreadable or left.damaged > 0,
+        contacts=left.book.persons,
+        book_lost=book_lost,
     )
 
 
