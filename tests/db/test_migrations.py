@@ -17,19 +17,21 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, inspect, select, text
+from sqlalchemy import Engine, create_engine, insert, inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 from pec_tracker import osfiles
 from pec_tracker.db import book
 from pec_tracker.db.base import Base
+from pec_tracker.db.base import table as table_of
 from pec_tracker.db.engine import migrate, open_engine, reading, sqlite_url
-from pec_tracker.db.tables import Evidence
+from pec_tracker.db.tables import Evidence, Mailbox
 from pec_tracker.db.types import unpacked
 from pec_tracker.errors import ConfigurationError, StorageError
 from pec_tracker.service.house import Account, House
 from tests.archive.killed import at_once
 from tests.factory import receipts
-from tests.service.house import account, bring, house, house_url, place_of, rows
+from tests.service.house import NOW, account, bring, house, house_url, place_of, rows
 
 __all__ = ["account", "book", "house", "house_url"]
 
@@ -162,3 +164,22 @@ def _alembic(engine: Engine, revision: str, *, down: bool) -> None:
 def test_packed_facts_of_earlier_rows_can_always_be_read() -> None:
     kept = base64.b64decode("AcMVmXAVKEbpH16hVAsA")
     assert unpacked(kept) == '{"verdict": "trusted", "weak": [], "anchor": "/è"}'
+
+
+def test_a_database_of_before_the_address_book_gets_one_and_keeps_what_it_has(house_url: str) -> None:
+    engine = open_engine(house_url)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(ROOT / "alembic"))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0015-1")
+        assert not inspect(connection).has_table("person")
+        connection.execute(insert(table_of(Mailbox)).values(key="m", name="b", known_at=NOW))
+    migrate(engine)
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT name FROM mailbox")).scalars().all() == ["b"]
+        values = {"key": "k", "name": "n", "name_key": "n", "known_at": NOW}
+        connection.execute(insert(table_of(book.Person)).values(kind="natural", **values))
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(insert(table_of(book.Person)).values(kind="alien", **{**values, "key": "l"}))
+    engine.dispose()

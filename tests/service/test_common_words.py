@@ -114,4 +114,4 @@ def _matched(engine: Engine, words: str) -> str:
     with reading(engine) as connection:
         wanted = search.mails_with(connection, words)
         assert wanted is not None
-        return str(wanted.compile().params["search_words"])
+        return str(next(iter(wanted.compile().params.values())))

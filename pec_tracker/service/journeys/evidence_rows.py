@@ -72,7 +72,7 @@ def evidence_columns(evidence: Evidence, verification: "Verification") -> dict[s
 
 
 def evidence_value(row: Row[*tuple[Any, ...]]) -> Evidence:
-    """The evidence that a row holds: the columns of `evidence`, those that are REPEATED as they are stored, and of its mail
+    """The evidence that a row holds: the columns of `evidence`, the REPEATED ones as they are stored, and of its mail
     `sha256` and `internal_at`."""
     return Evidence(
         key=row.sha256,
