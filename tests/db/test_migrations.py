@@ -172,7 +172,7 @@ def test_a_database_of_before_the_address_book_gets_one_and_keeps_what_it_has(ho
         config = Config()
         config.set_main_option("script_location", str(ROOT / "alembic"))
         config.attributes["connection"] = connection
-        command.downgrade(config, "0015-1")
+        command.downgrade(config, "0014-1")
         assert not inspect(connection).has_table("person")
         connection.execute(insert(table_of(Mailbox)).values(key="m", name="b", known_at=NOW))
     migrate(engine)

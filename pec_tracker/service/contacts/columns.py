@@ -76,8 +76,8 @@ _NAMES: Final[Mapping[Field, str]] = {
     Field.TOWN: "town; city; comune; citta; localita; comune residenza; comune di residenza",
     Field.PROVINCE: "province; prov; provincia; pr",
     Field.COUNTRY: "country; nazione; stato; paese",
-    Field.SINCE: "since; from; valid from; dal; data inizio; inizio; da",
-    Field.UNTIL: "until; to; valid until; al; data fine; fine; fino al",
+    Field.SINCE: "since; from; valid from; valido dal; dal; data inizio; inizio; da",
+    Field.UNTIL: "until; to; valid until; valido fino al; al; data fine; fine; fino al",
     Field.NOTES: "notes; note; annotazioni; osservazioni",
 }
 _BY_NAME: Final = {name: field for field, names in _NAMES.items() for name in names.split("; ")}
