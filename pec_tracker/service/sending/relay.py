@@ -119,8 +119,11 @@ def _subject(letter: Handed) -> str:
 
 @verb(Act.SEND)
 def note_refusal(asker: Asker, house: House, account: Account, *, login: str, subject: str, reply: str) -> None:
-    """Raise an alert about a message that the gateway refused: the program that sent it shows a code at best."""
-    subject, reply = storable(subject)[:_SHOWN], storable(reply)[:_SHOWN]
+    """Raise an alert about a message that the gateway refused: the program that sent it shows a code at best.
+
+    Its *subject* is empty where it was refused before the program came to it.
+    """
+    subject, reply = storable(subject)[:_SHOWN] or "-", storable(reply)[:_SHOWN]
     topic = hashlib.sha256("\n".join([account.key, login, subject, reply]).encode()).hexdigest()
     facts = {"login": login, "subject": subject, "reply": reply}
     alert = NewAlert(AlertKind.GATEWAY_REFUSED, topic, "alarm", account.id, facts=facts)
