@@ -6,7 +6,7 @@ An address that is replaced keeps its row, which says until when it held: who wa
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Select, delete, insert, select, text, update
 
@@ -23,7 +23,9 @@ from pec_tracker.db.book import Person as PersonRow
 from pec_tracker.db.chunks import chunks
 from pec_tracker.pec.evidence import address_key
 from pec_tracker.service.contacts.book import OF_THE_PEC, POSTAL, Book, Person, Place, Right, words_key, words_of
-from pec_tracker.service.contacts.plan import Plan
+
+if TYPE_CHECKING:
+    from pec_tracker.service.contacts.plan import Plan
 
 
 def one_at_a_time(connection: Connection) -> None:
@@ -85,7 +87,7 @@ def rights_of(connection: Connection, persons: Mapping[int, Person], wanted: Sel
 # --- write ---
 
 
-def write(connection: Connection, plan: Plan, book: Book, *, now: datetime) -> None:
+def write(connection: Connection, plan: "Plan", book: Book, *, now: datetime) -> None:
     """Write what *plan* changes in *book*, as it was read in this transaction."""
     ids = _person_ids(connection, [one.key for one in plan.persons] + [right.person for right in plan.rights])
     for person in plan.persons:

@@ -3,13 +3,12 @@
 from itertools import combinations
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, exists, literal, select, union, union_all
+from sqlalchemy import ColumnElement, Connection, Select, exists, literal, select, union, union_all
 
 from pec_tracker.db import search
 from pec_tracker.db.book import PersonAddress, PersonWord
 from pec_tracker.db.tables import Mail, Recipient
 from pec_tracker.service.contacts.book import words_of
-from pec_tracker.service.contacts.people import with_word
 
 MOST: Final = 3  # words of a name that are tried with and without each other; of more, only all together
 
@@ -33,14 +32,20 @@ def to_people_called(connection: Connection, text: str) -> Select[Any] | None:
     return select(union(*by_name).subquery().c[0])
 
 
+def with_word(word: str) -> Select[int]:
+    """The row ids of the persons with a word in their name that begins so."""
+    return select(PersonWord.person_id).where(*_begins(word))
+
+
+def _begins(word: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return PersonWord.word >= word, PersonWord.word < f"{word}\U0010ffff"
+
+
 def _in_names(connection: Connection, words: list[str]) -> tuple[str, ...]:
     """Those of the words that a name has a word beginning with."""
     if not words:
         return ()
-    asked = [
-        select(literal(at)).where(exists().where(PersonWord.word >= word, PersonWord.word < f"{word}\U0010ffff"))
-        for at, word in enumerate(words)
-    ]
+    asked = [select(literal(at)).where(exists().where(*_begins(word))) for at, word in enumerate(words)]
     return tuple(words[at] for at in sorted(connection.scalars(union_all(*asked))))
 
 

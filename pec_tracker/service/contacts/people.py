@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from pec_tracker.askers import Act, Asker
 from pec_tracker.contact_tokens import AddressKind
-from pec_tracker.db.book import Condominium, Entitlement, PersonAddress, PersonWord, PostalAddress, Unit
+from pec_tracker.db.book import Condominium, Entitlement, PersonAddress, PostalAddress, Unit
 from pec_tracker.db.book import Person as PersonRow
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Mailbox
@@ -18,6 +18,7 @@ from pec_tracker.errors import NotFoundError, UsageError
 from pec_tracker.pec.evidence import address_key
 from pec_tracker.service.contacts import book_rows, tax_codes
 from pec_tracker.service.contacts.book import POSTAL, Person, Right, words_key, words_of
+from pec_tracker.service.contacts.named_in import with_word
 from pec_tracker.service.contacts.outcomes import Outcome, outcomes
 from pec_tracker.service.house import House
 from pec_tracker.service.verbs import verb
@@ -111,11 +112,6 @@ def _wanted(connection: Connection, wanted: Wanted) -> Select[int]:
     for word in words_of(wanted.text or ""):
         ids = ids.where(PersonRow.id.in_(with_word(word)))
     return ids
-
-
-def with_word(word: str) -> Select[int]:
-    """The row ids of the persons with a word in their name that begins so."""
-    return select(PersonWord.person_id).where(PersonWord.word >= word, PersonWord.word < f"{word}\U0010ffff")
 
 
 def _contacts(connection: Connection, asker: Asker, ids: Sequence[int]) -> list[Contact]:

@@ -57,9 +57,9 @@ class Plan:
 
 @dataclass(slots=True)
 class _Said:
-    """What the file has said so far: of a person's fields, and which rights."""
+    """What the file has said so far: of each person's fields, with the row, and which rights."""
 
-    fields: dict[tuple[str, str], tuple[int, Any]] = field(default_factory=dict)
+    fields: dict[str, dict[str, tuple[int, Any]]] = field(default_factory=lambda: defaultdict(dict))
     rights: dict[int, int] = field(default_factory=dict)  # place in the list of rights -> row
 
 
@@ -151,25 +151,26 @@ class _Planner:
 
     def _contradiction(self, entry: Entry, meant: Meant) -> Finding | None:
         """Where an earlier row says something else of the same person."""
+        said = self._said.fields.get(meant.key or "", {})
         for name, value in entry.values.items():
-            row, before = self._said.fields.get((meant.key or "", name), (0, None))
+            row, before = said.get(name, (0, None))
             if row and not same(name, before, value):
-                said = f"{before} / {value}"
-                return Finding(Problem.CONTRADICTS, entry.row, entry.name, said, (row,))
+                both = f"{before} / {value}"
+                return Finding(Problem.CONTRADICTS, entry.row, entry.name, both, (row,))
         return None
 
     def _write(self, entry: Entry, meant: Meant, right: Right | None, at: int | None) -> None:
         before = self._index.persons.get(meant.key) if meant.key else None
         key = meant.key or entry.contact or self._key()
-        new = {name: value for name, value in entry.values.items() if (key, name) not in self._said.fields}
-        keep = {name for person, name in self._said.fields if person == key}
+        said = self._said.fields[key]
+        new = {name: value for name, value in entry.values.items() if name not in said}
         if before is None:
             values = {"kind": kind_of(entry.name, entry.values.get("tax_code")), **entry.values}
             person = Person(key, **values)
         else:
-            person = changed(before, new, keep=keep)
+            person = changed(before, new, keep=said.keys())
         moved = self._note(entry, before, person)
-        self._said.fields |= {(key, name): (entry.row, value) for name, value in new.items()}
+        said |= {name: (entry.row, value) for name, value in new.items()}
         self._index.put(person)
         self._index.took(entry, key)
         if right is not None:

@@ -15,8 +15,6 @@ from importlib.util import find_spec
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from lxml import etree
-
 from pec_tracker.errors import UsageError
 from pec_tracker.render.tables import meant
 
@@ -134,7 +132,7 @@ def _look_before(content: bytes) -> dict[str, list[tuple[int, int]]]:
                 raise _no_workbook()
             parts = {one.filename: packed.read(one) for one in members if _SHEETS.fullmatch(one.filename)}
             names = _sheet_files(packed)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, etree.XMLSyntaxError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, SyntaxError) as error:
         raise _no_workbook() from error
     failed = {file: _failed_cells(part) for file, part in parts.items()}
     return {name: failed[file] for name, file in names.items() if file in failed}
@@ -142,6 +140,8 @@ def _look_before(content: bytes) -> dict[str, list[tuple[int, int]]]:
 
 def _sheet_files(packed: zipfile.ZipFile) -> dict[str, str]:
     """The file of each sheet, by the sheet's name (ECMA-376 part 1, 18.2.19)."""
+    from lxml import etree  # most of who write in the book read no workbook
+
     names = set(packed.namelist())
     if not {"xl/workbook.xml", "xl/_rels/workbook.xml.rels"} <= names:
         return {}
