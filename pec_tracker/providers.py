@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
+from pec_tracker.pec.address import domain_of
 from pec_tracker.pec.limits import Limits
 from pec_tracker.wire.endpoint import Endpoint, Security
 
@@ -52,6 +53,7 @@ class Provider:
     password_days: int | None = None
     agreement: bool = False
     notes: Mapping[str, str] = field(default_factory=dict)
+    domains: tuple[str, ...] = ()  # its own, in which it gives addresses
 
 
 def names() -> tuple[str, ...]:
@@ -62,6 +64,12 @@ def names() -> tuple[str, ...]:
 def provider(name: str) -> Provider:
     """The profile called `name`; KeyError for a name that is not in `names()`."""
     return _profiles()[name]
+
+
+def serving(address: str) -> str | None:
+    """The provider in whose own domain *address* lies; None where the domain says nothing."""
+    domain = domain_of(address.strip())
+    return next((name for name, profile in _profiles().items() if domain in profile.domains), None)
 
 
 @cache
@@ -86,6 +94,7 @@ def _profile(name: str, table: Mapping[str, Any]) -> Provider:
         password_days=table.get("password_days"),
         agreement=table.get("agreement", False),
         notes=table.get("notes", {}),
+        domains=tuple(table.get("domains", ())),
     )
 
 

@@ -45,7 +45,8 @@ def resolve(ref: SecretRef) -> str:
 
 def keep(secret: str, *, entry: str, file: Path) -> SecretRef:
     """Keep *secret* in the system's keyring under *entry* (SERVICE/USER), or where there is none in *file*, which only
-    the user may read. UsageError where the file is there already, StorageError.
+    the user may read. A file that holds it already is the one: a run that was cut off before had written it.
+    UsageError where the file holds anything else, StorageError.
     """
     if _into_keyring(secret, entry):
         return SecretRef(SecretSource.KEYRING, entry)
@@ -54,12 +55,21 @@ def keep(secret: str, *, entry: str, file: Path) -> SecretRef:
         try:
             osfiles.write_out(file, f"{secret}\n".encode(), replace=False)
         except FileExistsError as error:
+            if _holds(file, secret):
+                return SecretRef(SecretSource.FILE, file.name)
             raise UsageError(
                 "{file} is there already, and is not overwritten: name the file that holds the password with "
                 "--password-file",
                 file=file,
             ) from error
     return SecretRef(SecretSource.FILE, file.name)
+
+
+def _holds(file: Path, secret: str) -> bool:
+    try:
+        return _from_file(str(file)) == secret
+    except ConfigurationError:
+        return False
 
 
 def _into_keyring(secret: str, entry: str) -> bool:

@@ -1,42 +1,30 @@
 """`pec-tracker mailbox`: which mailboxes are there, how is one added, and do their servers take us?"""
 
-import sys
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pec_tracker import config_source, texts
+from pec_tracker import config_source
 from pec_tracker.answers import mailbox as answers
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
+from pec_tracker.cli.asking import completed, draft_of, house_rules, mailbox_options
 from pec_tracker.cli.options import Group, argument, json_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
-from pec_tracker.errors import Exit, PecTrackerError, UsageError
+from pec_tracker.cli.trying import status_of, tell_trial, tried
+from pec_tracker.errors import Exit, UsageError
 from pec_tracker.pec.sending import SendState
 from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
     from pec_tracker.config import Config
     from pec_tracker.service.mailboxes.add import NewMailbox
-    from pec_tracker.service.mailboxes.draft import Draft, Rules
     from pec_tracker.service.sending.attempt import Dispatched
 
 _BY_HAND: Final = ("edit", "change", "set", "rename")
-
-# What a script gives instead of an answer.
-_OPTIONS: Final = {
-    "mailbox": "NAME",
-    "address": "--address",
-    "provider": "--provider",
-    "login": "--login",
-    "smtp_host": "--smtp-host",
-    "imap_host": "--imap-host",
-    "password": "--password-env",
-}
 
 
 class Mailboxes(Group):
@@ -100,29 +88,13 @@ def list_mailboxes(cli: Cli, *, as_json: bool) -> None:
 )
 @argument("name", metavar="[NAME]", required=False, help=N_("The mailbox's name: lower-case letters, digits, - and _."))
 @option("--from", "csv_file", metavar="CSV", type=click.Path(path_type=Path), help=N_("Add all mailboxes of this CSV."))
-@option("--address", metavar="ADDRESS", help=N_("The PEC address."))
-@option("--provider", metavar="NAME", help=N_("The provider, as `provider list` names it; custom for any other."))
-@option("--display-name", metavar="NAME", help=N_("The name shown beside the address."))
-@option("--login", metavar="USER", help=N_("The user name, where it is not the address."))
-@option("--password-env", metavar="VARIABLE", help=N_("The environment variable that holds the password."))
-@option("--password-file", metavar="FILE", help=N_("The file that holds the password."))
-@option("--password-keyring", metavar="SERVICE/USER", help=N_("The keyring entry that holds the password."))
-@option("--reply-to", metavar="ADDRESS", help=N_("Where answers should go."))
-@option("--smtp-host", metavar="HOST", help=N_("The submission server, where it is not the provider's."))
-@option("--smtp-port", metavar="PORT", type=click.IntRange(1, 65535), help=N_("Its port."))
-@option("--smtp-security", type=click.Choice(["tls", "starttls"]), help=N_("Its encryption."))
-@option("--smtp-ca-file", metavar="FILE", help=N_("An authority to trust for it, beside the system's."))
-@option("--imap-host", metavar="HOST", help=N_("The IMAP server, where it is not the provider's."))
-@option("--imap-port", metavar="PORT", type=click.IntRange(1, 65535), help=N_("Its port."))
-@option("--imap-security", type=click.Choice(["tls", "starttls"]), help=N_("Its encryption."))
-@option("--imap-ca-file", metavar="FILE", help=N_("An authority to trust for it, beside the system's."))
+@mailbox_options
 @json_option
 @pass_cli
 def add(cli: Cli, /, *, name: str | None, csv_file: Path | None, as_json: bool, **given: Any) -> Exit:
     """Check everything first, then write the file once; what was asked for is then tried out."""
-    from pec_tracker.config import needs, validate
+    from pec_tracker.config import validate
     from pec_tracker.service.mailboxes import add as service
-    from pec_tracker.service.mailboxes.draft import Rules
 
     file, output = config_source.to_edit(cli.config_file), cli.output(as_json=as_json)
     if csv_file is not None:
@@ -132,57 +104,19 @@ def add(cli: Cli, /, *, name: str | None, csv_file: Path | None, as_json: bool, 
         service.add(file, added, validate)
         _tell_added(output, file, added)
         return Exit.DONE
-    begun = _draft(name, given)
-    draft = _completed(begun, file, Rules(needs(), validate))
-    draft.check(file, Rules(needs(), validate))
+    rules = house_rules()
+    begun = draft_of(name, given)
+    draft = completed(begun, file, rules)
+    draft.check(file, rules)
     kept = draft.with_password_kept(file)
     service.add(file, [kept.mailbox], validate)
-    tried = draft != begun and not as_json
-    _tell_added(output, file, [kept.mailbox], tried=tried)
-    if not tried:
+    asked = draft != begun and not as_json
+    _tell_added(output, file, [kept.mailbox], tried=asked)
+    if not asked:
         return Exit.DONE
     if kept != draft and (told := answers.kept_text(kept.mailbox.settings, file.parent)):
         output.note(told)
     return _try_out(cli, output, (kept.name,), sending=False)
-
-
-def _draft(name: str | None, given: Mapping[str, Any]) -> "Draft":
-    """What the options say."""
-    from pec_tracker.service.mailboxes.add import NAME_COLUMN
-    from pec_tracker.service.mailboxes.draft import Draft
-
-    cells = {column: None if value is None else str(value) for column, value in given.items()}
-    cells["name"] = cells.pop("display_name", None)
-    return Draft({NAME_COLUMN: name, **cells})
-
-
-def _completed(draft: "Draft", file: Path, rules: "Rules") -> "Draft":
-    """With what is missing, asked for on a terminal; an answer that does not fit is told, and asked for again."""
-    if draft.missing(rules) is not None and sys.stdin.isatty():
-        draft.check(file, rules)
-    while (column := draft.missing(rules)) is not None:
-        tried = draft.answered(column, _ask(draft, column, rules))
-        try:
-            tried.check(file, rules)
-        except PecTrackerError as error:
-            click.echo(_("Error: {message}").format(message=clean(texts.error_text(error))), err=True)
-        else:
-            draft = tried
-    return draft
-
-
-def _ask(draft: "Draft", column: str, rules: "Rules") -> str:
-    from pec_tracker.service.mailboxes.draft import PASSWORD, PROVIDER
-
-    if not sys.stdin.isatty():
-        raise UsageError("{option} is missing, and there is no terminal to ask on", option=_OPTIONS[column])
-    question = answers.question_text(column)
-    if column == PASSWORD:
-        typed: str = click.prompt(question, default="", show_default=False, hide_input=True, err=True)
-        return typed
-    kind = click.Choice(tuple(rules.needs)) if column == PROVIDER else str
-    answer: str = click.prompt(question, default=draft.suggestion(column), type=kind, err=True)
-    return answer
 
 
 def _tell_added(output: Output, file: Path, added: "Sequence[NewMailbox]", *, tried: bool = False) -> None:
@@ -216,24 +150,16 @@ def try_mailboxes(cli: Cli, *, names: tuple[str, ...], sending: bool, as_json: b
 
 
 def _try_out(cli: Cli, output: Output, names: Sequence[str], *, sending: bool) -> Exit:
-    from pec_tracker.config import configured, login
-    from pec_tracker.service.mailboxes.trial import try_out
-
     config = cli.config()
     status = Exit.DONE
-    mailboxes = {one.address: one for one in configured(config)}
     for name in _chosen(config, names):
-        mailbox = config.mailbox(name)
-        one = mailboxes[mailbox.address]
-        trial = try_out(smtp=one.smtp, imap=one.imap, login=partial(login, mailbox))
+        one, trial = tried(config, name)
         sent = _send_trial(cli, name) if sending and trial.ready else None
-        status = max(status, _sent_status(sent), *(error.status for error in trial.errors))
+        status = max(status, _sent_status(sent), status_of(trial))
         if output.json:
             output.record(answers.trial_facts(name, trial, sent))
         else:
-            output.say(answers.ready_text(name, trial))
-            for line in answers.trial_lines(one, trial):
-                output.say(line)
+            tell_trial(output, name, one, trial)
             _tell_sent(output, sent)
     return status
 

@@ -29,8 +29,9 @@ class Entry:
     summary: str
 
 
-# In the order of the list: the way of a message first, then the archive, then the house.
+# In the order of the list: the beginning, the way of a message first, then the archive, then the house.
 COMMANDS: Final[dict[str, Entry]] = {
+    "setup": Entry("pec_tracker.cli.setup:command", N_("Connect a PEC mailbox: asks, tests, sends a trial PEC.")),
     "send": Entry("pec_tracker.cli.send:command", N_("Send a PEC, or queue it.")),
     "campaign": Entry("pec_tracker.cli.campaign:command", N_("Prepare letters to many: cut a printout for each.")),
     "lint": Entry("pec_tracker.cli.lint:command", N_("Check a message by the rules of PEC, and send nothing.")),
@@ -100,6 +101,10 @@ class Cli:
             if self.language is None and self._config.language != "auto":
                 texts.activate(self._config.language)
         return self._config
+
+    def forget(self) -> None:
+        """The configuration was changed: read it again when it is next asked for."""
+        self._config = self._app = None
 
     def app(self) -> "App":
         """The collaborators that the configuration names, built once."""

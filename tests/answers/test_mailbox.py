@@ -8,13 +8,14 @@ from pec_tracker import texts
 from pec_tracker.answers import mailbox
 from pec_tracker.config import needs, validate
 from pec_tracker.errors import ConfigurationError, PecTrackerError
+from pec_tracker.providers import serving
 from pec_tracker.secret import SecretRef, SecretSource
 from pec_tracker.service.mailboxes.configured import Configured
-from pec_tracker.service.mailboxes.draft import Draft, Rules
+from pec_tracker.service.mailboxes.draft import ADDRESS_FIRST, Draft, Rules
 from pec_tracker.service.mailboxes.trial import Trial
 from pec_tracker.wire.endpoint import Endpoint
 
-RULES = Rules(needs(), validate)
+RULES = Rules(needs(), validate, serving)
 STUDIO = Configured(
     name="studio", address="s@pec.test", display_name=None, provider="custom", provider_title="Custom",
     login="s@pec.test", secret=SecretRef(SecretSource.ENV, "PEC"), smtp=Endpoint("smtp.test", 465),
@@ -56,7 +57,17 @@ def test_legalmail_is_asked_for_the_user_and_a_password_ends_the_questions() -> 
     draft = draft.answered("login", "M1")
     assert draft.missing(RULES) == "password"
     assert draft.answered("password", "segreta").missing(RULES) is None
-    assert draft.suggestion("password_env") == "PEC_STUDIO_ROSSI_PASSWORD"
+    assert draft.suggestion("password_env", RULES) == "PEC_STUDIO_ROSSI_PASSWORD"
+
+
+def test_an_address_tells_the_provider_and_a_name_that_is_free() -> None:
+    draft = Draft({"address": "Studio.Rossi@PEC.it"})
+    assert draft.missing(RULES, order=ADDRESS_FIRST) == "provider"
+    assert draft.suggestion("provider", RULES) == "aruba"
+    assert draft.suggestion("mailbox", RULES) == "studio-rossi"
+    assert draft.suggestion("mailbox", RULES, taken={"studio-rossi", "studio-rossi-2"}) == "studio-rossi-3"
+    own = Draft({"address": "___@pec.studiorossi.it"})
+    assert (own.suggestion("provider", RULES), own.suggestion("mailbox", RULES)) == (None, None)
 
 
 @pytest.mark.parametrize("cells", [{"mailbox": "Studio Rossi"}, {"address": "nessuno"}, {"provider": "nessuno"}])

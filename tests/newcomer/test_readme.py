@@ -30,8 +30,8 @@ HEADINGS = {
 # What is typed once to install: its parts are tested one by one.
 INSTALLING = ("python3 -m venv .venv", ".venv/bin/pip install -c constraints.txt '.[pdf]'", ". .venv/bin/activate")
 
-# It takes half a minute: test_demo.py runs it.
-ELSEWHERE = ("pec-tracker demo",)
+# The first takes half a minute: test_demo.py runs it. The second asks at a terminal: tests/cli/test_setup.py answers.
+ELSEWHERE = ("pec-tracker demo", "pec-tracker setup")
 
 # What the Italian README calls by Italian names.
 ITALIAN_NAMES = {

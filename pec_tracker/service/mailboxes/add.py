@@ -68,6 +68,18 @@ def settings_of(cells: Mapping[str, str | None]) -> dict[str, Any]:
     return settings
 
 
+def cells_of(settings: Mapping[str, Any]) -> dict[str, str]:
+    """What `settings_of` would make *settings* of: the cells named like COLUMNS, as far as a section has them."""
+    cells: dict[str, str] = {}
+    for column, key in COLUMNS.items():
+        value: Any = settings
+        for part in key:
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is not None:
+            cells[column] = str(value)
+    return cells
+
+
 def from_csv(file: Path, validate: Callable[[Source], object]) -> list[NewMailbox]:
     """The mailboxes in `file`, all of them or none: each must be valid alone, and each fault is told with its line.
 

@@ -16,9 +16,10 @@ from pec_tracker.pec.sending import WAITING, SendState
 from pec_tracker.pec.states import State
 from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House, Stop
-from pec_tracker.service.queries.find import FoundMessage
+from pec_tracker.service.queries.find import FoundMessage, Query, find
 from pec_tracker.service.queries.show import Dossier, EvidenceShown, show
 from pec_tracker.service.sending.in_turn import Wait, send_in_turn
+from pec_tracker.service.sending.trial_message import PREFIX
 from pec_tracker.service.verbs import verb
 
 # Nothing that is worth waiting for comes after these: an ordinary mailbox gives no delivery receipt (RFC 6109 2.2.3).
@@ -97,7 +98,7 @@ class _Following:
             dossier = show(self.asker, self.house, self.key)
             self._tell(dossier)
             message = dossier.message
-            if _is_settled(message):
+            if is_settled(message):
                 return Followed(Ending.SETTLED, message)
             if error is not None:
                 return Followed(Ending.ERROR, message, error)
@@ -150,7 +151,15 @@ class _Following:
             self.watcher.trouble(error)
 
 
-def _is_settled(message: FoundMessage) -> bool:
+@verb(Act.READ)
+def newest_trial(asker: Asker, house: House, account: Account) -> FoundMessage | None:
+    """The newest trial message that the mailbox wrote to itself (`sending.trial_message`)."""
+    found = find(asker, house, Query(mailbox=account.name, recipient=account.address, subject=PREFIX.strip(" :")))
+    return next((one for one in found.messages if (one.subject or "").startswith(PREFIX)), None)
+
+
+def is_settled(message: FoundMessage) -> bool:
+    """Whether every recipient has an outcome, or the message will not leave."""
     if SendState(message.send_state) in _WILL_NOT_LEAVE:
         return True
     return all(State(one.state) in FINAL for one in message.recipients)
