@@ -254,11 +254,11 @@ def _next_lines(waiting: "Sequence[OutboxEntry]") -> Iterator[str]:
     """When what still waits is next tried, and why it waits."""
     times = [(entry.next_attempt_at, said(entry.reply, entry.problem)) for entry in waiting if entry.next_attempt_at]
     if times:
-        at, why = min(times)
+        at, why = min(times, key=lambda one: one[0])
         told = _("  the next attempt is due at {next}: pec-tracker outbox send, or serve, makes it")
         yield told.format(next=rome_time(at))
         if why:
-            yield "  " + _("it waits since: {reason}").format(reason=why)
+            yield "  " + _("it waits because: {reason}").format(reason=why)
 
 
 # --- what a person decided ---

@@ -83,6 +83,8 @@ def test_what_was_tried_is_told_with_the_servers_words_or_ours() -> None:
         "studio: 2 tried, 1 still waiting",
         "  k7f3qv2m  sent  250 ok",
         "  m2  deferred, will be tried again  the connection to smtp.test was lost",
+        "  the next attempt is due at 02/03/2026 11:15:30 (+0100): pec-tracker outbox send, or serve, makes it",
+        f"  it waits because: {outbox.said(WAITS.reply, WAITS.problem)}",
     ]
     facts = outbox.sent_facts("studio", sent, waiting=[WAITS])
     assert [one["problem"] for one in facts["sent"]] == [None, "the connection to smtp.test was lost"]
