@@ -6,6 +6,7 @@ import pytest
 
 from pec_tracker import texts
 from pec_tracker.answers import outbox
+from pec_tracker.answers.messages import said
 from pec_tracker.errors import ServerError, StorageError
 from pec_tracker.pec.rules import Finding, Severity
 from pec_tracker.pec.sending import SendState
@@ -84,7 +85,7 @@ def test_what_was_tried_is_told_with_the_servers_words_or_ours() -> None:
         "  k7f3qv2m  sent  250 ok",
         "  m2  deferred, will be tried again  the connection to smtp.test was lost",
         "  the next attempt is due at 02/03/2026 11:15:30 (+0100): pec-tracker outbox send, or serve, makes it",
-        f"  it waits because: {outbox.said(WAITS.reply, WAITS.problem)}",
+        f"  it waits because: {said(WAITS.reply, WAITS.problem)}",
     ]
     facts = outbox.sent_facts("studio", sent, waiting=[WAITS])
     assert [one["problem"] for one in facts["sent"]] == [None, "the connection to smtp.test was lost"]
