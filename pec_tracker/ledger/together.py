@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from pec_tracker.archive.archive import Archive, LedgerShelf
@@ -52,8 +52,8 @@ class _Known:
 
 def disagreement(engine: Engine, archive: Archive) -> Disagreement | None:
     """How archive and database disagree, None where they belong together. Raises StorageError."""
-    with storage_errors(), reading(engine) as connection:
-        return _disagreement(connection, archive, _known(connection))
+    with storage_errors():
+        return _disagreement(engine, archive, _known(engine))
 
 
 def meet(engine: Engine, archive: Archive) -> Meeting:
@@ -61,9 +61,9 @@ def meet(engine: Engine, archive: Archive) -> Meeting:
 
     An archive of an earlier release is given one here, once its newest seal is the database's. Raises StorageError.
     """
-    with storage_errors(), reading(engine) as connection:
-        known = _known(connection)
-        found = _disagreement(connection, archive, known)
+    with storage_errors():
+        known = _known(engine)
+        found = _disagreement(engine, archive, known)
     identity = archive.identity()
     if found is None and not read_only(engine):
         if identity is None and not archive.is_bare():
@@ -111,15 +111,16 @@ def apart(found: Disagreement, archive: Archive) -> ApartError:
             )
 
 
-def _known(connection: Connection) -> _Known:
+def _known(engine: Engine) -> _Known:
     columns = select(Seal.number, Seal.sha256)
-    last = connection.execute(columns.order_by(Seal.number.desc()).limit(1)).first()
-    first = connection.scalar(select(Seal.sha256).where(Seal.number == 1))
-    identity = connection.scalar(select(ArchiveRow.identity))
+    with reading(engine) as connection:
+        last = connection.execute(columns.order_by(Seal.number.desc()).limit(1)).first()
+        first = connection.scalar(select(Seal.sha256).where(Seal.number == 1))
+        identity = connection.scalar(select(ArchiveRow.identity))
     return _Known(identity, last.number if last else 0, last.sha256 if last else None, first)
 
 
-def _disagreement(connection: Connection, archive: Archive, known: _Known) -> Disagreement | None:
+def _disagreement(engine: Engine, archive: Archive, known: _Known) -> Disagreement | None:
     identity, shelf = archive.identity(), archive.ledger
     if known.identity and identity and known.identity != identity:
         return Disagreement.ANOTHER_ARCHIVE
@@ -129,10 +130,10 @@ def _disagreement(connection: Connection, archive: Archive, known: _Known) -> Di
     newest = _sealed(shelf, known.number) if known.number else None
     if known.number and newest is None:
         return _without_newest(shelf, known, ours=bool(known.identity and identity))
-    if newest != known.sha256 and not _knows(connection, shelf, known.number):
+    if newest != known.sha256 and not _knows(engine, shelf, known.number):
         return Disagreement.DATABASE_OLDER if _follows(shelf, known, identity) else Disagreement.ANOTHER_ARCHIVE
     after = following(known.number)
-    unknown = any(is_there(shelf, number) and not _knows(connection, shelf, number) for number in after)
+    unknown = any(is_there(shelf, number) and not _knows(engine, shelf, number) for number in after)
     return Disagreement.DATABASE_OLDER if unknown else None
 
 
@@ -168,8 +169,13 @@ def _sealed(shelf: LedgerShelf, number: int) -> str | None:
     return None if content is None else hashlib.sha256(content).hexdigest()
 
 
-def _knows(connection: Connection, shelf: LedgerShelf, number: int) -> bool:
-    """Whether the database has every line of this seal: then a crash came between the file and its commit."""
+def _knows(engine: Engine, shelf: LedgerShelf, number: int) -> bool:
+    """Whether the database has every line of this seal: then a crash came between the file and its commit, or another
+    process is about to commit.
+
+    Lines are committed before the file that holds them is written. So the file is read first, and then the database,
+    as it stands by then: one that was looked at before the file was there would seem to lack them.
+    """
     try:
         if shelf.holds(seal_name(number)):
             wanted = {entry.line_id: entry.sha256 for entry in read_seal(shelf, number).entries}
@@ -177,8 +183,9 @@ def _knows(connection: Connection, shelf: LedgerShelf, number: int) -> bool:
             wanted = {_id_of(line): hashlib.sha256(line).hexdigest() for line in read_lines(shelf, number)}
     except PecTrackerError:
         return False
-    rows = connection.execute(select(Ledger.line_id, Ledger.line).where(Ledger.line_id.in_(wanted)))
-    return {row.line_id: hashlib.sha256(row.line.encode()).hexdigest() for row in rows} == wanted
+    with reading(engine) as connection:
+        rows = connection.execute(select(Ledger.line_id, Ledger.line).where(Ledger.line_id.in_(wanted)))
+        return {row.line_id: hashlib.sha256(row.line.encode()).hexdigest() for row in rows} == wanted
 
 
 def _id_of(line: bytes) -> str:

@@ -4,8 +4,10 @@ import shutil
 
 import pytest
 
+from pec_tracker.archive.archive import LedgerShelf
 from pec_tracker.askers import OPERATOR
 from pec_tracker.errors import ApartError
+from pec_tracker.ledger import together
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.sending.dispatch import dispatch
@@ -62,3 +64,20 @@ def test_a_ledger_that_was_written_again_sends_on(home: Home, sandbox: Sandbox) 
     assert repair(OPERATOR, house.engine, house.archive).lost == ()
     assert newest.read_bytes() == content
     assert len(dispatch(OPERATOR, house, account)) == 1
+
+
+def test_a_seal_that_another_process_makes_just_now_is_no_sign_of_an_old_database(
+    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, other = home.open(), home.open()
+    queued(house, account_at(house, sandbox))
+    looked_for, meanwhile = together.is_there, iter([None])
+
+    def is_there(shelf: LedgerShelf, number: int) -> bool:
+        for _ in meanwhile:  # between the look at the database and the one at the archive
+            queued(other, account_at(other, sandbox))
+        return looked_for(shelf, number)
+
+    monkeypatch.setattr(together, "is_there", is_there)
+    together.require(house.engine, house.archive)
+    assert next(meanwhile, "came") == "came"

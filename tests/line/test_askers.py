@@ -50,7 +50,8 @@ NO_VERBS = {
     "mailboxes.known.known_mailbox", "upkeep.carry.what_is_left", "sending.start.at_start",
     "trust.folder.kept",  # before there is a house
     "rounds.jobs.jobs_of", "inspect.inspect",
-    "mailboxes.add.add", "mailboxes.add.from_csv", "mailboxes.add.text_without", "mailboxes.add.write",
+    "mailboxes.add.add", "mailboxes.add.cells_of", "mailboxes.add.from_csv", "mailboxes.add.text_with",
+    "rounds.follow.is_settled", "mailboxes.add.text_without", "mailboxes.add.write",
     "mailboxes.trial.try_out", "campaigns.split.split", "campaigns.split.listed_in",
     "proof.verify.verify_package", "queries.lookup.recipient_meant",
 }  # fmt: skip
