@@ -66,7 +66,7 @@ def standing_facts(mailbox: str, queued: "Queued", standing: "Standing") -> dict
         "next_attempt_at": standing.next_attempt_at,
         "recipients": queued.recipients,
         "error": error_text(standing.error) if standing.error else None,
-        "findings": list(map(_finding_facts, queued.advice)),
+        "findings": list(map(finding_facts, queued.advice)),
     }
 
 
@@ -87,7 +87,7 @@ def waiting_text(until: "datetime") -> str:
 def refused_facts(mailbox: str, error: "RefusedByRulesError") -> dict[str, Any]:
     """The same of a message that breaks a rule: nothing was queued, so most of it is null."""
     keys = ("key", "message_id", "send_state", "code", "reply", "problem", "stage", "next_attempt_at")
-    refused = {"error": error_text(error), "findings": list(map(_finding_facts, error.findings))}
+    refused = {"error": error_text(error), "findings": list(map(finding_facts, error.findings))}
     return {"mailbox": mailbox, **dict.fromkeys(keys), "recipients": [], **refused}
 
 
@@ -166,7 +166,7 @@ def linted_facts(mailbox: str, linted: "Linted") -> dict[str, Any]:
         "bytes": linted.size,
         "receipts_bytes": linted.receipts_bytes,
         "refused": linted.refused,
-        "findings": list(map(_finding_facts, linted.findings)),
+        "findings": list(map(finding_facts, linted.findings)),
     }
 
 
@@ -188,7 +188,7 @@ def linted_lines(linted: "Linted") -> Iterator[str]:
     yield told.format(count=recipients, size=size, space=space)
 
 
-def _finding_facts(finding: "Finding") -> dict[str, Any]:
+def finding_facts(finding: "Finding") -> dict[str, Any]:
     return {
         "rule": finding.rule,
         "severity": finding.severity,

@@ -1,4 +1,4 @@
-"""`pec-tracker campaign`: one printout for many, cut into the pages of each."""
+"""`pec-tracker campaign`: letters to many; here the group, and a printout cut into the pages of each."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +8,10 @@ import click
 from pec_tracker.answers import campaign_split as answers
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
+from pec_tracker.cli.campaign_check import check, preview, test
+from pec_tracker.cli.campaign_define import new, update
+from pec_tracker.cli.campaign_report import list_, report, status
+from pec_tracker.cli.campaign_run import cancel, pause, resume, retry_failed, run, start
 from pec_tracker.cli.options import Group, argument, json_option, option
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.written import export, force_option, refuse_existing, usable
@@ -18,9 +22,15 @@ if TYPE_CHECKING:
     from pec_tracker.service.campaigns.split import By, Listed
 
 
-@click.group("campaign", cls=Group, help=N_("Prepare letters to many: cut a printout into the pages of each."))
+@click.group(
+    "campaign", cls=Group, help=N_("Letters to many: from a list, each with its own documents, sent once and followed.")
+)
 def command() -> None:
     """Only the group: each subcommand says what it does."""
+
+
+for one in (new, check, preview, test, start, run, status, report, update, retry_failed, pause, resume, cancel, list_):
+    command.add_command(one)
 
 
 @command.command(

@@ -151,6 +151,19 @@ def _send(
     return status_of(ended)
 
 
+def send_draft(house: "House", output: Output, account: "Account", draft: "Draft") -> Exit:
+    """Queue a draft and send it alone; what breaks a rule is told."""
+    from pec_tracker.service.sending.send import RefusedByRulesError, queue
+
+    try:
+        queued = queue(OPERATOR, house, account, draft)
+    except RefusedByRulesError as error:
+        _tell_rules(output, account, error)
+        return error.status
+    with until_told(output) as stop:
+        return _send(house, output, account, queued, stop, deadline=None)
+
+
 def _worth_following(standing: "Standing") -> bool:
     """Whether time may bring an outcome: not of what was refused, nor where sending is refused to us."""
     error = standing.error

@@ -20,6 +20,7 @@ from pec_tracker.askers import DAEMON
 from pec_tracker.daemon.threads import FewThreads
 from pec_tracker.errors import ConfigurationError
 from pec_tracker.job_names import JobName
+from pec_tracker.service.campaigns.run import next_to_send
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.rounds import job_rows
 from pec_tracker.service.rounds.job_rows import JobState
@@ -33,7 +34,6 @@ from pec_tracker.service.rounds.jobs import (
     tell_of_configuration,
     tell_of_hanging,
 )
-from pec_tracker.service.sending.turns import next_turns
 
 log = structlog.get_logger()
 
@@ -142,7 +142,7 @@ class Keeper:
 
     def _advance(self) -> None:
         """What waits to be sent makes its mailbox's dispatch due at its time."""
-        turns = next_turns(DAEMON, self._app.house, self._app.accounts())
+        turns = next_to_send(DAEMON, self._app.house, self._app.accounts())
         with self._lock:
             for key, state in self._states.items():
                 account = state.job.account

@@ -33,6 +33,12 @@ class LedgerAct(StrEnum):
     CONTACT_CHANGED = "contact.changed"  # contact, fields: their names alone
     CONTACT_REMOVED = "contact.removed"  # contact
     CONDOMINIUM_CHANGED = "condominium.changed"  # fields: their names alone
+    CAMPAIGN_STARTED = "campaign.started"  # campaign, mailbox, check, record; again for each list that is started later
+    CAMPAIGN_PAUSED = "campaign.paused"  # campaign
+    CAMPAIGN_RESUMED = "campaign.resumed"  # campaign
+    CAMPAIGN_CANCELLED = "campaign.cancelled"  # campaign
+    CAMPAIGN_RETRIED = "campaign.retried"  # campaign, rows: how many
+    CAMPAIGN_OUTCOME = "campaign.outcome"  # campaign, record: what came of a letter on paper, or handed over
 
 
 # What makes the rows of an act again in `rebuild`; an act without rows says why it has none.
@@ -62,5 +68,11 @@ REPLAYED_BY: Final[Mapping[LedgerAct, str]] = {
     LedgerAct.CONTACT_CHANGED: "no rows: as for an import",
     LedgerAct.CONTACT_REMOVED: "no rows: as for an import",
     LedgerAct.CONDOMINIUM_CHANGED: "no rows: as for an import",
+    LedgerAct.CAMPAIGN_STARTED: "campaigns/replay",
+    LedgerAct.CAMPAIGN_PAUSED: "campaigns/replay",
+    LedgerAct.CAMPAIGN_RESUMED: "campaigns/replay",
+    LedgerAct.CAMPAIGN_CANCELLED: "campaigns/replay",
+    LedgerAct.CAMPAIGN_RETRIED: "no rows: what was written again is a message of its own (campaigns/replay)",
+    LedgerAct.CAMPAIGN_OUTCOME: "campaigns/replay",
 }
 MAILS: Final = frozenset({LedgerAct.MAIL_ARCHIVED, LedgerAct.MAIL_SIGHTED, LedgerAct.MAIL_QUARANTINED})

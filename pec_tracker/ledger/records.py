@@ -56,3 +56,13 @@ def reply(key: str, *, number: int, code: int | None, text: str, problem: Mappin
 def decision(key: str, *, what: str, reason: str, by: str) -> Object:
     """The record of a person's decision about a message: what, why, who."""
     return record("decision", message=key, what=what, reason=reason, by=by)
+
+
+def campaign(key: str, name: str, *, check: str, letters: Mapping[str, Any], by: str) -> Object:
+    """The record of a campaign that was started: its whole list as it was checked, and who started it."""
+    return record("campaign", campaign=key, name=name, check=check, letters=letters, by=by)
+
+
+def campaign_outcome(key: str, row: str, *, outcome: Mapping[str, Any], by: str) -> Object:
+    """The record of what came of a row's letter on paper, or handed over."""
+    return record("campaign-outcome", campaign=key, row=row, outcome=outcome, by=by)

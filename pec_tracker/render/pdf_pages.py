@@ -273,3 +273,17 @@ def reachable(trailer: "PdfObject") -> "Iterator[PdfObject]":
             waiting.extend(one.raw_get(key) for key in one)
         elif isinstance(one, ArrayObject):
             waiting.extend(one)
+
+
+def first_text(content: bytes) -> str:
+    """The text of a PDF's first page; "" for what is none, or cannot be read."""
+    if b"%PDF-" not in content[:1024]:
+        return ""
+    from pypdf import PdfReader
+
+    try:
+        with _readable():
+            reader = PdfReader(BytesIO(content))
+            return "" if reader.is_encrypted or not reader.pages else reader.pages[0].extract_text()
+    except PrintoutError:
+        return ""

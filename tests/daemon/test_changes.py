@@ -256,7 +256,7 @@ def test_whatever_goes_wrong_while_it_looks_the_watch_goes_on(
     def broken(*_arguments: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("pec_tracker.daemon.keeper.next_turns", broken)
+    monkeypatch.setattr("pec_tracker.daemon.keeper.next_to_send", broken)
     monkeypatch.setattr("pec_tracker.daemon.keeper.TURNS_EVERY", 0.0)
     with structlog.testing.capture_logs() as said:
         for _ in range(3):

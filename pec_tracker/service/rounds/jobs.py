@@ -7,6 +7,7 @@ first after a start: the fence keeps what was queued before until the mailbox ha
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -19,6 +20,7 @@ from pec_tracker.errors import PecTrackerError, ServerError
 from pec_tracker.job_names import JobName, Outcome
 from pec_tracker.service.alerts.kinds import AlertKind
 from pec_tracker.service.alerts.raising import NewAlert, alerts_open, raise_alerts, settle_alerts
+from pec_tracker.service.campaigns.run import feed_more, next_to_send
 from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.dating import notary
 from pec_tracker.service.dating.stamps import stamp_newest
@@ -28,7 +30,6 @@ from pec_tracker.service.quota.ask import quota
 from pec_tracker.service.sealing import seal_now
 from pec_tracker.service.sending.dispatch import dispatch
 from pec_tracker.service.sending.sent_copy import copy_to_sent
-from pec_tracker.service.sending.turns import next_turns
 from pec_tracker.service.trust import revocation
 from pec_tracker.service.verbs import verb
 from pec_tracker.texts import error_facts
@@ -170,8 +171,10 @@ def _collect(work: _Work) -> Decision:
 
 def _dispatch(work: _Work) -> Decision:
     """What may leave leaves; the provider's pace and the waits of what was put off say when to come back."""
-    sent = dispatch(work.asker, work.house, work.account, stop=work.stop)
-    turn = next_turns(work.asker, work.house, [work.account]).get(work.account.id)
+    refill = partial(feed_more, work.asker, work.house, work.account)
+    refill()
+    sent = dispatch(work.asker, work.house, work.account, stop=work.stop, refill=refill)
+    turn = next_to_send(work.asker, work.house, [work.account]).get(work.account.id)
     now = work.house.clock.now()
     if turn is not None and turn <= now and not sent:  # due, and yet nothing left: not again and again
         return Decision(now + work.account.interval, held=True)

@@ -65,12 +65,14 @@ def dispatch(
     stop: Stop | None = None,
     grace: float = GRACE_SECONDS,
     began: datetime | None = None,
+    refill: Callable[[], bool] | None = None,
 ) -> list[Dispatched]:
     """Send what may leave the mailbox's outbox now (`only` these keys), one after the other, over one connection.
 
     Messages queued before this process started stay until a full collect of the mailbox has ended since then; what
     was deferred since *began* (now) waits for another round, and what the provider's pace holds back stays too:
-    nothing sleeps here, `turns` says when the next may go.
+    nothing sleeps here, `turns` says when the next may go. Where nothing may go any more, *refill* says whether it
+    queued more.
     `stop` ends the round: after the message at hand where its server answers within *grace*, else by cutting the
     connection, and the message is what its stage says.
     Raises ApartError, LoginRefusedError (the mailbox is suspended), TlsError, ServerError, UnnotedError.
@@ -83,7 +85,8 @@ def dispatch(
     try:
         with Submitter(account.smtp, login) as submitter, _cut_when_told(submitter, stopping, grace):
             began = began or house.clock.now()
-            return _Round(house, account, submitter, only, began, progress or _silent, stopping).send_all()
+            more = refill or _never
+            return _Round(house, account, submitter, only, began, progress or _silent, stopping, more).send_all()
     except LoginRefusedError as error:
         suspend(house, account, login, error)
         raise
@@ -102,6 +105,7 @@ class _Round:
     began: datetime
     progress: Callable[[int], None]
     stop: Stop
+    refill: Callable[[], bool] = lambda: False
 
     def send_all(self) -> list[Dispatched]:
         """Message after message, until none may go, the server is in trouble, or somebody says stop."""
@@ -126,7 +130,8 @@ class _Round:
         turn = pace.turn(self.house, self.account)
         if turn is not None and self.house.clock.now() < turn:
             return None
-        return self._next()
+        found = self._next()
+        return self._next() if found is None and self.refill() else found
 
     def _next(self) -> Row[*tuple[Any, ...]] | None:
         return next_message(self.house, self.account, began=self.began, only=self.only)

@@ -27,8 +27,10 @@ def send_in_turn(
     stop: Stop,
     only: Sequence[str] | None = None,
     progress: Callable[[int], None] | None = None,
+    refill: Callable[[], bool] | None = None,
 ) -> list[Dispatched]:
-    """Send what waits (`only` these keys), waiting for the provider's pace. Raises what `dispatch` raises."""
+    """Send what waits (`only` these keys), and what *refill* queues, waiting for the provider's pace. Raises what
+    `dispatch` raises."""
     began = house.clock.now()
     sent: list[Dispatched] = []
     while True:
@@ -38,7 +40,7 @@ def send_in_turn(
             if progress is not None:
                 progress(before + done)
 
-        sent += dispatch(asker, house, account, only=only, progress=told, stop=stop, began=began)
+        sent += dispatch(asker, house, account, only=only, progress=told, stop=stop, began=began, refill=refill)
         at = None if stop() else held_by_pace(house, account, began=began, only=only, since=since)
         if at is None or not wait(at):
             return sent

@@ -56,14 +56,18 @@ def receipts_bytes(size: int, recipients: int, form: str) -> int:
     return size + RECEIPT_BYTES + each * recipients
 
 
-def _space(connection: Connection, account: Account, outgoing: Outgoing, form: str) -> Iterator[Finding]:
+def free_bytes(connection: Connection, account: Account) -> int | None:
+    """How much space the mailbox has, as its server said last; None where it has no limit, or was not asked yet."""
     newest = select(QuotaSample.used, QuotaSample.limit).where(QuotaSample.mailbox_id == account.id)
     sample = connection.execute(newest.order_by(QuotaSample.at.desc()).limit(1)).one_or_none()
     limit = account.quota.limit_bytes or (sample.limit if sample is not None else None)
-    if sample is None or not limit:
-        return
-    needed, free = receipts_bytes(len(outgoing.raw), len(outgoing.rcpt_to), form), max(0, limit - sample.used)
-    if needed > free:
+    return None if sample is None or not limit else max(0, limit - sample.used)
+
+
+def _space(connection: Connection, account: Account, outgoing: Outgoing, form: str) -> Iterator[Finding]:
+    free = free_bytes(connection, account)
+    needed = receipts_bytes(len(outgoing.raw), len(outgoing.rcpt_to), form)
+    if free is not None and needed > free:
         yield replace(advice("receipts-lack-space", account.name), measured=needed, limit=free)
 
 

@@ -3,7 +3,6 @@
 `uncertain` is never resent by itself: receipts resolve it, or a person does, in writing, in the ledger.
 """
 
-import getpass
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, exists, func, literal, or_, select
 
-from pec_tracker.askers import OPERATOR, Act, Asker
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db import leases
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Attempt, Evidence, Mailbox, Message
@@ -39,7 +38,7 @@ from pec_tracker.service.journeys.send_state_rows import happened
 from pec_tracker.service.sending.doubt import COLUMNS, Doubt, make_uncertain
 from pec_tracker.service.sending.fence import copies_of, hold_back
 from pec_tracker.service.sending.pace import pause_end
-from pec_tracker.service.verbs import among, verb
+from pec_tracker.service.verbs import among, by_whom, verb
 from pec_tracker.texts import N_, error_again, error_facts
 
 log = structlog.get_logger()
@@ -294,7 +293,7 @@ def _decide(asker: Asker, house: House, key: str, event: Event, *, what: str, re
     together.require(house.engine, house.archive)
     with reading(house.engine) as connection:
         _decidable(connection, asker, key, event, again=again)
-    by = _who() if asker is OPERATOR else asker.name
+    by = by_whom(asker)
     record = records.decision(key, what=what, reason=reason, by=by)
     house.archive.put_many([record])
     now = house.clock.now()
@@ -336,11 +335,3 @@ def _require_no_trace(connection: Connection, message_id: int, key: str) -> None
             raise UsageError(words, key=key)
     if connection.scalar(select(Message.id).where(Message.id == message_id, copies_of().exists())):
         raise UsageError(_COPIED, key=key)
-
-
-def _who() -> str:
-    """Who decides: the name of the user logged in, where the system knows one (a container may not)."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

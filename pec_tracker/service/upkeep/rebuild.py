@@ -26,6 +26,7 @@ from pec_tracker.pec.compose import Outgoing
 from pec_tracker.pec.read import read
 from pec_tracker.pec.roles import MailOrigin, MessageOrigin
 from pec_tracker.pec.sending import HELD_BACK, Event, SendState, change_of, tokens
+from pec_tracker.service.campaigns import replay as campaigns
 from pec_tracker.service.contacts.carried import put_back, was_there
 from pec_tracker.service.dating import notary
 from pec_tracker.service.dating.stamps import record_found
@@ -200,6 +201,7 @@ class _Replay:
                 list(connection.scalars(select(Message.id).where(Message.origin == MessageOrigin.COMPOSED)))
             ):
                 reconsider(connection, some, now=now)
+            campaigns.relink(connection)
             return doubted
 
         self._trust.restore()
@@ -221,6 +223,8 @@ class _Replay:
             LedgerAct.SEAL_NOTARISED: notary.replay,
         }
         write = known.get(act.act)
+        if act.act in campaigns.REPLAYED:
+            write = lambda connection, one: campaigns.replay(connection, self._house.archive, one)  # noqa: E731
         if write is None and replayed(act) is not None:
             write = self._happened
         if write is not None:
