@@ -6,6 +6,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from pec_tracker.answers.outbox import finding_facts, finding_text
+from pec_tracker.service.campaigns.checked import CLASSES
+from pec_tracker.service.campaigns.difference import Change
 from pec_tracker.texts import _, campaigns, ngettext, words
 from pec_tracker.texts.times import rome_day
 
@@ -67,8 +69,6 @@ def _problem_facts(one: "Problem") -> dict[str, Any]:
 
 def check_lines(found: "CheckResult") -> Iterator[str]:
     """What was found: what stops it first, one class at a time; what belongs to a line is indented below it."""
-    from pec_tracker.service.campaigns.checked import CLASSES
-
     for weight in _ORDER:
         weighed = [one for one in found.problems if one.weight == weight]
         if not weighed:
@@ -188,8 +188,6 @@ def change_facts(one: "RowChange") -> dict[str, Any]:
 
 def change_lines(changes: "Sequence[RowChange]") -> Iterator[str]:
     """What a new list changes: how many rows of each kind, and which."""
-    from pec_tracker.service.campaigns.difference import Change
-
     if not changes or all(one.change is Change.NEW for one in changes):
         return
     yield _("Beside the list that was started:")

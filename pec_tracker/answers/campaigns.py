@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pec_tracker.answers.messages import failure_parts, journey_text, next_text, send_state_text
 from pec_tracker.answers.plain import certified_text, clean
+from pec_tracker.campaign_tokens import Channel, RowState
+from pec_tracker.pec.sending import SendState
+from pec_tracker.pec.states import State
+from pec_tracker.service.campaigns.difference import Standing
 from pec_tracker.texts import N_, _, campaigns, facts_text, ngettext, words
 from pec_tracker.texts.times import rome_cell, rome_minute, rome_time
 
@@ -78,9 +82,6 @@ def report_facts(report: "Report", end: datetime | None) -> dict[str, Any]:
 
 
 def _counts(report: "Report") -> dict[str, dict[str, int]]:
-    from pec_tracker.campaign_tokens import Channel
-    from pec_tracker.service.campaigns.difference import Standing
-
     counts = {way.value: {one.value: report.count(way, one) for one in Standing} for way in Channel}
     return {way: found for way, found in counts.items() if any(found.values())}
 
@@ -99,12 +100,9 @@ def status_lines(report: "Report", end: datetime | None) -> Iterator[str]:
 
 
 def _progress(report: "Report", end: datetime | None) -> str:
-    from pec_tracker.campaign_tokens import Channel, RowState
-    from pec_tracker.service.campaigns.difference import Standing
-
     letters = [one for one in report.rows if one.channel is Channel.PEC and _is_letter(one)]
     standings = Counter(one.standing for one in letters)
-    left = sum(one.send_state == "submitted" or one.standing is Standing.DELIVERED for one in letters)
+    left = sum(one.send_state is SendState.SUBMITTED or one.standing is Standing.DELIVERED for one in letters)
     parts = [
         _("{sent} of {count} sent").format(sent=left, count=len(letters)),
         _("{count} delivered").format(count=standings[Standing.DELIVERED]),
@@ -121,8 +119,6 @@ def _is_letter(one: "RowStanding") -> bool:
 
 
 def _odd(report: "Report") -> Iterator[str]:
-    from pec_tracker.service.campaigns.difference import Standing
-
     failed = [one for one in report.to_be_seen_to if one.standing is Standing.FAILED]
     others = [one for one in report.to_be_seen_to if one.standing is not Standing.FAILED]
     for one in (*failed, *others):
@@ -194,11 +190,11 @@ def _row(one: "RowStanding", written: Callable[[datetime | None], str]) -> Itera
 
 def state_text(one: "RowStanding") -> str:
     """Where a row stands, in a word or two: what receipts say, else the outbox, else the list."""
-    if one.state != "queued" and one.state != "merged":
+    if one.state not in (RowState.QUEUED, RowState.MERGED):
         return words.word(campaigns.ROW_STATES, one.state)
-    if one.journey is not None and one.journey != "awaiting_acceptance":
+    if one.journey is not None and one.journey is not State.AWAITING_ACCEPTANCE:
         return journey_text(one.journey)
-    if one.send_state is not None and one.send_state != "submitted":
+    if one.send_state is not None and one.send_state is not SendState.SUBMITTED:
         return send_state_text(one.send_state)
     return journey_text(one.journey) if one.journey is not None else words.word(campaigns.ROW_STATES, one.state)
 
@@ -214,8 +210,6 @@ def why(one: "RowStanding") -> str:
 
 def received_text(report: "Report") -> str:
     """How many have it, over all ways."""
-    from pec_tracker.service.campaigns.difference import Standing
-
     counted = [one for one in report.rows if one.state != "gone"]
     received = sum(one.standing is Standing.DELIVERED for one in counted)
     return _("{received} of {count} received.").format(received=received, count=len(counted))

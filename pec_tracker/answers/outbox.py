@@ -189,6 +189,7 @@ def linted_lines(linted: "Linted") -> Iterator[str]:
 
 
 def finding_facts(finding: "Finding") -> dict[str, Any]:
+    """A finding as a JSON object."""
     return {
         "rule": finding.rule,
         "severity": finding.severity,

@@ -68,9 +68,9 @@ def start(cli: Cli, *, name: str, check_id: str, queue_only: bool, as_json: bool
 @pass_cli
 def run(cli: Cli, *, name: str, as_json: bool) -> Exit:
     """Sent until the last."""
-    from pec_tracker.service.campaigns.campaigns import campaign_named
+    from pec_tracker.service.campaigns.start import running
 
-    return _go_on(cli, campaign_named(OPERATOR, cli.app().house, name), queue_only=False, as_json=as_json)
+    return _go_on(cli, running(OPERATOR, cli.app().house, name), queue_only=False, as_json=as_json)
 
 
 @click.command(

@@ -38,6 +38,8 @@ class Report:
     @property
     def waiting(self) -> int:
         """How many letters are still to be written by us."""
+        if self.campaign.state is CampaignState.CANCELLED:
+            return 0
         return sum(one.state is RowState.WAITING and one.channel is Channel.PEC for one in self.rows)
 
     @property
@@ -71,8 +73,7 @@ class Report:
         """Whether nothing is to be waited for any more."""
         if self.campaign.state is CampaignState.DRAFT:
             return False
-        running = self.campaign.state is not CampaignState.CANCELLED and self.waiting
-        return not running and not any(one.standing is Standing.OPEN for one in self.rows)
+        return not self.waiting and not any(one.standing is Standing.OPEN for one in self.rows)
 
 
 @verb(Act.READ)

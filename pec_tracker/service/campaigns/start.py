@@ -191,6 +191,15 @@ def _rows_now(connection: Connection, campaign_id: int) -> list[RowNow]:
     return [RowNow(one.letter, one.state, one.standing) for one in row_standings(connection, campaign_id)]
 
 
+@verb(Act.READ)
+def running(asker: Asker, house: House, name: str) -> Kept:
+    """The campaign, where it runs. NotFoundError, UsageError."""
+    campaign = campaign_named(asker, house, name)
+    if campaign.state is not CampaignState.RUNNING:
+        raise UsageError(_CANNOT[campaign.state], name=campaign.name)
+    return campaign
+
+
 @verb(Act.SEND)
 def pause(asker: Asker, house: House, name: str) -> Kept:
     """Write no more letters of it until it is resumed. UsageError where it does not run."""
