@@ -17,7 +17,7 @@ from typing import Final
 
 import structlog
 
-from bench import asking, collecting, importing, reading, sending, watching
+from bench import asking, campaigns, collecting, importing, reading, sending, watching
 from bench.figures import Block
 from bench.rounds import Bench
 from bench.running import FailedError
@@ -33,6 +33,7 @@ BENCHES: Final[dict[str, Callable[[Bench], Block]]] = {
     "many": importing.many,
     "proof": asking.proof,
     "dispatch": sending.dispatch,
+    "campaign": campaigns.campaign,
     "serve": watching.serve,
     "check": reading.check,
     "size": importing.size,

@@ -5,6 +5,7 @@ images and forms, so that a careless cut carries other people's pages along, uns
 and no more.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,9 +100,10 @@ class Printout:
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """What pypdf cannot read within the block, as a PrintoutError."""
+    """What pypdf cannot read within the block, as a PrintoutError; what it mends by itself it need not tell."""
     from pypdf.errors import PyPdfError
 
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         yield
     # A broken PDF shows in pypdf as any of these.

@@ -53,6 +53,7 @@ FAULTS: Final[Mapping[str, str]] = {
     "file-unreadable": N_("the document cannot be read"),
     "document-twice": N_("documents with the same content, of different owners"),
     "names-another": N_("the document bears the name or the tax code of somebody else"),
+    "not-looked-into": N_("the first page holds no text that can be read: nothing there tells whose it is"),
     "empty-value": N_("the text asks for a column that is empty in this row"),
     "rule": N_("rules of PEC"),
     "no-space": N_("the mailbox lacks space for the receipts that come back"),

@@ -3,18 +3,21 @@
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
-from pec_tracker.askers import OPERATOR
+from pec_tracker.askers import DAEMON, OPERATOR
 from pec_tracker.campaign_tokens import CampaignState, RowState
 from pec_tracker.db.campaigns import Campaign, CampaignRow
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.passing import QuotaSample
 from pec_tracker.db.tables import Message
 from pec_tracker.errors import UsageError
+from pec_tracker.job_names import JobName, Outcome
 from pec_tracker.pec.sending import SendState
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.campaigns.campaigns import campaign_named, list_campaigns, new_campaign
@@ -29,9 +32,11 @@ from pec_tracker.service.campaigns.run import feed_more, next_to_send
 from pec_tracker.service.campaigns.start import cancel, pause, resume, start
 from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.rounds.jobs import Decision, job_of_mailbox
 from pec_tracker.service.sending.dispatch import dispatch
 from pec_tracker.service.upkeep.check import check as check_house
 from pec_tracker.service.upkeep.rebuild import rebuild
+from pec_tracker.settings import Pace
 from tests.archive.killed import at_once
 from tests.line.campaigns import (
     NAME,
@@ -46,7 +51,7 @@ from tests.line.campaigns import (
     write_list,
 )
 from tests.line.crashes import first_and_last, killed_at_pass, points_passed
-from tests.line.houses import Home, account_at, new_sqlite, queued, states
+from tests.line.houses import Home, account_at, new_sqlite, queued, standing_clock, states
 
 pytestmark = pytest.mark.usefixtures("short_leases")
 
@@ -272,6 +277,28 @@ def test_paused_no_other_letter_is_written_and_resumed_the_rest_go(
     assert next_to_send(OPERATOR, house, [account]).keys() == {account.id}
     sent(house, account)
     assert arrived(sandbox) == addresses(rows)
+
+
+def test_the_watch_sends_a_campaign_by_itself(house: House, account: Account, sandbox: Sandbox, tmp_path: Path) -> None:
+    rows = [(str(unit), f"Nome{unit} Cognome{unit}", f"consegnata+{unit}@pec.test") for unit in range(1, 51)]
+    begun(house, account, write_list(tmp_path, rows))
+    assert next_to_send(OPERATOR, house, [account]).keys() == {account.id}
+    ended = job_of_mailbox(DAEMON, house, account, JobName.DISPATCH, stop=lambda: False)
+    assert (ended.outcome, ended.decision) == (Outcome.DONE, Decision(None))
+    assert arrived(sandbox) == addresses(rows)
+    assert next_to_send(OPERATOR, house, [account]) == {}
+
+
+def test_at_the_pace_of_the_provider_the_watch_comes_back_for_the_rest(
+    house: House, account: Account, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    paced = replace(account, pace=Pace(messages_per_minute=5))
+    house = replace(house, clock=standing_clock(house.clock))
+    rows = [(str(unit), f"Nome{unit} Cognome{unit}", f"consegnata+{unit}@pec.test") for unit in range(1, 13)]
+    begun(house, paced, write_list(tmp_path, rows))
+    ended = job_of_mailbox(DAEMON, house, paced, JobName.DISPATCH, stop=lambda: False)
+    assert sum(arrived(sandbox).values()) == 5
+    assert ended.decision == Decision(house.clock.now() + timedelta(minutes=1))
 
 
 def test_cancelled_nothing_more_is_written(house: House, account: Account, sandbox: Sandbox, tmp_path: Path) -> None:

@@ -44,6 +44,11 @@ class SmtpSink:
             stop(self._process, signal.SIGTERM)
             shutil.rmtree(self.folder, ignore_errors=True)
 
+    @property
+    def plain_port(self) -> int:
+        """The sink's own port on 127.0.0.1, which knows neither TLS nor logins."""
+        return self._port
+
     def endpoint(self, *, timeout: float = 10.0) -> Endpoint:
         """Where and how to submit here."""
         return self._front.endpoint(timeout=timeout)

@@ -298,6 +298,8 @@ class _Writer:
                     continue
                 if file.sha256 not in self._texts:
                     self._texts[file.sha256] = first_text(content)
+                if file.name.lower().endswith(".pdf") and not self._texts[file.sha256].strip():
+                    self._tell(Fault.NOT_LOOKED_INTO, self._rows[at], file=file.name)
                 files.append(file)
                 attachments[str(path)] = Attachment(file.name, content)
             self._files[at] = tuple(files)

@@ -42,6 +42,7 @@ class Fault(StrEnum):
     FILE_UNREADABLE = "file-unreadable"
     DOCUMENT_TWICE = "document-twice"
     NAMES_ANOTHER = "names-another"
+    NOT_LOOKED_INTO = "not-looked-into"
     EMPTY_VALUE = "empty-value"
     RULE = "rule"
     NO_ROWS = "no-rows"
@@ -55,7 +56,7 @@ CLASSES: Final[Mapping[str, tuple[Fault, ...]]] = {
     ),
     "documents": (
         Fault.NO_FILE, Fault.SEVERAL_FILES, Fault.FILE_OF_TWO, Fault.FILE_OF_NOBODY, Fault.FILE_UNREADABLE,
-        Fault.DOCUMENT_TWICE, Fault.NAMES_ANOTHER,
+        Fault.DOCUMENT_TWICE, Fault.NAMES_ANOTHER, Fault.NOT_LOOKED_INTO,
     ),
     "texts": (Fault.EMPTY_VALUE,),
     "letters": (Fault.RULE, Fault.NO_SPACE),
@@ -67,6 +68,7 @@ WEIGHTS: Final[Mapping[Fault, Weight]] = {
     Fault.UNKNOWN_ADDRESS: Weight.SKIPS,
     Fault.NO_POSTAL_ADDRESS: Weight.SKIPS,
     Fault.SAME_ADDRESS: Weight.ADVISES,
+    Fault.NOT_LOOKED_INTO: Weight.ADVISES,
 }
 
 # What may be wanted all the same; whoever accepts it says so, and the record keeps it.

@@ -10,6 +10,7 @@ from functools import partial
 from pec_tracker.askers import Act, Asker
 from pec_tracker.service.campaigns.feed import feed, feeding, waits
 from pec_tracker.service.house import Account, House, Stop
+from pec_tracker.service.sending import pace
 from pec_tracker.service.sending.attempt import Dispatched
 from pec_tracker.service.sending.in_turn import Wait, send_in_turn
 from pec_tracker.service.sending.turns import next_turns
@@ -30,11 +31,12 @@ def feed_more(asker: Asker, house: House, account: Account) -> bool:
 
 @verb(Act.READ)
 def next_to_send(asker: Asker, house: House, accounts: Sequence[Account]) -> dict[int, datetime]:
-    """As `next_turns`; a mailbox whose campaigns have letters to write is due at once where nothing waits yet."""
+    """As `next_turns`; a mailbox whose campaigns have letters to write is due when its pace lets the next one go."""
     turns = next_turns(asker, house, accounts)
     now = house.clock.now()
-    mine = {one.id for one in accounts if asker.sees(one.id)}
-    return {**dict.fromkeys(feeding(house) & mine, now), **turns}
+    feeds = feeding(house)
+    due = {one.id: max(now, pace.turn(house, one) or now) for one in accounts if asker.sees(one.id) and one.id in feeds}
+    return {**due, **turns}
 
 
 @verb(Act.SEND)
