@@ -85,6 +85,9 @@ def _faults(found: "Sequence[Problem]", order: Sequence[str]) -> Iterator[str]:
     in_order = sorted(found, key=lambda one: (order.index(one.fault), _rule(one), one.row or 0))
     for (fault, rule), some in groupby(in_order, key=lambda one: (one.fault, _rule(one))):
         alike = list(some)
+        if rule and len(alike) > SHOWN:
+            yield f"    {rule}: " + _("{count} letters").format(count=len(alike))
+            continue
         yield f"    {rule or _(campaigns.FAULTS[fault])}"
         yield from (f"      {row_text(one)}" for one in alike[:SHOWN])
         if len(alike) > SHOWN:

@@ -8,6 +8,7 @@ from pec_tracker.answers import campaign_check as checks
 from pec_tracker.answers import campaigns as answers
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Command, argument, json_option, option
+from pec_tracker.cli.outbox import steps
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.stopping import until_told, waiting
 from pec_tracker.errors import Exit
@@ -180,7 +181,7 @@ def _decided(cli: Cli, campaign: "Kept", *, as_json: bool) -> None:
 
 def _go_on(cli: Cli, campaign: "Kept", *, queue_only: bool, as_json: bool) -> Exit:
     """Send what is to be sent, and say where the campaign stands then."""
-    from pec_tracker.service.campaigns.run import run as send
+    from pec_tracker.service.rounds.send_waiting import send_campaigns
 
     app = cli.app()
     output = cli.output(as_json=as_json)
@@ -190,9 +191,9 @@ def _go_on(cli: Cli, campaign: "Kept", *, queue_only: bool, as_json: bool) -> Ex
         output.text(answers.started_text(campaign, before.waiting))
     stopped = False
     if not queue_only:
-        with until_told(output) as stop, output.progress(_("Sending"), before.waiting) as bar:
+        with until_told(output) as stop:
             wait = waiting(output, app.house.clock, account.pace, stop)
-            send(OPERATOR, app.house, account, wait=wait, stop=stop, progress=bar.reach)
+            send_campaigns(OPERATOR, app.house, account, wait=wait, stop=stop, under=steps(output, account))
             stopped = stop()
     after = _report(cli, campaign)
     _tell(cli, after, as_json=as_json)

@@ -1,7 +1,7 @@
 """`pec-tracker outbox`: what has not left, why, and what does a person decide about it?"""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from pec_tracker.texts import N_, _, error_text
 
 if TYPE_CHECKING:
     from pec_tracker.service.house import Account, House, Stop
-    from pec_tracker.service.rounds.send_waiting import Progress
+    from pec_tracker.service.rounds.send_waiting import Progress, Step
     from pec_tracker.service.sending.attempt import Dispatched
     from pec_tracker.service.sending.outbox import OutboxEntry
 
@@ -100,19 +100,12 @@ def send_waiting(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit
 
 
 def _send(house: "House", output: Output, stop: "Stop", account: "Account") -> Exit:
-    from pec_tracker.service.rounds.send_waiting import Step, send_waiting
+    from pec_tracker.service.rounds.send_waiting import send_waiting
 
     if stop():
         return Exit.DONE
-    labels = {Step.COLLECT: _("Collecting {mailbox}"), Step.DISPATCH: _("Sending from {mailbox}")}
-
-    @contextmanager
-    def under(step: Step) -> "Iterator[Progress]":
-        with output.progress(labels[step].format(mailbox=account.name)) as progress:
-            yield progress.reach
-
     wait = waiting(output, house.clock, account.pace, stop)
-    out = send_waiting(OPERATOR, house, account, wait=wait, stop=stop, under=under)
+    out = send_waiting(OPERATOR, house, account, wait=wait, stop=stop, under=steps(output, account))
     if out.not_copied is not None:
         text = _("  no copy could be put into the folder of sent mails: {problem}")
         output.note(text.format(problem=clean(error_text(out.not_copied))))
@@ -124,6 +117,20 @@ def _send(house: "House", output: Output, stop: "Stop", account: "Account") -> E
         if out.left and not out.complete:
             output.note(_("  The mailbox could not be collected whole, so nothing queued earlier may leave yet."))
     return max((_status(one) for one in out.sent), default=Exit.DONE)
+
+
+def steps(output: Output, account: "Account") -> "Callable[[Step], AbstractContextManager[Progress]]":
+    """How far each step of sending from a mailbox is, as a bar."""
+    from pec_tracker.service.rounds.send_waiting import Step
+
+    labels = {Step.COLLECT: _("Collecting {mailbox}"), Step.DISPATCH: _("Sending from {mailbox}")}
+
+    @contextmanager
+    def under(step: Step) -> "Iterator[Progress]":
+        with output.progress(labels[step].format(mailbox=account.name)) as progress:
+            yield progress.reach
+
+    return under
 
 
 def _status(sent: "Dispatched") -> Exit:

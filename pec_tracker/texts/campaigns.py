@@ -55,6 +55,7 @@ FAULTS: Final[Mapping[str, str]] = {
     "names-another": N_("the document bears the name or the tax code of somebody else"),
     "not-looked-into": N_("the first page holds no text that can be read: nothing there tells whose it is"),
     "empty-value": N_("the text asks for a column that is empty in this row"),
+    "bad-value": N_("the text asks for a column that holds an error of the spreadsheet, or too much"),
     "rule": N_("rules of PEC"),
     "no-space": N_("the mailbox lacks space for the receipts that come back"),
 }

@@ -12,7 +12,7 @@ from pec_tracker.render.tables import to_csv
 from pec_tracker.service.campaigns.checked import Fault
 from pec_tracker.service.campaigns.definition import Definition
 from pec_tracker.service.campaigns.documents import find_documents, read_file
-from pec_tracker.service.campaigns.listed import ListedRow, rows_of_table
+from pec_tracker.service.campaigns.listed import ListedRow, as_written, rows_of_table
 from pec_tracker.service.campaigns.whose import documents_twice, naming_others
 from pec_tracker.service.contacts.columns import table_of
 from pec_tracker.service.contacts.sheets import read
@@ -44,6 +44,19 @@ def test_three_is_not_thirteen(tmp_path: Path) -> None:
     assert [found.files[at][0].name for at in range(3)] == ["estratto-3.pdf", "estratto-13.pdf", "estratto-3A.pdf"]
 
 
+@pytest.mark.parametrize(("unit", "name"), [("1", "estratto-1-A.pdf"), ("1", "estratto-A-1.pdf"), ("3", "e-3_bis.pdf")])
+def test_a_part_of_another_units_name_is_not_the_unit(tmp_path: Path, unit: str, name: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    assert faults(tmp_path, rows(unit), file_pattern="*{interno}*.pdf")[0] == (0, Fault.NO_FILE)
+
+
+def test_a_file_that_fits_two_rows_is_told_even_where_one_of_them_has_another_too(tmp_path: Path) -> None:
+    for name in ("1A.pdf", "1-A copia.pdf"):
+        (tmp_path / name).write_bytes(b"x")
+    told = faults(tmp_path, rows("1/A", "A"), file_pattern="*{interno}*.pdf")
+    assert told == [(0, Fault.SEVERAL_FILES), (0, Fault.FILE_OF_TWO), (1, Fault.FILE_OF_TWO)]
+
+
 def test_a_file_of_nobody_of_two_or_none_for_a_row_is_told(tmp_path: Path) -> None:
     for name in ("1.pdf", "2.pdf", "2 copia.pdf", "9.pdf"):
         (tmp_path / name).write_bytes(b"x")
@@ -53,6 +66,15 @@ def test_a_file_of_nobody_of_two_or_none_for_a_row_is_told(tmp_path: Path) -> No
     assert faults(tmp_path, rows("1", "2", files=("9.pdf", "9.pdf")), file_column="Documento") == [
         (0, Fault.FILE_OF_TWO), (1, Fault.FILE_OF_TWO)
     ]  # fmt: skip
+
+
+def test_a_list_reaches_no_file_outside_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "documenti"
+    folder.mkdir()
+    (tmp_path / "segreto.txt").write_bytes(b"x")
+    (folder / "1.pdf").write_bytes(b"x")
+    listed = rows("1", "2", "3", files=("../segreto.txt", str(tmp_path / "segreto.txt"), "1.pdf"))
+    assert faults(folder, listed, file_column="Documento") == [(0, Fault.NO_FILE), (1, Fault.NO_FILE)]
 
 
 def test_who_own_a_unit_together_may_have_one_document(tmp_path: Path) -> None:
@@ -145,3 +167,14 @@ def test_in_500_lists_no_document_reaches_another_row(
         for one in str(facts["file"]).split(", ")
     }
     assert loose <= nobody | reached | ambiguous
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("1234.5", "1234,50"), ("-0.1", "-0,10"), ("2026-05-03", "03/05/2026"), ("12", "12"), ("1.2.3", "1.2.3"),
+        ("A.1", "A.1"), ("1234.5600000000002", "1234,56"),
+    ],
+)  # fmt: skip
+def test_a_workbooks_numbers_and_days_are_written_as_an_italian_letter_has_them(cell: str, written: str) -> None:
+    assert as_written(cell) == written

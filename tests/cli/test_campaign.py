@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pec_tracker.app import build
+from pec_tracker.askers import OPERATOR
+from pec_tracker.config import load
 from pec_tracker.sandbox.server import Sandbox
+from pec_tracker.service.campaigns.feed import feed
 from tests.cli.desk import Desk
 from tests.sandbox.materials import SENDER
 from tests.sandbox.running import sandbox_in
@@ -128,6 +132,24 @@ def test_corrected_and_sent_again_nobody_gets_it_twice(desk: Desk, sandbox: Sand
     ]  # fmt: skip
     assert desk.run("campaign", "run", NAME).status == 0
     assert len(sandbox.sent) == 4
+
+
+def test_letters_that_a_killed_process_left_in_the_outbox_go_with_the_next_run(desk: Desk, sandbox: Sandbox) -> None:
+    new(desk)
+    desk.run("campaign", "preview", NAME)
+    assert desk.run("campaign", "start", NAME, "--check", check_id(desk), "--queue-only").status == 0
+    app = build(load(desk.config))
+    feed(OPERATOR, app.house, app.account())  # and killed before it sent them
+    assert desk.run("campaign", "run", NAME).status == 0
+    assert len(sandbox.sent) == 2
+
+
+def test_everything_that_waits_is_campaigns_too(desk: Desk, sandbox: Sandbox) -> None:
+    new(desk)
+    desk.run("campaign", "preview", NAME)
+    desk.run("campaign", "start", NAME, "--check", check_id(desk), "--queue-only")
+    assert desk.run("outbox", "send").status == 0
+    assert len(sandbox.sent) == 2
 
 
 def test_queued_only_paused_resumed_and_cancelled(desk: Desk, sandbox: Sandbox) -> None:

@@ -16,7 +16,9 @@ from pec_tracker.db.engine import reading
 BOOK = {
     "person", "person_word", "person_address", "postal_address", "condominium", "unit", "entitlement", "column_mapping",
 }  # fmt: skip
-NOT_COMPARED = frozenset({"lease", "alert", "quota_sample", "archive", "job", *BOOK})
+# Made again, but paused: tests/line/test_campaigns.py.
+CAMPAIGNS = {"campaign", "campaign_row"}
+NOT_COMPARED = frozenset({"lease", "alert", "quota_sample", "archive", "job", *BOOK, *CAMPAIGNS})
 OWN_LIFE = frozenset(
     {
         "mailbox.collected_at",

@@ -28,14 +28,14 @@ from pec_tracker.service.campaigns.checked import ACCEPTABLE, Checked, Fault, Fi
 from pec_tracker.service.campaigns.definition import Definition
 from pec_tracker.service.campaigns.documents import find_documents, read_file
 from pec_tracker.service.campaigns.letter import draft_of
-from pec_tracker.service.campaigns.listed import ListedRow, rows_of_contacts, rows_of_table
+from pec_tracker.service.campaigns.listed import WORKBOOK, ListedRow, rows_of_contacts, rows_of_table
 from pec_tracker.service.campaigns.placeholders import filled, placeholders, require_known
 from pec_tracker.service.campaigns.start import due_letters
 from pec_tracker.service.campaigns.whose import documents_twice, naming_others
 from pec_tracker.service.contacts.columns import Table, said_mapping, table_of
 from pec_tracker.service.contacts.outcomes import outcomes
 from pec_tracker.service.contacts.people import Wanted, list_contacts
-from pec_tracker.service.contacts.sheets import read
+from pec_tracker.service.contacts.sheets import ERROR, MAX_CELL, read
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.sending.known_before import free_bytes, known_before, receipts_bytes
 from pec_tracker.service.verbs import verb
@@ -158,6 +158,7 @@ def _rows(asker: Asker, house: House, definition: Definition) -> tuple[list[List
         key_column=definition.key_column,
         channel_column=definition.channel_column,
         file_column=definition.file_column,
+        workbook=content.startswith(WORKBOOK),
     )
     return rows, table
 
@@ -282,6 +283,8 @@ class _Writer:
         for name in placeholders(f"{self._definition.subject}\n{self._definition.text}"):
             if not values.get(name):
                 self._tell(Fault.EMPTY_VALUE, first, said=name)
+            elif ERROR in values[name] or len(values[name]) > MAX_CELL:
+                self._tell(Fault.BAD_VALUE, first, said=name)
         return values
 
     def _read(self, places: Sequence[int], documents: Mapping[int, Sequence[Path]]) -> list[Attachment]:

@@ -44,6 +44,7 @@ class Fault(StrEnum):
     NAMES_ANOTHER = "names-another"
     NOT_LOOKED_INTO = "not-looked-into"
     EMPTY_VALUE = "empty-value"
+    BAD_VALUE = "bad-value"
     RULE = "rule"
     NO_ROWS = "no-rows"
     NO_SPACE = "no-space"
@@ -58,7 +59,7 @@ CLASSES: Final[Mapping[str, tuple[Fault, ...]]] = {
         Fault.NO_FILE, Fault.SEVERAL_FILES, Fault.FILE_OF_TWO, Fault.FILE_OF_NOBODY, Fault.FILE_UNREADABLE,
         Fault.DOCUMENT_TWICE, Fault.NAMES_ANOTHER, Fault.NOT_LOOKED_INTO,
     ),
-    "texts": (Fault.EMPTY_VALUE,),
+    "texts": (Fault.EMPTY_VALUE, Fault.BAD_VALUE),
     "letters": (Fault.RULE, Fault.NO_SPACE),
 }  # fmt: skip
 

@@ -79,11 +79,17 @@ def _named(folder: Path, rows: Sequence[ListedRow]) -> Found:
     faults: list[tuple[int | None, Fault, Mapping[str, object]]] = []
     for at, row in enumerate(rows):
         named = [folder / one.strip() for one in row.file.split(_SEPARATOR) if one.strip()]
-        missing = [one.name for one in named if not one.is_file()]
+        there = tuple(one for one in named if _is_within(folder, one))
+        missing = [one.name for one in named if one not in there]
         if missing or not named:
             faults.append((at, Fault.NO_FILE, {"file": ", ".join(missing)}))
-        files[at] = tuple(one for one in named if one.is_file())
+        files[at] = there
     return Found(files, (*faults, *_of_two(files, rows)))
+
+
+def _is_within(folder: Path, file: Path) -> bool:
+    """Whether it is a file of the folder: a list from elsewhere must not reach any other."""
+    return file.is_file() and file.resolve().is_relative_to(folder.resolve())
 
 
 _Matches = Callable[[ListedRow, Sequence[Path]], list[Path]]
@@ -92,22 +98,22 @@ _Matches = Callable[[ListedRow, Sequence[Path]], list[Path]]
 def _matched(there: Sequence[Path], rows: Sequence[ListedRow], matches: _Matches) -> Found:
     files: dict[int, tuple[Path, ...]] = {}
     faults: list[tuple[int | None, Fault, Mapping[str, object]]] = []
-    taken: set[Path] = set()
+    fitting: dict[int, tuple[Path, ...]] = {}
     for at, row in enumerate(rows):
-        found = matches(row, there)
-        taken.update(found)
+        fitting[at] = found = tuple(matches(row, there))
         if len(found) != 1:
             fault = Fault.SEVERAL_FILES if found else Fault.NO_FILE
             faults.append((at, fault, {"file": ", ".join(one.name for one in found)}))
-        files[at] = tuple(found) if len(found) == 1 else ()
+        files[at] = found if len(found) == 1 else ()
+    taken = {one for some in fitting.values() for one in some}
     nobodys = [(None, Fault.FILE_OF_NOBODY, {"file": one.name}) for one in there if one not in taken]
-    return Found(files, (*faults, *_of_two(files, rows), *nobodys))
+    return Found(files, (*faults, *_of_two(fitting, rows), *nobodys))
 
 
 def _of_two(
     files: Mapping[int, Sequence[Path]], rows: Sequence[ListedRow]
 ) -> Iterator[tuple[int | None, Fault, Mapping[str, object]]]:
-    """A file of two rows, but for those who own one unit together."""
+    """A file that two rows fit, but for those who own one unit together."""
     whose: dict[Path, list[int]] = defaultdict(list)
     for at, found in files.items():
         for one in found:
@@ -131,13 +137,14 @@ def _by_pattern(pattern: str) -> _Matches:
         )
     marks = {name: f"\x00{at}\x00" for at, name in enumerate(names)}
     form = _MARK.split(filled(pattern, marks).casefold())
+    loose = [(form[at - 1].endswith("*"), form[at + 1].startswith("*")) for at in range(1, len(form), 2)]
 
     def matches(row: ListedRow, there: Sequence[Path]) -> list[Path]:
         said = [filled(f"{{{name}}}", row.values).strip().casefold() for name in names]
         if not all(said):
             return []
         parts = [
-            _alone(said[int(part)]) if at % 2 else ".*".join(map(re.escape, part.split("*")))
+            _alone(said[int(part)], *loose[at // 2]) if at % 2 else ".*".join(map(re.escape, part.split("*")))
             for at, part in enumerate(form)
         ]
         wanted = re.compile("".join(parts))
@@ -146,10 +153,15 @@ def _by_pattern(pattern: str) -> _Matches:
     return matches
 
 
-def _alone(value: str) -> str:
-    """*value* where no letter or digit touches it; what no file name holds may be a dash or an underscore there."""
+def _alone(value: str, before: bool, after: bool) -> str:
+    """*value* where no letter or digit touches it; what no file name holds may be a dash or an underscore there.
+
+    Where anything may stand *before* or *after*, no single letter and no bis does: 1-A is neither 1 nor A-1.
+    """
     safe = "".join("[-_ ]?" if letter in '/\\:*?"<>| ' else re.escape(letter) for letter in value)
-    return rf"(?<![^\W_]){safe}(?![^\W_])"
+    no_letter = r"(?<!(?<![^\W_])[a-z][-_ ])" if before else ""
+    no_part = r"(?![-_ ](?:[a-z]|bis|ter|quater)(?![^\W_]))" if after else ""
+    return rf"(?<![^\W_]){no_letter}{safe}(?![^\W_]){no_part}"
 
 
 def _by_index(folder: Path) -> _Matches:

@@ -4,6 +4,7 @@ The key is what stays when a row is corrected: unit and tax code, or unit and na
 often the list is uploaded.
 """
 
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
@@ -33,6 +34,10 @@ _ALIASES: Final[Mapping[Field, tuple[str, ...]]] = {
     Field.TITLE: ("titolo", "title"),
     Field.SHARE: ("quota", "share"),
 }
+
+WORKBOOK: Final = b"PK\x03\x04"  # an XLSX is a ZIP
+_DAY: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
+_NUMBER: Final = re.compile(r"-?\d{1,15}\.\d+")
 
 _CHANNELS: Final[Mapping[str, Channel]] = {
     "pec": Channel.PEC,
@@ -86,15 +91,32 @@ class _Own:
     file: str = ""
 
 
+def as_written(cell: str) -> str:
+    """A workbook's number or day (`1234.5`, `2026-05-03`) as an Italian letter has it: `1234,50`, `03/05/2026`."""
+    if (day := _DAY.fullmatch(cell)) is not None:
+        return f"{day[3]}/{day[2]}/{day[1]}"
+    if _NUMBER.fullmatch(cell):
+        return f"{float(cell):.2f}".replace(".", ",")
+    return cell
+
+
 def channel_of(written: str) -> Channel | None:
     """The way that a cell names; None for a word that names none."""
     return _CHANNELS.get(header_name(written))
 
 
 def rows_of_table(
-    table: Table, *, key_column: str | None, channel_column: str | None, file_column: str | None
+    table: Table,
+    *,
+    key_column: str | None,
+    channel_column: str | None,
+    file_column: str | None,
+    workbook: bool = False,
 ) -> list[ListedRow]:
-    """The rows of a list that say anything. UsageError where a column that is named is not there."""
+    """The rows of a list that say anything; of a *workbook* numbers and days are written as an Italian letter has them.
+
+    UsageError where a column that is named is not there.
+    """
     key_at, channel_at, file_at = (_place(table, one) for one in (key_column, channel_column, file_column))
     names: dict[str, int] = {}  # by which a text asks for a column, and its place
     for at, header in enumerate(table.headers):
@@ -107,7 +129,7 @@ def rows_of_table(
         if not cells:
             continue
         own = _Own(key=_cell(row, key_at), channel=_cell(row, channel_at), file=_cell(row, file_at))
-        headers = {name: _cell(row, at) for name, at in names.items()}
+        headers = {name: as_written(_cell(row, at)) if workbook else _cell(row, at) for name, at in names.items()}
         found.append(_row(row.number, cells, said, headers, own))
     return found
 

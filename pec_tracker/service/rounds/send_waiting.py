@@ -9,10 +9,11 @@ from typing import Protocol
 from pec_tracker.askers import Act, Asker
 from pec_tracker.errors import PecTrackerError, StorageError
 from pec_tracker.pec.sending import WAITING
+from pec_tracker.service.campaigns.run import run
 from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House, Stop
 from pec_tracker.service.sending.attempt import Dispatched
-from pec_tracker.service.sending.in_turn import Wait, send_in_turn
+from pec_tracker.service.sending.in_turn import Wait
 from pec_tracker.service.sending.outbox import OutboxEntry, waiting
 from pec_tracker.service.sending.sent_copy import copy_to_sent
 from pec_tracker.service.verbs import verb
@@ -54,15 +55,47 @@ def send_waiting(
     stop: Stop,
     under: Callable[[Step], AbstractContextManager[Progress]],
 ) -> SentOut:
-    """Collect the mailbox, send what waits, put the copies where the account wants them.
+    """Collect the mailbox, send what waits, running campaigns too, put the copies where the account wants them.
 
     Collecting comes first: what receipts show as sent must not go again after a restart or a restored backup. `under`
     gives the progress of each step. Raises what `collect` and `dispatch` raise.
     """
     with under(Step.COLLECT) as progress:
         complete = collect(asker, house, account, progress=progress, stop=stop).complete
+    return _send(asker, house, account, wait=wait, stop=stop, under=under, complete=complete)
+
+
+@verb(Act.SEND)
+def send_campaigns(
+    asker: Asker,
+    house: House,
+    account: Account,
+    *,
+    wait: Wait,
+    stop: Stop,
+    under: Callable[[Step], AbstractContextManager[Progress]],
+) -> SentOut:
+    """Send the letters of the mailbox's running campaigns, and what else waits in it.
+
+    Only where something waits from before is the mailbox collected first, as in `send_waiting`, which raises the same.
+    """
+    if any(entry.send_state in WAITING for entry in waiting(asker, house, account)):
+        return send_waiting(asker, house, account, wait=wait, stop=stop, under=under)
+    return _send(asker, house, account, wait=wait, stop=stop, under=under, complete=True)
+
+
+def _send(
+    asker: Asker,
+    house: House,
+    account: Account,
+    *,
+    wait: Wait,
+    stop: Stop,
+    under: Callable[[Step], AbstractContextManager[Progress]],
+    complete: bool,
+) -> SentOut:
     with under(Step.DISPATCH) as progress:
-        sent = send_in_turn(asker, house, account, wait=wait, stop=stop, progress=progress)
+        sent = run(asker, house, account, wait=wait, stop=stop, progress=progress)
     problem = None if stop() else _copied(asker, house, account)
     left = [entry for entry in waiting(asker, house, account) if entry.send_state in WAITING]
     return SentOut(tuple(sent), tuple(left), complete, problem)
