@@ -1,6 +1,7 @@
 """`pec-tracker send`: is this letter allowed, and did it leave? Queued first, then dispatched alone."""
 
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,7 @@ from pec_tracker.pec.sending import FOR_A_PERSON, SendState
 from pec_tracker.texts import N_, _, reason_text
 
 if TYPE_CHECKING:
+    from pec_tracker.pec.address import Named
     from pec_tracker.pec.compose import Attachment, Draft
     from pec_tracker.service.house import Account, House, Stop
     from pec_tracker.service.sending.send import Queued, RefusedByRulesError
@@ -46,12 +48,20 @@ _STATUS_OF: Final = {SendState.DEFERRED: Exit.SERVER, **dict.fromkeys(FOR_A_PERS
     ),
     epilog="""pec-tracker send --to ufficio@pec.example.it --subject "Diffida" --text "Si diffida ..."
         pec-tracker send --to ufficio@pec.example.it --subject "Diffida" --text-file l.txt --wait --deadline 30m
+        pec-tracker send --to "Mario Rossi <m@pec.example.it>, b@pec.example.it" --subject "Atti" --text-file l.txt
         pec-tracker send --mailbox studio --to a@pec.example.it --subject "Atti" --text-file l.txt --attach atti.pdf
         echo "Buongiorno." | pec-tracker send --to a@pec.example.it --subject "Saluti" --text-file - --case 2026/17""",
 )
 @option("--mailbox", metavar="NAME", help=N_("The mailbox to send from (may be left out when there is only one)."))
-@option("--to", metavar="ADDRESS", multiple=True, help=N_("A recipient (may be repeated)."))
-@option("--cc", metavar="ADDRESS", multiple=True, help=N_("A recipient in copy (may be repeated)."))
+@option(
+    "--to",
+    metavar="ADDRESS",
+    multiple=True,
+    help=N_('Recipients: ADDRESS or "Name <ADDRESS>", several with commas between them (may be repeated).'),
+)
+@option(
+    "--cc", metavar="ADDRESS", multiple=True, help=N_("Recipients in copy, written the same way (may be repeated).")
+)
 @option("--subject", metavar="TEXT", required=True, help=N_("The subject."))
 @option("--text", metavar="TEXT", help=N_("The text of the message."))
 @option(
@@ -184,11 +194,13 @@ def _draft(account: "Account", text: str, given: dict[str, Any]) -> "Draft":
     from pec_tracker.pec.compose import Draft
     from pec_tracker.pec.standard import ReceiptForm
 
+    to, cc = _named(given["to"]), _named(given["cc"])
     return Draft(
         sender=account.address,
         sender_name=account.sender_name,
-        to=given["to"],
-        cc=given["cc"],
+        to=tuple(one.address for one in to),
+        cc=tuple(one.address for one in cc),
+        names={one.address: one.name for one in (*cc, *to) if one.name},
         subject=given["subject"],
         text=text,
         html=_read_text(given["html_file"]) if given["html_file"] else None,
@@ -197,6 +209,12 @@ def _draft(account: "Account", text: str, given: dict[str, Any]) -> "Draft":
         reply_to=given["reply_to"] or account.reply_to,
         in_reply_to=given["in_reply_to"],
     )
+
+
+def _named(given: Sequence[str]) -> "list[Named]":
+    from pec_tracker.pec.address import typed_in
+
+    return [one for text in given for one in typed_in(text)]
 
 
 def _text(text: str | None, file: str | None) -> str:

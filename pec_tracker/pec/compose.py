@@ -8,8 +8,8 @@ give the same bytes. Whatever a draft holds, no text of it can end a header fiel
 import base64
 import quopri
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Final
@@ -70,7 +70,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the user wants to send. Addresses are plain ASCII `local@domain`, names are kept apart."""
+    """What the user wants to send. Addresses are plain ASCII `local@domain`, names are kept apart, by their address."""
 
     sender: str
     to: tuple[str, ...]
@@ -83,6 +83,7 @@ class Draft:
     attachments: tuple[Attachment, ...] = ()
     receipt_form: ReceiptForm = ReceiptForm.COMPLETE
     in_reply_to: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +167,10 @@ def _head(
     """The header fields of the message itself; those of its content come with the body."""
     yield encode.folded("Date", [format_datetime(now.astimezone(ROME))])
     yield encode.folded("From", _mailbox(draft.sender, draft.sender_name))
-    yield encode.folded("To", _listed(to))
+    names = {address_key(address): name for address, name in draft.names.items()}
+    yield encode.folded("To", _listed(to, names))
     if cc:
-        yield encode.folded("Cc", _listed(cc))
+        yield encode.folded("Cc", _listed(cc, names))
     if draft.reply_to is not None:
         yield encode.folded("Reply-To", [draft.reply_to])
     yield encode.unstructured("Subject", draft.subject)
@@ -197,8 +199,13 @@ def _mailbox(address: str, name: str | None) -> list[str]:
     return [*encode.phrase(name.strip()), f"<{address}>"]
 
 
-def _listed(addresses: tuple[str, ...]) -> list[str]:
-    return [f"{address}," for address in addresses[:-1]] + [addresses[-1]]
+def _listed(addresses: tuple[str, ...], names: Mapping[str, str]) -> list[str]:
+    """The words of an address list; `names` by address key."""
+    words: list[str] = []
+    for address in addresses:
+        *before, last = _mailbox(address, names.get(address_key(address)))
+        words += [*before, f"{last},"]
+    return [*words[:-1], words[-1].removesuffix(",")]
 
 
 def _body(draft: Draft, tracker_id: str) -> bytes:

@@ -346,7 +346,7 @@ def _draft_addresses(draft: Draft, account: str) -> Iterator[Finding]:
 
 
 def _draft_texts(draft: Draft) -> Iterator[Finding]:
-    for where, text in (("subject", draft.subject), ("sender_name", draft.sender_name or "")):
+    for where, text in (("subject", draft.subject), ("sender_name", draft.sender_name or ""), *draft.names.items()):
         if encode.has_controls(text):
             yield _finding("header-injection", where)
     texts = {
@@ -354,6 +354,7 @@ def _draft_texts(draft: Draft) -> Iterator[Finding]:
         "sender_name": draft.sender_name or "",
         "text": draft.text,
         "html": draft.html or "",
+        **draft.names,
     }
     for where, text in texts.items():
         if not _is_unicode(text):

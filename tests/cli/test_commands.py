@@ -1,5 +1,7 @@
 """Do the commands answer from the archive: import, find, show, status, outbox, report, quarantine, check?"""
 
+import email
+import email.policy
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -357,6 +359,40 @@ def test_a_message_that_breaks_rules_is_told_rule_by_rule_and_not_queued(desk: D
     record = desk.run(*letter, "--json").record
     assert record["key"] is None
     assert {finding["rule"] for finding in record["findings"]} >= {"to-missing", "address-invalid"}
+    assert desk.run("outbox", "list", "--json").records == []
+
+
+def test_several_recipients_in_one_option_are_each_written_to_with_their_names(desk: Desk) -> None:
+    both = [
+        "--to",
+        'a@pec.example; "Rossi, Mario" <m@pec.example>',
+        "--cc",
+        "Però S.r.l. <c@pec.example>, d@pec.example",
+    ]
+    record = desk.run("send", *both, "--subject", "Prova", "--text", "x", "--queue-only", "--json").record
+    assert record["recipients"] == ["a@pec.example", "m@pec.example", "c@pec.example", "d@pec.example"]
+    (letter,) = (desk.folder / "data" / "archive").rglob("*.eml")
+    written = email.message_from_bytes(letter.read_bytes(), policy=email.policy.default)
+    assert [one.display_name for one in written["To"].addresses] == ["", "Rossi, Mario"]
+    assert [one.display_name for one in written["Cc"].addresses] == ["Però S.r.l.", ""]
+    linted = desk.run("lint", str(letter), "--json").record
+    assert (linted["refused"], linted["recipients"]) == (False, record["recipients"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("Rossi, Mario <m@pec.example>", "'Rossi' is no recipient"),
+        ("a@pec.example b@pec.example", "commas between them"),
+        ("a@pec.example\r\nBcc: b@pec.example", "on one line"),
+        ('"Mario <m@pec.example>', "does not close it"),
+        ("x@pec.example <m@pec.example>", "leave out the one that is not meant"),
+    ],
+)
+def test_a_recipient_that_cannot_be_read_is_named_and_nothing_is_queued(desk: Desk, typed: str, says: str) -> None:
+    ran = desk.run("send", "--to", typed, "--subject", "Prova", "--text", "x")
+    assert ran.status == 2
+    assert says in ran.err
     assert desk.run("outbox", "list", "--json").records == []
 
 

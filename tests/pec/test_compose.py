@@ -2,7 +2,9 @@
 
 import email
 import email.policy
+import email.utils
 from datetime import UTC, datetime
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 
 import pytest
@@ -43,6 +45,7 @@ drafts = st.builds(
     attachments=st.lists(attachments, max_size=3).map(tuple),
     receipt_form=st.sampled_from(ReceiptForm),
     in_reply_to=st.none() | st.just("<opec2110.1@pec.example>"),
+    names=st.dictionaries(addresses, clean_text, max_size=4),
 )
 
 
@@ -58,6 +61,12 @@ def composed(**changes: object) -> Outgoing:
 
 def parsed(outgoing: Outgoing) -> EmailMessage:
     return email.message_from_bytes(outgoing.raw, policy=email.policy.default)
+
+
+def people(outgoing: Outgoing, field: str) -> list[tuple[str, str]]:
+    """Name and address of each; by the library's older reader, its newer one parts names of several encoded words."""
+    listed = email.utils.getaddresses([email.message_from_bytes(outgoing.raw)[field]])
+    return [(str(make_header(decode_header(name))), address) for name, address in listed]
 
 
 def text_of(message: EmailMessage) -> str:
@@ -106,6 +115,7 @@ def test_no_text_of_a_draft_can_begin_a_header_of_its_own(
     outgoing = composed(
         subject=subject + evil + subject,
         sender_name=name + evil,
+        names={"anna@pec.example": name + evil + name},
         attachments=(Attachment(file + evil, b"x", kind + evil),),
         in_reply_to=answered + evil,
     )
@@ -159,6 +169,36 @@ def test_envelope_and_header_name_each_recipient_once() -> None:
     assert outgoing.rcpt_to == ("b@pec.example", "a@pec.example", "c@pec.example")
     assert parsed(outgoing)["To"] == "b@pec.example, a@pec.example"
     assert parsed(outgoing)["Cc"] == "c@pec.example"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Mario Rossi",
+        'Rossi, Mario "Gigi" \\ Avv.',
+        "Studio D'Amico & C. (Milano); sede",
+        "Società Però S.p.A. di nome assai più lungo di una sola riga di testata, con molte parole, ancora e ancora",
+        "=?utf-8?Q?gi=C3=A0?=",
+        "spy@evil.example",
+    ],
+)
+def test_a_recipients_name_stands_beside_the_address_and_changes_nobody_who_receives(name: str) -> None:
+    outgoing = composed(to=("anna@pec.example", "B@pec.example"), cc=("c@pec.example",), names={
+        "anna@PEC.example": name, "c@pec.example": name, "nobody@pec.example": "x"})  # fmt: skip
+    assert outgoing.rcpt_to == ("anna@pec.example", "B@pec.example", "c@pec.example")
+    assert people(outgoing, "To") == [(name, "anna@pec.example"), ("", "B@pec.example")]
+    assert people(outgoing, "Cc") == [(name, "c@pec.example")]
+    assert refused(check(outgoing, account="studio@pec.example", limits=Limits())) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"), [("Anna\r\nBcc: spy@evil.example", "header-injection"), ("Anna \udce8", "text-not-unicode")]
+)
+def test_a_name_that_nobody_meant_as_one_is_refused_before_it_leaves(name: str, rule: str) -> None:
+    draft = Draft("a@pec.example", ("anna@pec.example",), "Prova", "x", names={"anna@pec.example": name})
+    assert [(one.rule, one.where) for one in refused(check_draft(draft, account="a@pec.example"))] == [
+        (rule, "anna@pec.example")
+    ]
 
 
 def test_receipts_can_be_linked_by_message_id_and_tracker_header() -> None:

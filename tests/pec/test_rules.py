@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pec_tracker.pec.address import addresses_in, is_valid
+from pec_tracker.errors import UsageError
+from pec_tracker.pec.address import Named, addresses_in, is_valid, typed_in
 from pec_tracker.pec.compose import Attachment, Draft, Outgoing, compose, new_tracker_id
 from pec_tracker.pec.limits import Limits
 from pec_tracker.pec.rules import Severity, check, check_draft, refused
@@ -224,6 +225,50 @@ def test_what_compose_changes_in_a_draft_is_said(rule: str, changes: dict[str, o
 )
 def test_address_headers_are_read_for_certain_or_not_at_all(value: str, addresses: tuple[str, ...] | None) -> None:
     assert addresses_in(value) == addresses
+
+
+@pytest.mark.parametrize(
+    ("text", "recipients"),
+    [
+        ("", ()),
+        ("a@b.it", (Named("a@b.it"),)),
+        ("nobody", (Named("nobody"),)),
+        ("Mario Rossi <m.rossi@pec.it>", (Named("m.rossi@pec.it", "Mario Rossi"),)),
+        ("a@b.it; c@d.it,<e@f.it>;", (Named("a@b.it"), Named("c@d.it"), Named("e@f.it"))),
+        ('"Rossi, Mario; figlio" <m@pec.it>, x@y.it', (Named("m@pec.it", "Rossi, Mario; figlio"), Named("x@y.it"))),
+        (r'"D\'Amico \"Gigi\" <x@y.it>" <a@b.it>', None),
+        (r'"D\'Amico \"Gigi\"" <a@b.it>', (Named("a@b.it", 'D\'Amico "Gigi"'),)),
+        ("Però & C. (Milano) <x@y.it>", (Named("x@y.it", "Però & C. (Milano)"),)),
+        ("'A@b.it' <a@B.it>", (Named("a@B.it"),)),
+        ("Rossi, Mario <m.rossi@pec.it>", None),
+        ("a@b.it c@d.it", None),
+        ("Mario Rossi m.rossi@pec.it", None),
+        ("a@b.it <c@d.it>", None),
+        ("Amici: a@b.it, c@d.it;", None),
+        ('"open <a@b.it>', None),
+        ('a@b.it"', None),
+        ("Mario <a@b.it> <c@d.it>", None),
+        ("Mario\nBcc: <a@b.it>", None),
+        ("Mario <>", None),
+    ],
+)
+def test_typed_recipients_are_read_as_they_were_meant_or_refused(
+    text: str, recipients: tuple[Named, ...] | None
+) -> None:
+    if recipients is not None:
+        assert typed_in(text) == recipients
+        return
+    with pytest.raises(UsageError):
+        typed_in(text)
+
+
+@given(st.text("ab@.<>\",;: \\\n'", max_size=30))
+def test_whatever_is_typed_every_address_stood_there_whole(text: str) -> None:
+    try:
+        typed = typed_in(text)
+    except UsageError:
+        return
+    assert all(one.address in text and not set(one.address) & set('<>",; \n') for one in typed)
 
 
 @given(st.text(max_size=40))
