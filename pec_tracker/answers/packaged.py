@@ -1,10 +1,14 @@
 """What is answered when a message's proof was made? The package and what is in it, or the folder for a court."""
 
+import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
-from pec_tracker.answers.messages import journey_rows
+from pec_tracker.answers.messages import journey_rows, short_key
 from pec_tracker.answers.verified import limit_lines
+from pec_tracker.clock import ROME
+from pec_tracker.pec.folding import fold
 from pec_tracker.texts import _
 
 if TYPE_CHECKING:
@@ -14,6 +18,9 @@ if TYPE_CHECKING:
     from pec_tracker.service.proof.make import Package, Weighed
     from pec_tracker.service.queries.find import FoundMessage
 
+# In a file's name every system takes these; nobody reads names that are longer.
+_NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9@._]+")
+_LONGEST_WORD: Final = 40  # letters
 
 # --- several messages answer ---
 
@@ -44,8 +51,19 @@ def candidates_table(found: "Sequence[FoundMessage]") -> tuple[list[str], list[t
 
 
 def file_name(package: "Package") -> str:
-    """What a package is called where nobody said it."""
-    return _("proof-{key}.zip").format(key=package.report["message"]["key"])
+    """What a package is called where nobody said it: the day on which the message left, to whom where it is about one
+    alone, its subject, its key; of letters and signs that every system takes."""
+    message, journeys = package.report["message"], package.report["journeys"]
+    accepted = min(filter(None, (one.get("accepted_at") for one in journeys)), default=None)
+    left = message.get("submitted_at") or message.get("queued_at") or accepted
+    day = None if left is None else f"{datetime.fromisoformat(left).astimezone(ROME):%Y-%m-%d}"
+    to = journeys[0]["recipient"] if len(journeys) == 1 else None
+    words = [_word(text) for text in (day, to, message.get("subject"), short_key(message["key"])) if text]
+    return _("proof-{words}.zip").format(words="-".join(filter(None, words)))
+
+
+def _word(text: str) -> str:
+    return _NOT_IN_NAMES.sub("-", fold(text))[:_LONGEST_WORD].strip("-.")
 
 
 def package_facts(file: "Path", package: "Package", written: "Weighed") -> dict[str, Any]:

@@ -96,10 +96,36 @@ def test_a_package_is_weighed_as_it_is_written() -> None:
     facts = packaged.package_facts(FILE, made, written)
     assert (facts["size"], facts["proof"], facts["members"]) == (3, ["receipts/1.eml"], ("report.json",))
     assert len(list(packaged.package_notes(made))) == 2
-    assert packaged.file_name(made) == "proof-k7f3.zip"
     texts.activate("it")
-    assert packaged.file_name(made) == "fascicolo-k7f3.zip"
     assert packaged.table(made)[1] == [("a@pec.test", "consegnato", SECOND)]
+
+
+@pytest.mark.parametrize(
+    ("message", "recipients", "name"),
+    [
+        ({"key": "k7f3"}, ["a@pec.test", "b@pec.test"], "proof-k7f3.zip"),
+        (
+            {"key": "k7f3", "queued_at": "2026-03-01T23:30:00+00:00"},
+            ["a@pec.test"],
+            "proof-2026-03-02-a@pec.test-k7f3.zip",
+        ),
+        (
+            {"key": "k7f3qv2mx5a1", "subject": "Diffida: perché/no? 100% ..."},
+            [],
+            "proof-diffida-perche-no-100-k7f3qv2m.zip",
+        ),
+        ({"key": "k7f3", "subject": "../CON\x00|<>*\u202efdp. "}, [], "proof-con-fdp-k7f3.zip"),
+        ({"key": "k7f3", "subject": "日本 " + "x" * 300}, [], f"proof-{'x' * 39}-k7f3.zip"),
+    ],
+)
+def test_a_package_names_itself_so_that_it_is_found_again_on_any_system(
+    message: dict[str, Any], recipients: list[str], name: str
+) -> None:
+    report = {"message": message, "journeys": [{"recipient": one} for one in recipients]}
+    made: Any = SimpleNamespace(report=report)
+    assert packaged.file_name(made) == name
+    texts.activate("it")
+    assert packaged.file_name(made) == name.replace("proof-", "fascicolo-")
 
 
 def test_of_several_messages_each_is_named_by_its_whole_key() -> None:

@@ -1,6 +1,7 @@
 """`verify` has three outcomes, and no package chooses which: what a person reads is compared, or said not to be."""
 
 import json
+import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -230,6 +231,11 @@ def test_file_names_itself_where_no_name_is_given(house: CommandDesk, monkeypatc
     monkeypatch.chdir(house.folder)
     made = house.run("proof", receipts.REFERENCE, "--json")
     assert made.status == 0
-    assert (house.folder / made.record["file"]).name == f"proof-{made.record['key']}.zip"
-    assert house.run("proof", receipts.REFERENCE).status == 2
+    file = house.folder / made.record["file"]
+    assert re.fullmatch(rf"proof-\d{{4}}-\d\d-\d\d-.+-{made.record['key'][:8]}\.zip", file.name)
+    before = file.read_bytes()
+    again = house.run("proof", receipts.REFERENCE)
+    assert again.status == 2
+    assert "already" in again.err
+    assert file.read_bytes() == before
     assert house.run("proof", receipts.REFERENCE, "--for", "pct").status == 2
