@@ -188,7 +188,7 @@ def _presence(config: Config) -> Presence:
 
 def _account(house: House, config: Config, name: str, mailbox: MailboxConfig) -> Account:
     smtp, imap = endpoints(mailbox)
-    row_id, key = known_mailbox(house, name, mailbox.address)
+    row_id, key = known_mailbox(house, name, mailbox.address, formerly=mailbox.formerly)
     return Account(
         id=row_id,
         key=key,

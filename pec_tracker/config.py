@@ -80,6 +80,7 @@ class MailboxConfig(SecretKeys):
 
     address: Address
     name: str | None = None
+    formerly: tuple[str, ...] = ()
     provider: str
     login: str | None = None
     smtp: ServerConfig = ServerConfig()
@@ -202,6 +203,7 @@ class Config(Section):
                     "{name!r} cannot name a mailbox; use lower-case letters, digits, - and _", name=name
                 )
         _one_name_each(value)
+        _one_past_each(value)
         return value
 
     @model_validator(mode="after")
@@ -352,6 +354,22 @@ def _one_name_each(mailboxes: dict[str, MailboxConfig]) -> None:
                 other=other,
                 address=mailbox.address,
             )
+
+
+def _one_past_each(mailboxes: dict[str, MailboxConfig]) -> None:
+    """A mailbox's former name leads to what is archived of it, so it is no other mailbox's."""
+    taken = {name: name for name in mailboxes}
+    for name, mailbox in mailboxes.items():
+        for before in mailbox.formerly:
+            other = taken.setdefault(before, name)
+            if other != name:
+                raise InvalidValueError(
+                    "{before} is a former name of {name}, and what is archived under it is that mailbox's; "
+                    "call {other} otherwise",
+                    before=before,
+                    name=name,
+                    other=other,
+                )
 
 
 def _clock_file(path: Path) -> Clock:

@@ -65,6 +65,29 @@ def keep(secret: str, *, entry: str, file: Path) -> SecretRef:
     return SecretRef(SecretSource.FILE, file.name)
 
 
+def keep_again(secret: str, ref: SecretRef, *, entry: str, file: Path) -> SecretRef:
+    """Keep *secret* where the one before is (*ref*), which it replaces; one that a variable holds cannot be replaced,
+    so it goes where `keep` says. UsageError, StorageError.
+    """
+    if ref.source is SecretSource.KEYRING and _into_keyring(secret, ref.name):
+        return ref
+    if ref.source is SecretSource.FILE and _is_one_line(Path(ref.name)):
+        with osfiles.disk_errors(Path(ref.name).parent):
+            osfiles.write_out(Path(ref.name), f"{secret}\n".encode(), replace=True)
+        return ref
+    return keep(secret, entry=entry, file=file)
+
+
+def _is_one_line(file: Path) -> bool:
+    """Whether nothing is lost where a password takes the place of this file; one that is not there can be made."""
+    try:
+        return len(file.read_bytes().splitlines()) <= 1
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
 def _holds(file: Path, secret: str) -> bool:
     try:
         return _from_file(str(file)) == secret

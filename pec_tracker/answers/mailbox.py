@@ -7,7 +7,7 @@ from pec_tracker.answers.quota import MEBIBYTE, used_text
 from pec_tracker.texts import N_, _, error_text, ngettext
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pec_tracker.service.mailboxes.configured import Configured
@@ -26,6 +26,11 @@ _QUESTIONS: Final = {
     "login": N_("User ID (M and digits)"),
     "smtp_host": N_("SMTP server"),
     "imap_host": N_("IMAP server"),
+    "name": N_("Name shown beside the address (-: none)"),
+    "smtp_port": N_("SMTP port"),
+    "smtp_security": N_("SMTP encryption"),
+    "imap_port": N_("IMAP port"),
+    "imap_security": N_("IMAP encryption"),
     "password": N_("Password (it is not shown; nothing: a variable holds it)"),
     "password_env": N_("Environment variable that holds the password"),
 }
@@ -117,6 +122,35 @@ def removed_facts(file: "Path", name: str) -> dict[str, Any]:
 def removed_text(file: "Path", name: str) -> str:
     """The same in words."""
     return _("{name} is no longer in {file}; what is archived of it stays.").format(name=name, file=file)
+
+
+def changed_facts(file: "Path", name: str, columns: "Iterable[str]", trial: "Trial | None") -> dict[str, Any]:
+    """What was changed as a JSON object (contract of `mailbox edit`); `test` is null where nothing was tried."""
+    tested = None if trial is None else trial_facts(name, trial, None)
+    return {"file": file, "mailbox": name, "changed": list(columns), "test": tested}
+
+
+def changed_text(file: "Path", name: str, columns: "Iterable[str]") -> str:
+    """The same in words."""
+    listed = ", ".join(columns)
+    if not listed:
+        return _("{name}: nothing was to be changed.").format(name=name)
+    return _("{name} is changed in {file}: {columns}.").format(name=name, file=file, columns=listed)
+
+
+def password_text(name: str) -> str:
+    """That only the password was replaced, where it is kept."""
+    return _("{name}: the new password has taken the place of the old one.").format(name=name)
+
+
+def renamed_facts(file: "Path", old: str, new: str) -> dict[str, Any]:
+    """What a mailbox is called as a JSON object (contract of `mailbox rename`)."""
+    return {"file": file, "mailbox": new, "formerly": old}
+
+
+def renamed_text(old: str, new: str) -> str:
+    """The same in words."""
+    return _("{old} is called {new} now; what is archived of it stays its own.").format(old=old, new=new)
 
 
 def resumed_facts(name: str) -> dict[str, Any]:

@@ -62,6 +62,13 @@ def mailbox_options(command: F) -> F:
     return command
 
 
+def changed_options(command: F) -> F:
+    """The same for what can be changed of a mailbox: all but its address."""
+    for one in reversed(_MAILBOX[1:]):
+        command = one(command)
+    return command
+
+
 def house_rules() -> "Rules":
     """What the configuration asks of a mailbox."""
     from pec_tracker.config import needs, validate

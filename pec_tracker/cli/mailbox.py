@@ -11,6 +11,7 @@ from pec_tracker.answers import mailbox as answers
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.asking import completed, draft_of, house_rules, mailbox_options
+from pec_tracker.cli.mailbox_edit import edit, rename
 from pec_tracker.cli.options import Group, argument, json_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
@@ -24,28 +25,28 @@ if TYPE_CHECKING:
     from pec_tracker.service.mailboxes.add import NewMailbox
     from pec_tracker.service.sending.attempt import Dispatched
 
-_BY_HAND: Final = ("edit", "change", "set", "rename")
+_EDITING: Final = ("change", "set", "modify", "update")
 
 
 class Mailboxes(Group):
-    """The commands, and a word for who looks for the one that there is not."""
+    """The commands, and a word for who looks for one by another name."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that `args` begin with; what is changed by hand is said to be."""
-        if args and args[0] in _BY_HAND:
-            raise UsageError(
-                "a mailbox is changed in the configuration file, in its section [mailbox.NAME]: {file}. Under another "
-                "name it would be another mailbox, and what was archived would stay with the old one",
-                file=config_source.to_edit(ctx.find_object(Cli).config_file),  # type: ignore[union-attr]
-            )
+        """The command that `args` begin with; whoever would change a mailbox is told how."""
+        if args and args[0] in _EDITING:
+            raise UsageError("a mailbox is changed with: pec-tracker mailbox edit NAME")
         return super().resolve_command(ctx, args)
 
 
-@click.group("mailbox", cls=Mailboxes, help=N_("Add, list, test and remove mailboxes."))
+@click.group("mailbox", cls=Mailboxes, help=N_("Add, list, test, change and remove mailboxes."))
 def command() -> None:
     """Only the group: each subcommand says what it does."""
+
+
+command.add_command(edit)
+command.add_command(rename)
 
 
 @command.command(
@@ -160,6 +161,10 @@ def _try_out(cli: Cli, output: Output, names: Sequence[str], *, sending: bool) -
             output.record(answers.trial_facts(name, trial, sent))
         else:
             tell_trial(output, name, one, trial)
+            if not trial.ready:
+                output.note(
+                    _("Change its servers, user or password with: pec-tracker mailbox edit {name}").format(name=name)
+                )
             _tell_sent(output, sent)
     return status
 

@@ -120,9 +120,9 @@ def _configured_already(file: Path, begun: "Draft") -> str | None:
     own = cells_of(mailboxes[name])
     if any(own.get(column, "").lower() != text.lower() for column, text in given.items()):
         raise UsageError(
-            "{name} is configured already, with other settings, and setup changes nothing of it; change them in {file}",
+            "{name} is configured already, with other settings, and setup changes nothing of it; change them with: "
+            "pec-tracker mailbox edit {name}",
             name=name,
-            file=file,
         )
     return name
 
@@ -182,9 +182,9 @@ def _next_after_failure(name: str, trial: "Trial", *, added: bool) -> str:
     if not added:
         return _("Nothing was written. Once that is mended: pec-tracker setup")
     if is_refused(trial) or trial.secret is not None:
-        return _("Correct its password or user where the configuration says, then: pec-tracker setup {name}").format(
-            name=name
-        )
+        return _(
+            "Correct its password or user: pec-tracker mailbox edit {name}, then go on: pec-tracker setup {name}"
+        ).format(name=name)
     return _("What you said is kept. Once that is mended: pec-tracker setup {name}").format(name=name)
 
 

@@ -31,7 +31,7 @@ ALERTS: Final[Mapping[str, str]] = {
     "contradiction": N_("receipts contradict each other: {contradictions}"),
     "quota-warning": N_("{percent} % of the space is used; clean up soon: a full mailbox receives nothing"),
     "quota-alarm": N_("{percent} % of the space is used; clean up now: a full mailbox receives nothing"),
-    "login-refused": N_("the login was refused and the mailbox is suspended; correct the password"),
+    "login-refused": N_("the login was refused and the mailbox is suspended; correct the password: mailbox edit"),
     "mails-refused": N_("{count} mails lie on the server, which does not give them: see `quarantine list`"),
     "folder-restored": N_(
         "the server has numbered the mails of the folder {folder} anew: the provider restored a backup, it seems. "

@@ -277,12 +277,12 @@ def test_a_mailbox_is_not_removed_while_a_message_of_it_waits(home: HomeInside, 
     assert json.loads(home.run("find", "--json").stdout)["key"] == key
 
 
-@pytest.mark.parametrize("word", ["edit", "rename"])
-def test_whoever_would_change_a_mailbox_is_told_where(home: HomeInside, word: str) -> None:
-    file = config_of(home, COMMENTED)
+@pytest.mark.parametrize("word", ["change", "set"])
+def test_whoever_would_change_a_mailbox_is_told_how(home: HomeInside, word: str) -> None:
+    config_of(home, COMMENTED)
     ran = home.run("mailbox", word, "first")
     assert ran.returncode == 2
-    assert str(file) in ran.stderr
+    assert "mailbox edit NAME" in ran.stderr
 
 
 def test_who_names_an_unknown_provider_is_told_what_custom_is_for(home: HomeInside) -> None:

@@ -158,7 +158,7 @@ def test_nothing_that_is_configured_is_changed(home: HomeInside, box: Sandbox, a
     before = configuration(home).read_text()
     ran = home.run("setup", "--address", address, "--provider", "aruba", "--password-env", "PEC_TEST")
     assert ran.returncode == 2
-    assert "change them in" in ran.stderr
+    assert "mailbox edit" in ran.stderr
     assert configuration(home).read_text() == before
 
 

@@ -2,23 +2,28 @@
 
 import hashlib
 from base64 import b32encode
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, or_, select, update
 
+from pec_tracker.askers import Act, Asker
 from pec_tracker.db.engine import in_one_transaction, reading, storage_errors
 from pec_tracker.db.tables import Mailbox
+from pec_tracker.errors import ConfigurationError, UsageError
 from pec_tracker.ledger import lines, records
 from pec_tracker.ledger.acts import LedgerAct
-from pec_tracker.service.house import House
+from pec_tracker.service.house import Account, House
+from pec_tracker.service.verbs import verb
 
 
-def known_mailbox(house: House, name: str, address: str) -> tuple[int, str]:
-    """The row id and key of a mailbox, made when it is met for the first time; a changed address is a new record."""
-    # A rebuild without the mailbox's record knows it by its key alone, which then is its name.
-    called = Mailbox.name.in_((name, _mailbox_key(name)))
+def known_mailbox(house: House, name: str, address: str, *, formerly: Sequence[str] = ()) -> tuple[int, str]:
+    """The row id and key of a mailbox, made when it is met for the first time; a changed address is a new record, and
+    so is another name: what was archived under one of its former names stays its own.
+
+    ConfigurationError where the name was another mailbox's before.
+    """
     with reading(house.engine) as connection:
-        columns = select(Mailbox.id, Mailbox.key, Mailbox.name, Mailbox.address)
-        row = connection.execute(columns.where(called)).first()
+        row = _row(connection, name, address, formerly)
     if row is not None and (row.address, row.name) == (address, name):
         return row.id, row.key
     key = row.key if row is not None else _mailbox_key(name)
@@ -27,7 +32,7 @@ def known_mailbox(house: House, name: str, address: str) -> tuple[int, str]:
     now = house.clock.now()
 
     def work(connection: Connection) -> int:
-        there = connection.execute(select(Mailbox.id, Mailbox.name, Mailbox.address).where(called)).first()
+        there = _row(connection, name, address, formerly)
         if there is not None and (there.address, there.name) == (address, name):
             return int(there.id)
         if there is not None:
@@ -41,6 +46,44 @@ def known_mailbox(house: House, name: str, address: str) -> tuple[int, str]:
 
     with storage_errors():
         return in_one_transaction(house.engine, work), key
+
+
+@verb(Act.ADMINISTER)
+def require_free(asker: Asker, house: House, account: Account, name: str) -> None:
+    """UsageError where *name* is, or was when it was met, another mailbox than *account*."""
+    same = or_(Mailbox.name == name, Mailbox.key == _mailbox_key(name))
+    with reading(house.engine) as connection:
+        taken = connection.scalar(select(Mailbox.id).where(same, Mailbox.id != account.id)) is not None
+    if taken:
+        raise UsageError(
+            "the archive knows another mailbox as {name}, and what is archived of it stays apart; choose another name",
+            name=name,
+        )
+
+
+def _row(
+    connection: Connection, name: str, address: str | None, formerly: Sequence[str]
+) -> Row[int, str, str, str | None] | None:
+    """The mailbox's row: by its name, else by a former one; None where it is met for the first time."""
+    names = (name, *formerly)
+    # A rebuild without the mailbox's record knows it by its key alone, which then is its name.
+    called = (*names, *map(_mailbox_key, names))
+    columns = select(Mailbox.id, Mailbox.key, Mailbox.name, Mailbox.address)
+    rows = connection.execute(columns.where(or_(Mailbox.name.in_(called), Mailbox.key == _mailbox_key(name)))).all()
+    found = min(rows, key=lambda row: called.index(row.name) if row.name in called else len(called), default=None)
+    if found is None or found.name in called or found.address is None or _same(found.address, address):
+        return found
+    raise ConfigurationError(
+        "the mailbox {other} ({address}) was called {name} before, and what is archived under that name is its own; "
+        "give this mailbox another name",
+        other=found.name,
+        address=found.address,
+        name=name,
+    )
+
+
+def _same(one: str, other: str | None) -> bool:
+    return other is not None and one.casefold() == other.casefold()
 
 
 def lock_mailbox(connection: Connection, mailbox_id: int) -> None:

@@ -35,7 +35,7 @@ def login_of(house: House, account: Account) -> Login:
         return login
     raise LoginRefusedError(
         "mailbox {mailbox} is suspended since its login was refused ({reason}); "
-        "correct the password, or run `pec-tracker mailbox resume {mailbox}`",
+        "correct it with `pec-tracker mailbox edit {mailbox}`, or retry with `pec-tracker mailbox resume {mailbox}`",
         mailbox=account.name,
         reason=row.suspended_reason if row.suspended_problem is None else error_again(row.suspended_problem),
     )

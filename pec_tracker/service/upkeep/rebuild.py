@@ -234,9 +234,12 @@ class _Replay:
         key = str(act.facts["mailbox"])
         record = self._record(act)
         name, address = record.get("name", key), record.get("address")
+        others = select(Mailbox.id).where(Mailbox.name == name, Mailbox.key != key)
+        if connection.scalar(others) is not None:
+            name = key  # its record of before, or the other's, is lost: `known_mailbox` finds it by its key
         if key in self._mailboxes:
             row_id = self._mailboxes[key][0]
-            connection.execute(update(Mailbox).where(Mailbox.id == row_id).values(address=address))
+            connection.execute(update(Mailbox).where(Mailbox.id == row_id).values(address=address, name=name))
         else:
             added = insert(Mailbox).values(key=key, name=name, address=address, known_at=act.at).returning(Mailbox.id)
             row_id = connection.execute(added).scalar_one()
