@@ -1,5 +1,6 @@
 """What is answered about what leaves? Of a message just sent, of what waits and why, of what was decided."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pec_tracker.service.sending.outbox import OutboxEntry
     from pec_tracker.service.sending.send import Queued, RefusedByRulesError
     from pec_tracker.service.sending.send_now import Standing
+    from pec_tracker.settings import Pace
 
 # What happens now, for each state in which a message can be left.
 _NEXT: Final = {
@@ -260,6 +262,17 @@ def _next_lines(waiting: "Sequence[OutboxEntry]") -> Iterator[str]:
         yield told.format(next=rome_time(at))
         if why:
             yield "  " + _("it waits because: {reason}").format(reason=why)
+
+
+def held_text(mailbox: str, seconds: float, pace: "Pace") -> str:
+    """That the provider's pace holds the next message of a mailbox back, and for how long."""
+    rate = pace.messages_per_minute or 0
+    text = ngettext(
+        "{mailbox}: the next one may leave in {seconds} s: the provider takes {rate} message a minute.",
+        "{mailbox}: the next one may leave in {seconds} s: the provider takes {rate} messages a minute.",
+        1 if rate == 1 else 2,
+    )
+    return text.format(mailbox=mailbox, seconds=max(1, math.ceil(seconds)), rate=f"{rate:g}")
 
 
 # --- what a person decided ---

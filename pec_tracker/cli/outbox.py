@@ -12,6 +12,7 @@ from pec_tracker.answers.messages import entry_facts
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.collect import tell_failed
+from pec_tracker.cli.held import held_lines
 from pec_tracker.cli.options import Group, argument, json_option, mailbox_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
@@ -65,6 +66,8 @@ def list_waiting(cli: Cli, *, also_given_up: bool, mailboxes: tuple[str, ...], a
         output.table(*answers.table(entries, short_keys(OPERATOR, app.house, (entry.key for entry in entries))))
         if not entries:
             output.note(_("The outbox is empty."))
+        for line in held_lines(app, entries):
+            output.note(clean(line))
     return Exit.FINDING if any(entry.send_state in FOR_A_PERSON for entry in entries) else Exit.DONE
 
 

@@ -8,13 +8,16 @@ import click
 from pec_tracker.answers import dossier as answers
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
+from pec_tracker.cli.held import held_lines
 from pec_tracker.cli.layout import WIDTH, wrap
 from pec_tracker.cli.options import Command, argument, json_option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
+from pec_tracker.pec.sending import WAITING
 from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
+    from pec_tracker.app import App
     from pec_tracker.service.queries.show import Dossier
 
 _WHEN: Final = 21  # a time and a gap
@@ -56,6 +59,16 @@ def command(cli: Cli, *, message: str, as_json: bool) -> None:
         output.say(clean(remark))
     output.say()
     _tell_timeline(output, dossier)
+    _tell_held(output, cli.app(), dossier)
+
+
+def _tell_held(output: Output, app: "App", dossier: "Dossier") -> None:
+    """Why it has not left yet, where only the pace keeps it."""
+    from pec_tracker.service.sending.outbox import waiting
+
+    if dossier.message.send_state in WAITING:
+        for line in held_lines(app, waiting(OPERATOR, app.house, key=dossier.message.key)):
+            output.note(clean(line))
 
 
 def _tell_contents(output: Output, dossier: "Dossier") -> None:

@@ -52,7 +52,8 @@ NO_VERBS = {
     "rounds.jobs.jobs_of", "inspect.inspect",
     "mailboxes.add.add", "mailboxes.add.cells_of", "mailboxes.add.from_csv", "mailboxes.add.text_with",
     "rounds.follow.is_settled", "mailboxes.add.text_without", "mailboxes.add.write",
-    "mailboxes.edit.changes_of", "mailboxes.edit.section_of", "mailboxes.edit.text_changed", "mailboxes.edit.text_renamed",
+    "mailboxes.edit.changes_of", "mailboxes.edit.section_of",
+    "mailboxes.edit.text_changed", "mailboxes.edit.text_renamed",
     "mailboxes.trial.try_out", "campaigns.split.split", "campaigns.split.listed_in",
     "campaigns.start.to_be_seen", "campaigns.report.expected_end",  # of letters that were asked for
     "proof.verify.verify_package", "queries.lookup.recipient_meant",
