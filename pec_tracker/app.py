@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Engine, make_url
 
+from pec_tracker import own_providers
 from pec_tracker.archive.archive import Archive
 from pec_tracker.archive.local import LocalArchive
 from pec_tracker.askers import Asker
@@ -171,7 +172,8 @@ def _folder_of_trust(config: Config) -> Path:
 
 def _seen(config: Config) -> Seen:
     """The files that the configuration is made of, and those in the folders that it names."""
-    named = [config.file, *config.trust, _folder_of_trust(config)]
+    own = None if config.file is None else config.file.parent / own_providers.FILE
+    named = [config.file, own, *config.trust, _folder_of_trust(config)]
     named += [one.ca_file for one in config.stamps.authorities]
     seen = []
     for path in filter(None, named):

@@ -5,14 +5,16 @@ A wrong value or an unknown key is a ConfigurationError that names the file (or 
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import (
     Field,
     PrivateAttr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -40,8 +42,9 @@ from pec_tracker.config_sections import (
 )  # fmt: skip
 from pec_tracker.config_source import Source
 from pec_tracker.errors import ConfigurationError
+from pec_tracker.own_providers import beside
 from pec_tracker.pec.limits import Limits
-from pec_tracker.providers import MEGABYTE, LoginForm, Provider, names, provider
+from pec_tracker.providers import MEGABYTE, Catalogue, LoginForm, Provider, built_in
 from pec_tracker.secret import resolve
 from pec_tracker.service.mailboxes.configured import Configured
 from pec_tracker.settings import Folders, Pace, Quota, Terms
@@ -96,17 +99,24 @@ class MailboxConfig(SecretKeys):
     quota_bytes: Count | None = None
     notary: bool = False
 
+    _profile: Provider = PrivateAttr()
+
     @field_validator("provider")
     @classmethod
-    def _known_provider(cls, value: str) -> str:
-        if value not in names():
+    def _known_provider(cls, value: str, info: ValidationInfo) -> str:
+        names = _providers(info.context).names()
+        if value not in names:
             raise InvalidValueError(
                 "{value!r} is not a provider that we know; choose one of: {choices}. For any other write custom, and "
                 "the servers that it gives you (smtp.host, imap.host)",
                 value=value,
-                choices=", ".join(names()),
+                choices=", ".join(names),
             )
         return value
+
+    def model_post_init(self, context: Any, /) -> None:
+        """The profile is looked up once, in the catalogue that the mailbox was checked with."""
+        self._profile = _providers(context).provider(self.provider)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -129,7 +139,7 @@ class MailboxConfig(SecretKeys):
     @property
     def profile(self) -> Provider:
         """The provider's profile."""
-        return provider(self.provider)
+        return self._profile
 
     @property
     def user(self) -> str:
@@ -258,15 +268,20 @@ class Config(Section):
         return Clock()
 
 
+def _providers(context: Mapping[str, Any] | None) -> Catalogue:
+    return (context or {}).get("providers") or built_in()
+
+
 def load(file: Path | None = None) -> Config:
     """The configuration of `file`, or of where `config_source.find` looks; defaults where there is none."""
     return validate(config_source.read(config_source.find(file)))
 
 
-def validate(source: Source) -> Config:
-    """`source` as a Config. ConfigurationError for the first thing that is wrong in it."""
+def validate(source: Source, *, providers: Catalogue | None = None) -> Config:
+    """`source` as a Config, its *providers* those beside it. ConfigurationError for the first thing that is wrong."""
     try:
-        config = Config.model_validate(source.tree, context={"folder": source.folder})
+        context = {"folder": source.folder, "providers": providers or beside(source.file)}
+        config = Config.model_validate(source.tree, context=context)
     except ValidationError as error:
         raise configuration_error(error.errors()[0], source, Config) from None
     config._file = source.file
@@ -303,9 +318,8 @@ def _configured(name: str, mailbox: MailboxConfig) -> Configured:
     )
 
 
-def needs() -> dict[str, tuple[str, ...]]:
+def needs(providers: Catalogue) -> dict[str, tuple[str, ...]]:
     """By provider, what a mailbox must say beside its address (columns of `service.mailboxes.add`)."""
-    profiles = {name: provider(name) for name in names()}
     return {
         name: tuple(
             column
@@ -316,7 +330,7 @@ def needs() -> dict[str, tuple[str, ...]]:
             )
             if wanted
         )
-        for name, profile in profiles.items()
+        for name, profile in providers.profiles.items()
     }
 
 

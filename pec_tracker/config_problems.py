@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from types import UnionType
 from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
@@ -42,6 +43,8 @@ _MEANING: Final[dict[str, str]] = {
     "datetime_type": N_("a time is needed: 2026-11-23T10:00:00+01:00"),
 }
 
+NO_SUCH_KEY: Final = N_("there is no such key; config.example.toml lists them all")
+
 # A password written by mistake is worse than a typing error: say so at once, and never repeat it.
 _SECRETS: Final = frozenset({"password", "smtp_password", "imap_password"})
 
@@ -79,7 +82,7 @@ def _unknown(key: Key, root: type[BaseModel]) -> ConfigurationError:
     nearest = get_close_matches(key[-1], known_keys(key[:-1], root), n=1, cutoff=0.5)
     if nearest:
         return ConfigurationError("there is no such key; did you mean {nearest}?", nearest=nearest[0])
-    return ConfigurationError("there is no such key; config.example.toml lists them all")
+    return ConfigurationError(NO_SUCH_KEY)
 
 
 def known_keys(section: Key, root: type[BaseModel]) -> list[str]:
@@ -102,6 +105,8 @@ def _section(model: type[BaseModel], key: str, rest: Iterator[str]) -> type[Base
         if get_origin(annotation) is dict:  # [mailbox.NAME]: the name is the user's
             next(rest, None)
             annotation = get_args(annotation)[1]
+        if get_origin(annotation) is UnionType:  # a section that need not be there
+            annotation = get_args(annotation)[0]
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             return annotation
     return None

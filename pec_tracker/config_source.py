@@ -94,6 +94,11 @@ def read(file: Path | None) -> Source:
     return Source(file=file, tree=tree, variables=variables)
 
 
+def read_file(file: Path) -> Source:
+    """The tree of *file* alone, over which no variable wins. ConfigurationError if it cannot be read."""
+    return Source(file=file, tree=_read_toml(file))
+
+
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text("utf-8-sig"))  # Notepad writes a byte order mark

@@ -7,6 +7,7 @@ from datetime import date
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from pec_tracker.pec.address import domain_of
@@ -54,31 +55,58 @@ class Provider:
     agreement: bool = False
     notes: Mapping[str, str] = field(default_factory=dict)
     domains: tuple[str, ...] = ()  # its own, in which it gives addresses
+    own: Path | None = None  # the user's file that says it, or changes something of it; None: as it is built in
 
 
-def names() -> tuple[str, ...]:
-    """The providers that a mailbox may name, in the order of the file."""
-    return tuple(_profiles())
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The providers that a mailbox may name, in order."""
 
+    profiles: Mapping[str, Provider]
 
-def provider(name: str) -> Provider:
-    """The profile called `name`; KeyError for a name that is not in `names()`."""
-    return _profiles()[name]
+    def names(self) -> tuple[str, ...]:
+        """What they are called."""
+        return tuple(self.profiles)
 
+    def provider(self, name: str) -> Provider:
+        """The profile called `name`; KeyError for a name that is not in `names()`."""
+        return self.profiles[name]
 
-def serving(address: str) -> str | None:
-    """The provider in whose own domain *address* lies; None where the domain says nothing."""
-    domain = domain_of(address.strip())
-    return next((name for name, profile in _profiles().items() if domain in profile.domains), None)
+    def serving(self, address: str) -> str | None:
+        """The provider in whose own domain *address* lies; None where the domain says nothing."""
+        domain = domain_of(address.strip())
+        return next((name for name, profile in self.profiles.items() if domain in profile.domains), None)
 
 
 @cache
-def _profiles() -> Mapping[str, Provider]:
-    text = files("pec_tracker").joinpath("providers.toml").read_text("utf-8")
-    return {name: _profile(name, table) for name, table in tomllib.loads(text).items()}
+def built_in() -> Catalogue:
+    """Those of `providers.toml`."""
+    return Catalogue({name: profile_of(name, table) for name, table in built_in_tables().items()})
 
 
-def _profile(name: str, table: Mapping[str, Any]) -> Provider:
+@cache
+def built_in_tables() -> Mapping[str, Mapping[str, Any]]:
+    """The same as they are written."""
+    return tomllib.loads(files("pec_tracker").joinpath("providers.toml").read_text("utf-8"))
+
+
+def names() -> tuple[str, ...]:
+    """The names of the built-in providers, in the order of the file."""
+    return built_in().names()
+
+
+def provider(name: str) -> Provider:
+    """The built-in profile called `name`; KeyError for a name that is not in `names()`."""
+    return built_in().provider(name)
+
+
+def serving(address: str) -> str | None:
+    """The built-in provider in whose own domain *address* lies; None where the domain says nothing."""
+    return built_in().serving(address)
+
+
+def profile_of(name: str, table: Mapping[str, Any], *, own: Path | None = None) -> Provider:
+    """The profile that a whole *table* says; *own* is the user's file that said all or some of it."""
     return Provider(
         name=name,
         title=table["title"],
@@ -86,7 +114,7 @@ def _profile(name: str, table: Mapping[str, Any]) -> Provider:
         imap=_endpoint(table.get("imap")),
         sent_folder=table.get("sent_folder"),
         login=LoginForm(table["login"]),
-        limits=Limits(max_recipients=table["max_recipients"], max_product=table["max_product_mb"] * MEGABYTE),
+        limits=Limits(max_recipients=table["max_recipients"], max_product=int(table["max_product_mb"] * MEGABYTE)),
         messages_per_minute=table["messages_per_minute"],
         basis=Basis(table["basis"]) if "basis" in table else None,
         source=table.get("source", {}),
@@ -95,6 +123,7 @@ def _profile(name: str, table: Mapping[str, Any]) -> Provider:
         agreement=table.get("agreement", False),
         notes=table.get("notes", {}),
         domains=tuple(table.get("domains", ())),
+        own=own,
     )
 
 

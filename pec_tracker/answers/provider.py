@@ -1,6 +1,7 @@
 """What is answered about the providers? Servers, login, limits and pace of each, and what that knowledge rests on."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pec_tracker.texts import N_, _, language, ngettext, words
@@ -20,6 +21,8 @@ def provider_facts(one: "Provider") -> dict[str, Any]:
     return {
         "provider": one.name,
         "title": one.title,
+        "origin": "built-in" if one.own is None else "own",
+        "file": one.own,
         "basis": one.basis,
         "source": one.source.get(language.current()),
         "checked_on": one.checked_on,
@@ -39,9 +42,13 @@ def table(providers: "Iterable[Provider]") -> tuple[list[str], list[tuple[object
     """Columns and rows, one a provider."""
     columns = [_("Provider"), _("Name"), _("Pace"), _("Settings")]
     return columns, [
-        (one.name, one.title, _("{count:g}/min").format(count=one.messages_per_minute), words.word(_BASES, one.basis))
+        (one.name, one.title, _("{count:g}/min").format(count=one.messages_per_minute), _word_of(one))
         for one in providers
     ]
+
+
+def _word_of(one: "Provider") -> str:
+    return words.word(_BASES, one.basis) if one.own is None else _("yours")
 
 
 def lines(one: "Provider") -> Iterator[tuple[str, str]]:
@@ -76,6 +83,8 @@ def list_notes(providers: "Sequence[Provider]") -> Iterator[str]:
 
 
 def _basis(one: "Provider") -> str:
+    if one.own is not None:
+        return _("yours, from {file}").format(file=one.own)
     if one.basis is None or one.checked_on is None:
         return _("the mailbox says its own")
     return _("{basis}: {source} (read on {day})").format(
@@ -83,6 +92,41 @@ def _basis(one: "Provider") -> str:
         source=one.source.get(language.current()),
         day=f"{one.checked_on:%d/%m/%Y}",
     )
+
+
+def toml_of(one: "Provider") -> str:
+    """The provider as a table for a file of the user's own: what a mailbox of it needs, without our sources."""
+    table: dict[str, Any] = {"title": one.title}
+    if one.domains:
+        table["domains"] = list(one.domains)
+    table |= {name: at for name, at in _server_facts(one).items() if at is not None}
+    if one.sent_folder is not None:
+        table["sent_folder"] = one.sent_folder
+    table |= {
+        "login": one.login,
+        "max_recipients": one.limits.max_recipients,
+        "max_product_mb": _number((one.limits.max_product or 0) / MEGABYTE),
+        "messages_per_minute": one.messages_per_minute,
+    }
+    if one.password_days is not None:
+        table["password_days"] = one.password_days
+    return toml_table(one.name, table)
+
+
+def toml_table(name: str, table: Mapping[str, Any]) -> str:
+    """*table* under its *name*, a line a key."""
+    return "\n".join([f"[{name}]", *(f"{key} = {_toml_value(value)}" for key, value in table.items())])
+
+
+def _toml_value(value: object) -> str:
+    """Texts, numbers, lists and tables of them, on one line; JSON's strings are TOML's."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml_value(one)}" for key, one in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _number(value: float) -> float:
+    return int(value) if value.is_integer() else value
 
 
 def _servers(one: "Provider") -> Iterator[tuple[str, str]]:

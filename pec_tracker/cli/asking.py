@@ -69,13 +69,14 @@ def changed_options(command: F) -> F:
     return command
 
 
-def house_rules() -> "Rules":
-    """What the configuration asks of a mailbox."""
+def house_rules(file: Path) -> "Rules":
+    """What the configuration of *file* asks of a mailbox."""
     from pec_tracker.config import needs, validate
-    from pec_tracker.providers import serving
+    from pec_tracker.own_providers import beside
     from pec_tracker.service.mailboxes.draft import Rules
 
-    return Rules(needs(), validate, serving)
+    providers = beside(file)
+    return Rules(needs(providers), validate, providers.serving)
 
 
 def draft_of(name: str | None, given: Mapping[str, Any]) -> "Draft":

@@ -1,6 +1,7 @@
 """`pec-tracker mailbox`: which mailboxes are there, how is one added, and do their servers take us?"""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -95,17 +96,18 @@ def list_mailboxes(cli: Cli, *, as_json: bool) -> None:
 def add(cli: Cli, /, *, name: str | None, csv_file: Path | None, as_json: bool, **given: Any) -> Exit:
     """Check everything first, then write the file once; what was asked for is then tried out."""
     from pec_tracker.config import validate
+    from pec_tracker.own_providers import beside
     from pec_tracker.service.mailboxes import add as service
 
     file, output = config_source.to_edit(cli.config_file), cli.output(as_json=as_json)
     if csv_file is not None:
         if name or any(given.values()):
             raise UsageError("--from takes everything from the CSV; leave the other options out")
-        added = service.from_csv(csv_file, validate)
+        added = service.from_csv(csv_file, partial(validate, providers=beside(file)))
         service.add(file, added, validate)
         _tell_added(output, file, added)
         return Exit.DONE
-    rules = house_rules()
+    rules = house_rules(file)
     begun = draft_of(name, given)
     draft = completed(begun, file, rules)
     draft.check(file, rules)

@@ -102,9 +102,10 @@ def _nothing(output: Output, file: Path, name: str, *, asked: bool) -> Exit:
 def _asked(file: Path, one: "Configured", section: Mapping[str, Any]) -> tuple[Given, str]:
     """What a person changes, one question after the other, and the password where a new one is typed."""
     from pec_tracker.config import needs
+    from pec_tracker.own_providers import beside
 
     given: Given = {}
-    needed = needs()
+    needed = needs(beside(file))
     now: dict[str, str | int] = {
         "name": one.display_name or "", "provider": one.provider, "login": one.login,
         "smtp_host": one.smtp.host, "smtp_port": one.smtp.port, "smtp_security": one.smtp.security.value,
@@ -154,9 +155,10 @@ def _ask_for(
 def _check(file: Path, name: str, section: Mapping[str, Any], given: Given) -> None:
     """ConfigurationError where the answers so far fit no configuration, whatever those to come are."""
     from pec_tracker.config import needs, validate
+    from pec_tracker.own_providers import beside
     from pec_tracker.service.mailboxes.edit import changes_of, text_changed
 
-    to_come = dict.fromkeys(needs()[str(given["provider"])], "x") if "provider" in given else {}
+    to_come = dict.fromkeys(needs(beside(file))[str(given["provider"])], "x") if "provider" in given else {}
     text_changed(file, name, changes_of(section, {**to_come, **given}), validate)
 
 

@@ -1,14 +1,18 @@
 """`pec-tracker provider`: which providers do we know, with which settings, and how well?"""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from pec_tracker import config_source
 from pec_tracker.answers import provider as answers
-from pec_tracker.cli.options import Group, argument, json_option
+from pec_tracker.cli.options import Group, argument, json_option, option
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.errors import UsageError
 from pec_tracker.texts import N_
+
+if TYPE_CHECKING:
+    from pec_tracker.providers import Catalogue
 
 WIDTH: Final = 22  # of a label
 
@@ -22,7 +26,9 @@ def command() -> None:
     "list",
     help=N_(
         "List the providers that a mailbox may name, and what their settings rest on.\n\n"
-        "Verified: the provider's own page, or real sends, say so. Reported: public clients say so."
+        "Verified: the provider's own page, or real sends, say so. Reported: public clients say so. Yours: a file "
+        "providers.toml beside the configuration file adds a provider, or changes keys of one that is built in; "
+        "`provider show --toml` prints a table to begin with."
     ),
     epilog="""pec-tracker provider list""",
 )
@@ -30,10 +36,8 @@ def command() -> None:
 @pass_cli
 def list_providers(cli: Cli, *, as_json: bool) -> None:
     """One row a provider."""
-    from pec_tracker.providers import names, provider
-
     output = cli.output(as_json=as_json)
-    known = [provider(name) for name in names()]
+    known = list(_catalogue(cli).profiles.values())
     if as_json:
         for one in known:
             output.record(answers.provider_facts(one))
@@ -49,21 +53,30 @@ def list_providers(cli: Cli, *, as_json: bool) -> None:
     epilog="""pec-tracker provider show aruba""",
 )
 @argument("name", metavar="PROVIDER", help=N_("Which provider, as `provider list` names it."))
+@option("--toml", "as_toml", is_flag=True, help=N_("As a table for a providers.toml of your own."))
 @json_option
 @pass_cli
-def show(cli: Cli, *, name: str, as_json: bool) -> None:
+def show(cli: Cli, *, name: str, as_toml: bool, as_json: bool) -> None:
     """Every fact of one provider."""
-    from pec_tracker.providers import names, provider
-
-    if name not in names():
+    catalogue = _catalogue(cli)
+    if name not in catalogue.names():
         raise UsageError(
             "{name!r} is not a provider that we know. Known: {choices}. For any other use custom, and the servers of "
             "its welcome mail",
             name=name,
-            choices=", ".join(names()),
+            choices=", ".join(catalogue.names()),
         )
     output = cli.output(as_json=as_json)
     if as_json:
-        output.record(answers.provider_facts(provider(name)))
+        output.record(answers.provider_facts(catalogue.provider(name)))
+    elif as_toml:
+        output.say(answers.toml_of(catalogue.provider(name)))
     else:
-        output.pairs(answers.lines(provider(name)), width=WIDTH)
+        output.pairs(answers.lines(catalogue.provider(name)), width=WIDTH)
+
+
+def _catalogue(cli: Cli) -> "Catalogue":
+    """The built-in providers and the user's own; whatever else the configuration says does not matter."""
+    from pec_tracker.own_providers import beside
+
+    return beside(config_source.to_edit(cli.config_file))

@@ -142,7 +142,7 @@ def _add(output: Output, file: Path, begun: "Draft") -> "tuple[str, Trial]":
     from pec_tracker.service.mailboxes import add as service
     from pec_tracker.service.mailboxes.draft import ADDRESS_FIRST
 
-    rules = house_rules()
+    rules = house_rules(file)
     if sys.stdin.isatty() and not output.json:
         output.note(_("A PEC mailbox is connected. It is written into {file}.").format(file=file))
     taken = config_source.read(file if file.exists() else None).tree.get("mailbox", {})

@@ -8,14 +8,14 @@ from pec_tracker import texts
 from pec_tracker.answers import mailbox
 from pec_tracker.config import needs, validate
 from pec_tracker.errors import ConfigurationError, PecTrackerError
-from pec_tracker.providers import serving
+from pec_tracker.providers import built_in, serving
 from pec_tracker.secret import SecretRef, SecretSource
 from pec_tracker.service.mailboxes.configured import Configured
 from pec_tracker.service.mailboxes.draft import ADDRESS_FIRST, Draft, Rules
 from pec_tracker.service.mailboxes.trial import Trial
 from pec_tracker.wire.endpoint import Endpoint
 
-RULES = Rules(needs(), validate, serving)
+RULES = Rules(needs(built_in()), validate, serving)
 STUDIO = Configured(
     name="studio", address="s@pec.test", display_name=None, provider="custom", provider_title="Custom",
     login="s@pec.test", secret=SecretRef(SecretSource.ENV, "PEC"), smtp=Endpoint("smtp.test", 465),
