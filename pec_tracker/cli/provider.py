@@ -6,12 +6,15 @@ import click
 
 from pec_tracker import config_source
 from pec_tracker.answers import provider as answers
+from pec_tracker.answers import provider_report as reports
 from pec_tracker.cli.options import Group, argument, json_option, option
 from pec_tracker.cli.root import Cli, pass_cli
-from pec_tracker.errors import UsageError
-from pec_tracker.texts import N_
+from pec_tracker.cli.trying import status_of, tried
+from pec_tracker.errors import Exit, UsageError
+from pec_tracker.texts import N_, _
 
 if TYPE_CHECKING:
+    from pec_tracker.config import Config
     from pec_tracker.providers import Catalogue
 
 WIDTH: Final = 22  # of a label
@@ -73,6 +76,51 @@ def show(cli: Cli, *, name: str, as_toml: bool, as_json: bool) -> None:
         output.say(answers.toml_of(catalogue.provider(name)))
     else:
         output.pairs(answers.lines(catalogue.provider(name)), width=WIDTH)
+
+
+@command.command(
+    "report",
+    help=N_(
+        "Try a mailbox and print what its servers tell of themselves, to be sent to the authors.\n\n"
+        "What it prints is also a table for a file providers.toml beside the configuration. It holds no password, and "
+        "no address or user name unless --with-address asks for them. NAME is a mailbox, or a provider of which one "
+        "mailbox is configured."
+    ),
+    epilog="""pec-tracker provider report studio
+        pec-tracker provider report aruba --with-address""",
+)
+@argument("which", metavar="NAME", help=N_("A mailbox, or a provider that one mailbox has."))
+@option("--with-address", "named", is_flag=True, help=N_("With the mailbox's address and user name."))
+@json_option
+@pass_cli
+def report(cli: Cli, *, which: str, named: bool, as_json: bool) -> Exit:
+    """Nothing is changed, here and at the provider."""
+    config, output = cli.config(), cli.output(as_json=as_json)
+    name = _mailbox_of(config, which)
+    one, trial = tried(config, name)
+    if trial.secret is not None:
+        raise trial.secret
+    profile = config.mailbox(name).profile
+    if as_json:
+        output.record(reports.report_facts(profile, one, trial, named=named))
+        return status_of(trial)
+    output.say(reports.report_text(profile, one, trial, named=named))
+    if trial.ready:
+        output.note(_("Read it through before you send it; the part below # can be put into a providers.toml."))
+    return status_of(trial)
+
+
+def _mailbox_of(config: "Config", which: str) -> str:
+    if which in config.mailboxes:
+        return which
+    found = [name for name, mailbox in config.mailboxes.items() if mailbox.provider == which]
+    if len(found) != 1:
+        raise UsageError(
+            "{which!r} is no mailbox, nor a provider that exactly one mailbox has; mailboxes: {names}",
+            which=which,
+            names=", ".join(found or config.mailboxes) or "-",
+        )
+    return found[0]
 
 
 def _catalogue(cli: Cli) -> "Catalogue":

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import imapclient
 import structlog
@@ -26,6 +26,7 @@ from pec_tracker.wire.imap_folders import DRAFTS, JUNK, SENT, TRASH, FolderName,
 from pec_tracker.wire.imap_mails import BATCH_BYTES, BATCH_UIDS, Fetched, Identity, Mails
 from pec_tracker.wire.imap_socket import ImapSocket, quoted
 from pec_tracker.wire.probe import Probe
+from pec_tracker.wire.reach import clean_text
 
 __all__ = [
     "DRAFTS",
@@ -105,6 +106,11 @@ class ImapConnection:
     def tls_version(self) -> str:
         """The version of TLS in use, such as `TLSv1.3`."""
         return self._imap.sock.version() or ""
+
+    @property
+    def greeting(self) -> str:
+        """The server's first words, on one line."""
+        return clean_text(bytes(self._imap.welcome or b"").decode("utf-8", "replace"), limit=200)
 
     def capabilities(self) -> frozenset[str]:
         """What the server says it can do, in upper case."""
@@ -270,6 +276,10 @@ class _Client(imapclient.IMAPClient):  # type: ignore[misc]  # imapclient has no
         return self._ours
 
 
+# What a trial calls the folders that have a use; the names of others are the user's own affair.
+_FACT_OF: Final = {SENT: "sent_folder", TRASH: "trash_folder", DRAFTS: "drafts_folder", JUNK: "junk_folder"}
+
+
 def probe_imap(endpoint: Endpoint, login: Login) -> Probe:
     """Connect, encrypt, log in, list folders and quota; say what was seen, or what is wrong and what to do."""
     try:
@@ -290,11 +300,11 @@ def probe_imap(endpoint: Endpoint, login: Login) -> Probe:
 def _facts(connection: ImapConnection) -> tuple[tuple[str, str], ...]:
     folders = connection.folders()
     facts = [("tls", connection.tls_version), ("folders", str(len(folders)))]
-    facts += [("sent_folder", folder.name) for folder in folders if folder.special_use == SENT]
+    facts += [(_FACT_OF[folder.special_use], folder.name) for folder in folders if folder.special_use in _FACT_OF]
     for quota in connection.quota():
         facts += [("quota_root", quota.root), ("quota_used", str(quota.used_bytes))]
         facts += [("quota_limit", str(quota.limit_bytes))] if quota.limit_bytes is not None else []
-    facts.append(("capabilities", " ".join(sorted(connection.capabilities()))))
+    facts += [("capabilities", " ".join(sorted(connection.capabilities()))), ("greeting", connection.greeting)]
     return tuple(facts)
 
 

@@ -11,7 +11,9 @@ class Probe:
 
     `stage` is where it ended: connect, tls, login, or ready (all went well). `error` says what is wrong and what to
     do, None when ready. `facts` are (name, value) pairs that the server told about itself: `tls` (version),
-    `size_limit` (bytes), `folders`, `quota_root`, `quota_used`, `quota_limit` (bytes), `capabilities`.
+    `size_limit` (bytes), `folders`, `quota_root`, `quota_used`, `quota_limit` (bytes), `capabilities`,
+    `extensions`, `greeting`, and the folders that have a use: `sent_folder`, `trash_folder`, `drafts_folder`,
+    `junk_folder`.
     """
 
     stage: str

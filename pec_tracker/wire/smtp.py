@@ -134,7 +134,9 @@ class Submitter:
         if self._session is None:
             return ()
         limit = self._session.offers("size")
-        return (("tls", self._session.tls_version), *((("size_limit", limit),) if limit else ()))
+        size = (("size_limit", limit),) if limit else ()
+        told = (("extensions", self._session.extensions), ("greeting", self._session.greeting))
+        return (("tls", self._session.tls_version), *size, *told)
 
     @property
     def stage(self) -> str:

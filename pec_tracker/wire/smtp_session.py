@@ -41,6 +41,7 @@ class SmtpSession:
         self._endpoint = endpoint
         self._client = client
         self._final: asyncio.Future[SMTPResponse] | None = None
+        self.greeting = ""  # the server's first words, on one line
 
     @classmethod
     async def greeted(cls, endpoint: Endpoint, sock: socket.socket, context: ssl.SSLContext) -> Self:
@@ -99,6 +100,12 @@ class SmtpSession:
     def offers(self, extension: str) -> str | None:
         """The parameters of an ESMTP extension that the server announced (`""` when none); None if it did not."""
         return self._client.esmtp_extensions.get(extension.lower())
+
+    @property
+    def extensions(self) -> str:
+        """What the server announced in reply to EHLO, in upper case, in order of the alphabet."""
+        announced = self._client.esmtp_extensions.items()
+        return ", ".join(sorted(f"{name} {parameters}".strip().upper() for name, parameters in announced))
 
     @property
     def tls_version(self) -> str:
@@ -181,7 +188,8 @@ class SmtpSession:
 
     async def _connect(self) -> None:
         try:
-            await self._client.connect()
+            greeted = await self._client.connect()
+            self.greeting = clean_text(greeted.message, limit=200)
         except aiosmtplib.SMTPConnectResponseError as error:
             raise ServerError(
                 "{host}:{port} turned the connection away: {code} {reply}; try later, or ask the provider",
