@@ -77,6 +77,15 @@ class Catalogue:
         domain = domain_of(address.strip())
         return next((name for name, profile in self.profiles.items() if domain in profile.domains), None)
 
+    def of_exchanger(self, host: str) -> str | None:
+        """The provider beside whose servers a mail exchanger stands, by their domain; None where it says nothing."""
+        for name, profile in self.profiles.items():
+            servers = [at.host for at in (profile.smtp, profile.imap) if at is not None]
+            homes = {*profile.domains, *(server.partition(".")[2] for server in servers)}
+            if any("." in home and (host == home or host.endswith(f".{home}")) for home in homes):
+                return name
+        return None
+
 
 @cache
 def built_in() -> Catalogue:

@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pec_tracker import config_source
+from pec_tracker.answers import pec_address as guesses
 from pec_tracker.answers import provider as answers
 from pec_tracker.answers import provider_report as reports
+from pec_tracker.answers.plain import clean
+from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.options import Group, argument, json_option, option
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.trying import status_of, tried
-from pec_tracker.errors import Exit, UsageError
-from pec_tracker.texts import N_, _
+from pec_tracker.errors import Exit, ServerError, UsageError
+from pec_tracker.pec.address import domain_of, is_valid
+from pec_tracker.texts import N_, _, error_text
 
 if TYPE_CHECKING:
     from pec_tracker.config import Config
@@ -76,6 +80,55 @@ def show(cli: Cli, *, name: str, as_toml: bool, as_json: bool) -> None:
         output.say(answers.toml_of(catalogue.provider(name)))
     else:
         output.pairs(answers.lines(catalogue.provider(name)), width=WIDTH)
+
+
+@command.command(
+    "of",
+    help=N_(
+        "Guess whether an address is a PEC address, and with which provider.\n\n"
+        "By what receipts said of it, by its domain, and by the servers that take mail for that domain (MX, with the "
+        "extra dns). It is a guess: certain are the registers alone (INI-PEC, INAD, IPA, ReGIndE), which nobody asks "
+        "here."
+    ),
+    epilog="""pec-tracker provider of studio.rossi@pec.example.it
+        pec-tracker provider of studio.rossi@pec.example.it --no-mx""",
+)
+@argument("address", metavar="ADDRESS", help=N_("The address."))
+@option("--no-mx", "offline", is_flag=True, help=N_("Ask no name server."))
+@json_option
+@pass_cli
+def of(cli: Cli, *, address: str, offline: bool, as_json: bool) -> None:
+    """What is known here, and one question to the name servers."""
+    from pec_tracker.service.queries.pec_address import Guess, seen
+
+    if not is_valid(address):
+        raise UsageError("{address!r} is not an address; write it as name@domain", address=address)
+    catalogue, output = _catalogue(cli), cli.output(as_json=as_json)
+    exchangers, problem = (None, None) if offline else _exchangers(domain_of(address))
+    by_exchanger = next(filter(None, map(catalogue.of_exchanger, exchangers or ())), None)
+    said = seen(OPERATOR, cli.app().house, address)
+    guess = Guess(address, said, catalogue.serving(address), exchangers, by_exchanger)
+    if as_json:
+        output.record(guesses.guess_facts(guess))
+        return
+    for line in guesses.guess_lines(guess, catalogue):
+        output.say(clean(line))
+    if problem is not None:
+        output.note(clean(error_text(problem)))
+    elif not offline and exchangers is None:
+        output.note(_("The servers that take its mail were not asked: the extra dns is needed (pip install '.[dns]')."))
+
+
+def _exchangers(domain: str) -> "tuple[tuple[str, ...] | None, ServerError | None]":
+    """The mail exchangers of *domain*, or None with what kept them from being told, if anything did."""
+    from pec_tracker.wire.mail_exchangers import can_ask, mail_exchangers
+
+    if not can_ask():
+        return None, None
+    try:
+        return mail_exchangers(domain), None
+    except ServerError as error:
+        return None, error
 
 
 @command.command(
