@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pec_tracker.errors import LoginRefusedError, PecTrackerError, ServerError
+from pec_tracker.errors import PecTrackerError, ServerError
 from pec_tracker.wire.endpoint import Endpoint, Login
 from pec_tracker.wire.imap_socket import ImapSocket
-from pec_tracker.wire.reach import TooSlowError, clean_text, lost, nonsense, silent_greeting
+from pec_tracker.wire.reach import TooSlowError, clean_text, login_refused, lost, nonsense, silent_greeting
 
 # Response codes (RFC 5530) by which a NO speaks of the server's state, not of the mail or the password asked about.
 _SERVER_IN_TROUBLE = re.compile(r"\[(UNAVAILABLE|INUSE|LIMIT|CONTACTADMIN|SERVERBUG)\b", re.I)
@@ -48,14 +48,7 @@ class Dialogue:
                 self.imap.log_in(login.user, login.password)
         except FolderError as error:
             self.drop()
-            raise LoginRefusedError(
-                "{host}:{port} refused the login: {reply}; check user name and password "
-                "(with two-factor login the provider wants a password made for mail programs); "
-                "it is not tried again by itself, because providers lock accounts",
-                host=self.endpoint.host,
-                port=self.endpoint.port,
-                reply=error.params["said"],
-            ) from error
+            raise login_refused(self.endpoint, str(error.params["said"])) from error
 
     @contextmanager
     def speaking(self) -> Iterator[None]:

@@ -1,11 +1,18 @@
 """Why could the server not be reached, or why did it fall silent? Network errors, in words for a person."""
 
+import re
 import socket
 import ssl
 
-from pec_tracker.errors import ServerError
+from pec_tracker.errors import LoginRefusedError, ServerError
 from pec_tracker.wire.endpoint import Endpoint, Security
 from pec_tracker.wire.tls import tls_error
+
+# What servers say of an account that they lock, and of a password whose time is over (RFC 5530 has EXPIRED).
+_LOCKED = re.compile(
+    r"\b(?:b?lock(?:ed|ing|out)?|suspended|disabled|too many|throttl\w*|bloccat\w|sospes\w|disattivat\w|troppi)\b", re.I
+)
+_EXPIRED = re.compile(r"\b(?:expired|scadut[oa])\b", re.I)
 
 
 class TooSlowError(TimeoutError):
@@ -20,7 +27,7 @@ def unreachable(endpoint: Endpoint, error: BaseException) -> ServerError:
     """What `error`, raised while connecting to `endpoint`, means; a TlsError where it is about encryption."""
     where: dict[str, object] = {"host": endpoint.host, "port": endpoint.port}
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return lost(endpoint, error)
+        return _cut(endpoint)
     if isinstance(error, ssl.SSLError):
         return tls_error(endpoint, error)
     if isinstance(error, socket.gaierror):
@@ -28,7 +35,11 @@ def unreachable(endpoint: Endpoint, error: BaseException) -> ServerError:
             "no server named {host} is known; check the spelling, and that this computer is online", **where
         )
     if isinstance(error, ConnectionRefusedError):
-        return ServerError("{host}:{port} refused the connection; check host and port", **where)
+        return ServerError(
+            "{host}:{port} refused the connection; check host and port, and whether a firewall or an antivirus blocks "
+            "it",
+            **where,
+        )
     if isinstance(error, TooSlowError):
         return lost(endpoint, error)
     if isinstance(error, TimeoutError):
@@ -38,11 +49,44 @@ def unreachable(endpoint: Endpoint, error: BaseException) -> ServerError:
             seconds=endpoint.timeout,
         )
     if isinstance(error, ConnectionResetError | BrokenPipeError | EOFError):
-        return lost(endpoint, error)
+        return _cut(endpoint)
     return ServerError(
         "{host}:{port} cannot be reached: {reason}; check the network, host and port",
         **where,
         reason=getattr(error, "strerror", None) or type(error).__name__,
+    )
+
+
+def _cut(endpoint: Endpoint) -> ServerError:
+    """The connection was taken and ended again before anything was said in it."""
+    return ServerError(
+        "{host}:{port} took the connection and ended it at once; check the port and its security (tls, starttls), and "
+        "whether a firewall or an antivirus stands in between",
+        host=endpoint.host,
+        port=endpoint.port,
+    )
+
+
+def login_refused(endpoint: Endpoint, reply: str, **said: object) -> LoginRefusedError:
+    """The server took neither user name nor password: by its *reply* wrong, or locked, or over."""
+    words: dict[str, object] = {"host": endpoint.host, "port": endpoint.port, "reply": reply, **said}
+    if _LOCKED.search(reply):
+        return LoginRefusedError(
+            "{host}:{port} refused the login: {reply}; the provider seems to have locked the account: unlock it on the "
+            "provider's site, or wait, and correct the password before it is tried again (pec-tracker mailbox edit)",
+            **words,
+        )
+    if _EXPIRED.search(reply):
+        return LoginRefusedError(
+            "{host}:{port} refused the login: {reply}; the password seems to have ended: make a new one on the "
+            "provider's site, and put it in with pec-tracker mailbox edit",
+            **words,
+        )
+    return LoginRefusedError(
+        "{host}:{port} refused the login: {reply}; check user name and password "
+        "(with two-factor login the provider wants a password made for mail programs); "
+        "it is not tried again by itself, because providers lock accounts",
+        **words,
     )
 
 

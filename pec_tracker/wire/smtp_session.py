@@ -10,9 +10,9 @@ import aiosmtplib
 from aiosmtplib.response import SMTPResponse
 
 from pec_tracker import crash
-from pec_tracker.errors import LoginRefusedError, ServerError
+from pec_tracker.errors import ServerError
 from pec_tracker.wire.endpoint import Endpoint, Login, Security
-from pec_tracker.wire.reach import clean_text, lost, nonsense, silent_greeting, unreachable
+from pec_tracker.wire.reach import clean_text, login_refused, lost, nonsense, silent_greeting, unreachable
 from pec_tracker.wire.tls import starttls_missing
 
 # Said in EHLO: nothing about this computer, as Thunderbird does. A literal is allowed (RFC 5321 4.1.1.1).
@@ -265,17 +265,13 @@ def stuffed(raw: bytes) -> Iterator[bytes]:
 
 
 def _login_error(endpoint: Endpoint, error: aiosmtplib.SMTPAuthenticationError) -> ServerError:
-    said = {
-        "host": endpoint.host,
-        "port": endpoint.port,
-        "code": error.code,
-        "reply": clean_text(error.message, limit=200),
-    }
+    reply = clean_text(error.message, limit=200)
     if 500 <= error.code <= 599:
-        return LoginRefusedError(
-            "{host}:{port} refused the login: {code} {reply}; check user name and password "
-            "(with two-factor login the provider wants a password made for mail programs); "
-            "it is not tried again by itself, because providers lock accounts",
-            **said,
-        )
-    return ServerError("{host}:{port} cannot check the login now: {code} {reply}; try later", **said)
+        return login_refused(endpoint, f"{error.code} {reply}", code=error.code)
+    return ServerError(
+        "{host}:{port} cannot check the login now: {code} {reply}; try later",
+        host=endpoint.host,
+        port=endpoint.port,
+        code=error.code,
+        reply=reply,
+    )
