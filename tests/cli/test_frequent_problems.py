@@ -1,4 +1,4 @@
-"""What keeps people from sending: does `mailbox test` name it and say what to do, in both languages, at real sockets?"""
+"""What keeps people from sending: does `mailbox test` name it and what to do, in both languages, at real sockets?"""
 
 import json
 import socket
