@@ -26,6 +26,7 @@ def rebuilt_facts(result: "Rebuilt", aside: "Path | None") -> dict[str, Any]:
         "old_database": aside,
         "contacts": result.contacts,
         "address_book_lost": result.book_lost,
+        "drafts": result.drafts,
     }
 
 
@@ -55,6 +56,9 @@ def rebuilt_lines(result: "Rebuilt") -> Iterator[str]:
             "The address book was in the old database alone: name a copy of it with --old-database, or bring in an "
             "export with contacts import."
         )
+    if result.drafts:
+        told = ngettext("{count} draft was carried over.", "{count} drafts were carried over.", result.drafts)
+        yield told.format(count=result.drafts)
     for name in result.mended:
         yield _("written again from the old database: {name}").format(name=name)
     if result.old_unreadable:

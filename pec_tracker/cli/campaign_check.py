@@ -177,7 +177,7 @@ def _write_preview(one: "Preview", folder: Path, *, force: bool) -> list[str]:
 @pass_cli
 def test(cli: Cli, *, name: str, row: int | None, as_json: bool) -> Exit:
     """Queued and sent like any other letter."""
-    from pec_tracker.cli.send import send_draft
+    from pec_tracker.cli.send import queue_and_send
     from pec_tracker.service.campaigns.campaigns import campaign_named
     from pec_tracker.service.campaigns.preview import trial_draft
 
@@ -188,4 +188,4 @@ def test(cli: Cli, *, name: str, row: int | None, as_json: bool) -> Exit:
     output = cli.output(as_json=as_json)
     if not as_json:
         output.note(_("A trial of {name}, to {address}").format(name=clean(campaign.name), address=account.address))
-    return send_draft(app.house, output, account, draft)
+    return queue_and_send(app.house, output, account, draft)

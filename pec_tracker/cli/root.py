@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "setup": Entry("pec_tracker.cli.setup:command", N_("Connect a PEC mailbox: asks, tests, sends a trial PEC.")),
     "send": Entry("pec_tracker.cli.send:command", N_("Send a PEC, or queue it.")),
     "campaign": Entry("pec_tracker.cli.campaign:command", N_("Letters to many: each once, each its own document.")),
+    "draft": Entry("pec_tracker.cli.draft:command", N_("Write a letter in several goes, and send it.")),
     "lint": Entry("pec_tracker.cli.lint:command", N_("Check a message by the rules of PEC, and send nothing.")),
     "collect": Entry("pec_tracker.cli.collect:command", N_("Fetch and archive what is new in the mailboxes.")),
     "find": Entry("pec_tracker.cli.find:command", N_("Find messages and where they stand.")),

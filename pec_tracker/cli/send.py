@@ -1,9 +1,10 @@
 """`pec-tracker send`: is this letter allowed, and did it leave? Queued first, then dispatched alone."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -114,7 +115,7 @@ def command(
     from pec_tracker.service.sending.send import RefusedByRulesError, queue
     from pec_tracker.service.sending.send_now import Standing
 
-    _require_sense(queue_only=queue_only, to_the_end=to_the_end, deadline=deadline)
+    require_sense(queue_only=queue_only, to_the_end=to_the_end, deadline=deadline)
     text = _text(given["text"], given["text_file"])
     output = cli.output(as_json=as_json)
     app = cli.app()
@@ -123,55 +124,66 @@ def command(
     try:
         queued = queue(OPERATOR, app.house, account, draft, case=case)
     except RefusedByRulesError as error:
-        _tell_rules(output, account, error)
+        tell_rules(output, account, error)
         return error.status
     if queue_only:
-        return _told(output, account, queued, Standing(SendState.QUEUED, error=queued.unsealed))
+        return told(output, account, queued, Standing(SendState.QUEUED, error=queued.unsealed))
     with until_told(output) as stop:
-        return _send(app.house, output, account, queued, stop, deadline=deadline or DEADLINE if to_the_end else None)
+        return send_queued(
+            app.house, output, account, queued, stop, deadline=deadline or DEADLINE if to_the_end else None
+        )
 
 
-def _require_sense(*, queue_only: bool, to_the_end: bool, deadline: timedelta | None) -> None:
+def require_sense(*, queue_only: bool, to_the_end: bool, deadline: timedelta | None) -> None:
+    """Refuse, by UsageError, options of sending that contradict each other."""
     if queue_only and to_the_end:
         raise UsageError("--queue-only sends nothing now, so there is nothing to wait for; leave --wait out")
     if deadline is not None and not to_the_end:
         raise UsageError("--deadline says how long --wait waits; add --wait")
 
 
-def _send(
-    house: "House", output: Output, account: "Account", queued: "Queued", stop: "Stop", *, deadline: timedelta | None
+def send_queued(
+    house: "House",
+    output: Output,
+    account: "Account",
+    queued: "Queued",
+    stop: "Stop",
+    *,
+    deadline: timedelta | None,
+    beside: Mapping[str, Any] = MappingProxyType({}),
 ) -> Exit:
-    """Send the message; then, with a *deadline*, follow it."""
+    """Send the message; then, with a *deadline*, follow it. *beside* stands in its JSON too."""
     from pec_tracker.service.sending.send_now import send_now
 
     standing = send_now(
         OPERATOR, house, account, queued, stop=stop, wait=waiting(output, house.clock, account.pace, stop)
     )
     if deadline is None or stop() or not _worth_following(standing):
-        status = _told(output, account, queued, standing)
+        status = told(output, account, queued, standing, beside=beside)
         return Exit.INTERRUPTED if stop() and standing.send_state == SendState.QUEUED else status
     if not output.json:
         _tell(output, queued, standing, follows=True)
     output.note(answers.waiting_text(house.clock.now() + deadline))
     ended = followed(house, output, account, queued.key, deadline=deadline, stop=stop)
     if output.json:
-        output.record(answers.outcome_facts(account.name, queued, standing, outcome=facts_of(ended)))
+        facts = answers.outcome_facts(account.name, queued, standing, outcome=facts_of(ended))
+        output.record({**beside, **facts})
     else:
         tell_ending(output, ended)
     return status_of(ended)
 
 
-def send_draft(house: "House", output: Output, account: "Account", draft: "Draft") -> Exit:
+def queue_and_send(house: "House", output: Output, account: "Account", draft: "Draft") -> Exit:
     """Queue a draft and send it alone; what breaks a rule is told."""
     from pec_tracker.service.sending.send import RefusedByRulesError, queue
 
     try:
         queued = queue(OPERATOR, house, account, draft)
     except RefusedByRulesError as error:
-        _tell_rules(output, account, error)
+        tell_rules(output, account, error)
         return error.status
     with until_told(output) as stop:
-        return _send(house, output, account, queued, stop, deadline=None)
+        return send_queued(house, output, account, queued, stop, deadline=None)
 
 
 def _worth_following(standing: "Standing") -> bool:
@@ -182,9 +194,17 @@ def _worth_following(standing: "Standing") -> bool:
     return standing.send_state != SendState.REFUSED
 
 
-def _told(output: Output, account: "Account", queued: "Queued", standing: "Standing") -> Exit:
+def told(
+    output: Output,
+    account: "Account",
+    queued: "Queued",
+    standing: "Standing",
+    *,
+    beside: Mapping[str, Any] = MappingProxyType({}),
+) -> Exit:
+    """Say where the message stands; the status that this means."""
     if output.json:
-        output.record(answers.standing_facts(account.name, queued, standing))
+        output.record({**beside, **answers.standing_facts(account.name, queued, standing)})
     else:
         _tell(output, queued, standing)
     return _status(standing)
@@ -203,8 +223,8 @@ def _draft(account: "Account", text: str, given: dict[str, Any]) -> "Draft":
         names={one.address: one.name for one in (*cc, *to) if one.name},
         subject=given["subject"],
         text=text,
-        html=_read_text(given["html_file"]) if given["html_file"] else None,
-        attachments=tuple(map(_attachment, given["attachments"])),
+        html=read_text(given["html_file"]) if given["html_file"] else None,
+        attachments=tuple(map(attachment_of, given["attachments"])),
         receipt_form=ReceiptForm(given["receipt"]),
         reply_to=given["reply_to"] or account.reply_to,
         in_reply_to=given["in_reply_to"],
@@ -220,10 +240,11 @@ def _named(given: Sequence[str]) -> "list[Named]":
 def _text(text: str | None, file: str | None) -> str:
     if (text is None) == (file is None):
         raise UsageError("give the text once: with --text, or with --text-file (- is the standard input)")
-    return text if text is not None else _read_text(str(file))
+    return text if text is not None else read_text(str(file))
 
 
-def _read_text(file: str) -> str:
+def read_text(file: str) -> str:
+    """The UTF-8 text in *file*, or on the standard input. UsageError."""
     content = sys.stdin.buffer.read() if file == STDIN else _read(file)
     try:
         return content.decode("utf-8-sig")
@@ -231,7 +252,8 @@ def _read_text(file: str) -> str:
         raise UsageError("{file} is not UTF-8 text; save it as UTF-8, or attach it with --attach", file=file) from error
 
 
-def _attachment(file: str) -> "Attachment":
+def attachment_of(file: str) -> "Attachment":
+    """The file as an attachment of its name. UsageError."""
     from pec_tracker.pec.compose import Attachment
 
     return Attachment(name=Path(file).name, content=_read(file))
@@ -264,10 +286,16 @@ def _tell(output: Output, queued: "Queued", standing: "Standing", *, follows: bo
         output.note(following)
 
 
-def _tell_rules(output: Output, account: "Account", error: "RefusedByRulesError") -> None:
+def tell_rules(
+    output: Output,
+    account: "Account",
+    error: "RefusedByRulesError",
+    *,
+    beside: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """The rules that the message breaks, one a line."""
     if output.json:
-        output.record(answers.refused_facts(account.name, error))
+        output.record({**beside, **answers.refused_facts(account.name, error)})
         return
     click.echo(_("Nothing was queued and nothing left. The message breaks these rules:"), err=True)
     for finding in error.findings:

@@ -184,6 +184,12 @@ def in_one_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
             return work(connection)
 
 
+def erasing(connection: Connection) -> None:
+    """From here on this connection overwrites what it deletes: SQLite would leave the bytes in the file."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+
+
 @contextmanager
 def storage_errors() -> Iterator[None]:
     """Name what a database refusal means to a person: a full disk, a lock held too long, a server gone."""

@@ -21,7 +21,7 @@ from sqlalchemy import Engine, create_engine, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from pec_tracker import osfiles
-from pec_tracker.db import book, campaigns
+from pec_tracker.db import book, campaigns, drafts
 from pec_tracker.db.base import Base
 from pec_tracker.db.base import table as table_of
 from pec_tracker.db.engine import migrate, open_engine, reading, sqlite_url
@@ -33,7 +33,7 @@ from tests.archive.killed import at_once
 from tests.factory import receipts
 from tests.service.house import NOW, account, bring, house, house_url, place_of, rows
 
-__all__ = ["account", "book", "campaigns", "house", "house_url"]
+__all__ = ["account", "book", "campaigns", "drafts", "house", "house_url"]
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,13 +1,14 @@
 """What would be said of a message before it leaves? The rules of PEC, and what the house knows; nothing is queued."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 
 from pec_tracker.askers import Act, Asker
-from pec_tracker.pec.compose import new_tracker_id
+from pec_tracker.pec.compose import Draft, compose, new_tracker_id
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.headers import headers_of
 from pec_tracker.pec.relay import Handed, relayed
-from pec_tracker.pec.rules import Finding, Severity, check
+from pec_tracker.pec.rules import Finding, Severity, check, check_draft, refused
 from pec_tracker.pec.standard import ReceiptForm
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.sending.known_before import known_before, receipts_bytes
@@ -46,3 +47,24 @@ def lint(asker: Asker, house: House, account: Account, raw: bytes) -> Linted:
     found.sort(key=lambda finding: finding.severity is not Severity.REFUSE)
     size = len(outgoing.raw)
     return Linted(tuple(found), outgoing.rcpt_to, size, receipts_bytes(size, len(outgoing.rcpt_to), form))
+
+
+@verb(Act.SEND)
+def lint_draft(asker: Asker, house: House, account: Account, draft: Draft) -> Linted:
+    """Look at a letter that is to be composed here. Where its fields are wrong, what would follow is not looked at."""
+    found = check_draft(draft, account=account.address)
+    form = draft.receipt_form.value
+    wrong = bool(refused(found))
+    # Wrong addresses can't be composed; the size is told all the same.
+    sound = replace(draft, to=(account.address,), cc=(), reply_to=None) if wrong else draft
+    outgoing = compose(sound, tracker_id=new_tracker_id(bytes(16)), now=house.clock.now())
+    recipients = (*draft.to, *draft.cc) if wrong else outgoing.rcpt_to
+    if not wrong:
+        known = {(finding.rule, finding.where) for finding in found}
+        checked = check(outgoing, account=account.address, limits=account.limits)
+        found += [finding for finding in checked if (finding.rule, finding.where) not in known]
+        documents = [hashlib.sha256(one.content).hexdigest() for one in draft.attachments]
+        found += known_before(asker, house, account, outgoing, form=form, subject=draft.subject, documents=documents)
+    found.sort(key=lambda finding: finding.severity is not Severity.REFUSE)
+    size = len(outgoing.raw)
+    return Linted(tuple(found), recipients, size, receipts_bytes(size, len(recipients), form))

@@ -5,7 +5,7 @@ It is sealed at once: from then on the archive alone knows of it too, whatever b
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,6 +48,8 @@ from pec_tracker.service.verbs import verb
 
 log = structlog.get_logger()
 
+Also = Callable[[Connection], None]  # what is written in the same commit
+
 
 class RefusedByRulesError(RuleError):
     """The message breaks rules of PEC; `findings` says which. Nothing was queued, nothing left."""
@@ -79,13 +81,15 @@ def queue(
     *,
     case: str | None = None,
     tracker_id: str | None = None,
+    also: Also | None = None,
 ) -> Queued:
     """Compose, check, queue and seal a message.
 
     Raises RefusedByRulesError, StorageError, and ApartError where archive and database do not belong together (a
     restored backup): what they were told now would be lost by the `rebuild` that mends it. Then nothing is queued.
 
-    A *tracker_id* that is given is queued once: StorageError for the second time.
+    A *tracker_id* that is given is queued once: StorageError for the second time. What is to hold from the moment in
+    which it is queued is written by *also*, in the same commit; where that raises, nothing is queued.
     """
     refuse(check_draft(draft, account=account.address))
     key = tracker_id or new_tracker_id(secrets.token_bytes(16))
@@ -93,12 +97,18 @@ def queue(
     form = draft.receipt_form.value
     documents = [hashlib.sha256(one.content).hexdigest() for one in draft.attachments]
     before = known_before(asker, house, account, outgoing, form=form, subject=draft.subject, documents=documents)
-    queued = queue_outgoing(house, account, outgoing, receipt_form=form, case=case)
+    queued = queue_outgoing(house, account, outgoing, receipt_form=form, case=case, also=also)
     return replace(queued, advice=(*queued.advice, *before))
 
 
 def queue_outgoing(
-    house: House, account: Account, outgoing: Outgoing, *, receipt_form: str, case: str | None = None
+    house: House,
+    account: Account,
+    outgoing: Outgoing,
+    *,
+    receipt_form: str,
+    case: str | None = None,
+    also: Also | None = None,
 ) -> Queued:
     """Check, queue and seal what was composed, by us or by another program; raises as `queue` does."""
     together.require(house.engine, house.archive)
@@ -118,7 +128,13 @@ def queue_outgoing(
     house.archive.put_many([raw, record])
     crash.at("queue.archived")
     facts = QueuedFacts(account.id, account.key, outgoing, raw.sha256, record.sha256, receipt_form, case)
-    in_one_transaction(house.engine, lambda connection: write_queued(connection, facts))
+
+    def work(connection: Connection) -> None:
+        if also is not None:
+            also(connection)
+        write_queued(connection, facts)
+
+    in_one_transaction(house.engine, work)
     crash.at("queue.committed")
     log.info("message.queued", message=outgoing.tracker_id, recipients=len(outgoing.rcpt_to))
     return Queued(outgoing.tracker_id, outgoing.reference, outgoing.rcpt_to, tuple(findings), _seal(house))

@@ -22,6 +22,7 @@ from pec_tracker.ledger.together import Disagreement
 from pec_tracker.presence import Presence
 from pec_tracker.service.contacts import carried as contacts
 from pec_tracker.service.contacts.carried import Kept
+from pec_tracker.service.drafts import carried as of_drafts
 
 log = structlog.get_logger()
 
@@ -29,8 +30,8 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Left:
     """What is left in the old database: its unsealed acts in the order in which they were written, ledger files that
-    were written again from it, how many of its lines are no ledger lines, and the address book, which is in no archive.
-    `unreadable`: it could not be asked.
+    were written again from it, how many of its lines are no ledger lines, and the address book and the drafts, which
+    are in no archive. `unreadable`: it could not be asked.
     """
 
     lines: tuple[Line, ...] = ()
@@ -38,6 +39,7 @@ class Left:
     damaged: int = 0
     unreadable: bool = False
     book: Kept = field(default_factory=Kept)
+    drafts: of_drafts.Kept = field(default_factory=of_drafts.Kept)
 
 
 def what_is_left(url: str, archive: Archive, *, presence: Presence) -> Left:
@@ -64,9 +66,10 @@ def what_is_left(url: str, archive: Archive, *, presence: Presence) -> Left:
 
 
 def _with_book(left: Left, engine: Engine) -> Left:
-    """*left* with the address book; where that cannot be read, the acts are carried over all the same."""
+    """*left* with the address book and the drafts; where those can't be read, the acts are carried over still."""
     try:
-        return replace(left, book=contacts.kept(engine))
+        left = replace(left, book=contacts.kept(engine))
+        return replace(left, drafts=of_drafts.kept(engine))
     except StorageError:
         log.warning("rebuild.old_book_unreadable")
         return replace(left, unreadable=True)

@@ -30,6 +30,7 @@ from pec_tracker.service.campaigns import replay as campaigns
 from pec_tracker.service.contacts.carried import put_back, was_there
 from pec_tracker.service.dating import notary
 from pec_tracker.service.dating.stamps import record_found
+from pec_tracker.service.drafts import carried as drafts
 from pec_tracker.service.house import House
 from pec_tracker.service.intake import recheck
 from pec_tracker.service.intake.link import Place
@@ -64,6 +65,7 @@ class Rebuilt:
     files that are gone, and acts that could not be replayed without them. `carried`: acts that only the old database
     knew, sealed now; `mended`: ledger files that were written again from it; `old_unreadable`: it could not be asked.
     `contacts`: persons of the address book that were carried over; `book_lost`: there was a book, and none was found.
+    `drafts`: those that were carried over.
     """
 
     segments: int
@@ -77,6 +79,7 @@ class Rebuilt:
     old_unreadable: bool = False
     contacts: int = 0
     book_lost: bool = False
+    drafts: int = 0
 
 
 @verb(Act.KEEP, of_all=True)
@@ -101,6 +104,7 @@ def rebuild(asker: Asker, house: House, left: Left | None = None, *, progress: P
             lines.append(connection, carried)
     seals.seal_pending(house.engine, house.archive, now=house.clock.now())
     in_one_transaction(house.engine, lambda connection: put_back(connection, left.book))
+    drafted = in_one_transaction(house.engine, lambda connection: drafts.put_back(connection, house, left.drafts))
     with reading(house.engine) as connection:
         book_lost = not left.book.persons and was_there(connection)
         mails = connection.execute(select(func.count()).select_from(Mail)).scalar_one()
@@ -119,6 +123,7 @@ def rebuild(asker: Asker, house: House, left: Left | None = None, *, progress: P
         old_unreadable=left.unreadable or left.damaged > 0,
         contacts=left.book.persons,
         book_lost=book_lost,
+        drafts=drafted,
     )
 
 
