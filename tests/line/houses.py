@@ -46,7 +46,7 @@ class Home:
 
     def open(self, **changes: Any) -> House:
         """The house as a process that starts now opens it."""
-        engine = open_engine(self.url)
+        engine = changes.pop("engine", None) or open_engine(self.url)
         self.engines.append(engine)
         spool = self.folder / "spool"
         spool.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def account_at(house: House, sandbox: Sandbox, address: str = SENDER, **changes:
     row_id, key = known_mailbox(house, address.partition("@")[0], address)
     ports = {name: changes.pop(name, getattr(sandbox, name)) for name in ("smtp_port", "imap_port")}
     timeout = changes.pop("timeout", 10.0)
-    login = next(one.login for one in sandbox.settings.accounts if one.address == address)
+    login = next((one.login for one in sandbox.settings.accounts if one.address == address), address)
     account = Account(
         id=row_id,
         key=key,
