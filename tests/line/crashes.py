@@ -7,6 +7,18 @@ from collections.abc import Sequence
 from pec_tracker import crash
 from tests.archive.killed import Act, in_another_process
 
+# Before the attempt is committed nothing can have left, after it nobody knows until a receipt tells.
+NOTHING_LEFT = ["dispatch.claimed", "dispatch.before-submit", "smtp.before-mail", "smtp.after-rcpt", "smtp.mid-body",
+                "smtp.before-dot"]  # fmt: skip
+NOBODY_KNOWS = [
+    "dispatch.attempt-committed",
+    "dispatch.attempt-noted",
+    "smtp.after-dot",
+    "smtp.after-reply",
+    "dispatch.replied",
+]
+SETTLED = ["dispatch.settled"]
+
 
 def points_passed(act: Act) -> list[str]:
     """The crash points that *act* passes, in order, when nothing goes wrong."""

@@ -11,7 +11,14 @@ from pec_tracker.service.sending.dispatch import dispatch
 from pec_tracker.service.sending.outbox import waiting
 from pec_tracker.service.sending.sent_copy import copy_to_sent
 from tests.archive.killed import killed_at
-from tests.line.crashes import first_and_last, killed_at_pass, points_passed
+from tests.line.crashes import (
+    NOBODY_KNOWS,
+    NOTHING_LEFT,
+    SETTLED,
+    first_and_last,
+    killed_at_pass,
+    points_passed,
+)
 from tests.line.dump import differing, dump, files
 from tests.line.houses import Home, account_at, journeys, queued, standing_clock, states
 from tests.line.story import sent_elsewhere
@@ -22,18 +29,6 @@ COLLECT_POINTS = {
     "collect.fetched", "intake.archived", "intake.before-commit", "intake.committed", "collect.batch-done",
     "seal.segment-written", "seal.head-written", "seal.seal-written", "seal.before-commit", "seal.committed",
 }  # fmt: skip
-
-# Before the attempt is committed nothing can have left, after it nobody knows until a receipt tells.
-NOTHING_LEFT = ["dispatch.claimed", "dispatch.before-submit", "smtp.before-mail", "smtp.after-rcpt", "smtp.mid-body",
-                "smtp.before-dot"]  # fmt: skip
-NOBODY_KNOWS = [
-    "dispatch.attempt-committed",
-    "dispatch.attempt-noted",
-    "smtp.after-dot",
-    "smtp.after-reply",
-    "dispatch.replied",
-]
-SETTLED = ["dispatch.settled"]
 
 pytestmark = pytest.mark.usefixtures("short_leases")
 

@@ -1,6 +1,9 @@
 """The same story where nothing is ours: Postfix takes the message, Dovecot keeps what comes back."""
 
+import email
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -15,6 +18,7 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.clock import Clock
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Mail, Message
+from pec_tracker.errors import ServerError
 from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.mailboxes.known import known_mailbox
@@ -24,11 +28,13 @@ from pec_tracker.service.sending.dispatch import dispatch
 from pec_tracker.service.sending.sent_copy import copy_to_sent
 from pec_tracker.settings import Quota
 from pec_tracker.wire.endpoint import Login
+from tests.archive.killed import killed_at
 from tests.factory import receipts
 from tests.line.conftest import ENGINES
+from tests.line.crashes import NOBODY_KNOWS, NOTHING_LEFT, SETTLED
 from tests.line.houses import Home, journeys, new_sqlite, queued, states
 from tests.servers.dovecot import PASSWORD, Dovecot
-from tests.servers.faultproxy import FaultProxy
+from tests.servers.faultproxy import FaultProxy, Faults
 from tests.servers.postfix import Postfix
 from tests.servers.programs import wait_until
 
@@ -130,6 +136,77 @@ def test_only_the_mailbox_itself_may_send_as_itself(real_house: House, mailbox: 
     key = queued(real_house, replace(mailbox, address=other), mailbox.address).key
     assert [one.send_state for one in dispatch(OPERATOR, real_house, mailbox)] == ["refused"]
     assert states(real_house) == {key: "refused"}
+
+
+@pytest.mark.usefixtures("short_leases")
+def test_killed_at_each_step_of_a_dialogue_with_postfix_a_letter_arrives_once_or_is_said_to_be_uncertain(
+    tmp_path: Path, dovecot: Dovecot, postfix: Postfix
+) -> None:
+    home = Home(tmp_path, new_sqlite(tmp_path), tmp_path, Clock())
+    house = home.open(trust=receipts.trust())
+    mailbox = account_of(house, dovecot, postfix)
+    good = dovecot.add_user().user
+    keys = {}
+    for point in (*NOTHING_LEFT, *NOBODY_KNOWS, *SETTLED):
+        key = keys[point] = queued(house, mailbox, good, subject=point).key
+        start = house.start
+        house.engine.dispose()
+
+        def sender(key: str = key, start: Any = start) -> None:
+            again = home.open(trust=receipts.trust(), start=start)
+            dispatch(OPERATOR, again, mailbox, only=[key])
+
+        assert killed_at(point, sender), point
+        for _ in range(2):
+            sender()
+    wait_until(lambda: postfix.waiting() == 0, seconds=30, what="Postfix has delivered all that it took")
+    there = Counter(str(email.message_from_bytes(raw)["Subject"]) for raw in arrived(dovecot, good))
+    found = states(house)
+    home.close()
+    for point in NOTHING_LEFT:
+        assert (there[point], found[keys[point]]) == (1, "submitted"), point
+    for point in NOBODY_KNOWS:
+        assert found[keys[point]] == "uncertain", point
+        assert there[point] <= 1, point
+    for point in ("smtp.after-reply", "dispatch.replied"):
+        assert there[point] == 1, point  # Postfix said 250: a second one would have been the double
+    for point in ("dispatch.attempt-committed", "dispatch.attempt-noted"):
+        assert there[point] == 0, point
+    for point in SETTLED:
+        assert (there[point], found[keys[point]]) == (1, "submitted"), point
+
+
+@pytest.mark.parametrize("moment", ["up", "down"])
+def test_a_line_to_postfix_that_is_cut_anywhere_brings_a_letter_once_or_says_that_it_is_uncertain(
+    real_house: House,
+    mailbox: Account,
+    dovecot: Dovecot,
+    postfix: Postfix,
+    fault_proxy: Callable[[int], FaultProxy],
+    moment: str,
+) -> None:
+    good = dovecot.add_user().user
+    proxy = fault_proxy(mailbox.smtp.port)
+    by_proxy = replace(mailbox, smtp=replace(mailbox.smtp, port=proxy.port))
+    queued(real_house, mailbox, good, subject="intera")
+    dispatch(OPERATOR, real_house, by_proxy)
+    whole = getattr(proxy.connections[0], moment)
+    keys = {}
+    for at in range(0, whole, max(1, whole // 12)):
+        keys[f"{moment} {at}"] = key = queued(real_house, mailbox, good, subject=f"{moment} {at}").key
+        proxy.faults = Faults(**{f"cut_{moment}": at})
+        with suppress(ServerError):
+            dispatch(OPERATOR, real_house, by_proxy, only=[key])
+        proxy.faults = Faults()
+    later = replace(real_house, clock=Clock(origin=Clock().origin + timedelta(days=1)))
+    dispatch(OPERATOR, later, by_proxy)
+    wait_until(lambda: postfix.waiting() == 0, seconds=30, what="Postfix has delivered all that it took")
+    there = Counter(str(email.message_from_bytes(raw)["Subject"]) for raw in arrived(dovecot, good))
+    found = states(real_house)
+    for subject, key in keys.items():
+        assert there[subject] <= 1, subject
+        assert (there[subject], found[key]) == (1, "submitted") or found[key] == "uncertain", subject
+    assert "submitted" in found.values()
 
 
 def test_a_full_mailbox_is_told_of_by_the_servers_own_quota(

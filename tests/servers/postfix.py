@@ -88,6 +88,13 @@ class Postfix:
     ) -> None:
         self.stop()
 
+    def waiting(self) -> int:
+        """How many messages it still has: tried, and to be tried again."""
+        return sum(file.is_file() for name in ("incoming", "active", "deferred") for file in self._queue(name))
+
+    def _queue(self, name: str) -> list[Path]:
+        return list((self.folder / "queue" / name).rglob("*"))
+
     def endpoint(self, *, security: Security = Security.TLS, timeout: float = 20.0) -> Endpoint:
         """Where and how to submit here."""
         port = self.tls_port if security is Security.TLS else self.starttls_port

@@ -24,13 +24,6 @@ class RelayHost(Postfix):
         with smtplib.SMTP("127.0.0.1", self.starttls_port) as client:
             client.send_message(mail)
 
-    def waiting(self) -> int:
-        """How many messages it still has: tried, and to be tried again."""
-        return sum(file.is_file() for name in ("incoming", "active", "deferred") for file in self._queue(name))
-
-    def _queue(self, name: str) -> list[Path]:
-        return list((self.folder / "queue" / name).rglob("*"))
-
     def _main(self, commands: Path) -> str:
         return f"""
 compatibility_level = 3.6
