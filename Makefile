@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint types imports unit bench mutants texts constraints clean
+.PHONY: help demo test lint types imports unit bench mutants lives texts constraints clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -54,6 +54,9 @@ bench: $(VENV)/installed-dev ## Measure what must be fast, as users run it, besi
 mutants: $(VENV)/installed-dev ## Change deciding expressions one by one: do the tests notice? (half an hour)
 	sh tools/test-servers.sh
 	$(BIN)/python tools/mutants.py
+
+lives: $(VENV)/installed-dev ## Play thousands of lives of a house, each cut short at random: is a letter lost or doubled? (an hour)
+	$(BIN)/python tools/crash_matrix.py
 
 texts: $(VENV)/installed-dev ## Update and compile the translations
 	$(BIN)/python tools/texts.py

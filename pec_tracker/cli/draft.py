@@ -258,7 +258,7 @@ def send(
     cli: Cli, /, *, key: str, queue_only: bool, to_the_end: bool, deadline: timedelta | None, as_json: bool
 ) -> Exit:
     """Queue, then dispatch only this message; one that had left before is told of."""
-    from pec_tracker.pec.sending import WAITING
+    from pec_tracker.pec.sending import HELD_BACK
     from pec_tracker.service.drafts.kept import show_draft
     from pec_tracker.service.drafts.send import send_draft
     from pec_tracker.service.sending.send import RefusedByRulesError
@@ -277,7 +277,7 @@ def send(
         return error.status
     if left.known:
         output.note(answers.known_text(left.draft[: answers.KEY_SHOWN]))
-    if queue_only or (left.send_state not in WAITING and not to_the_end):
+    if queue_only or (left.send_state not in HELD_BACK and not to_the_end):
         return told(output, account, left.queued, Standing(left.send_state, error=left.queued.unsealed), beside=beside)
     until = deadline or DEADLINE if to_the_end else None
     with until_told(output) as stop:

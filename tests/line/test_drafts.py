@@ -18,7 +18,7 @@ from pec_tracker.db.drafts import Draft as DraftRow
 from pec_tracker.db.drafts import DraftAttachment
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Ledger, Message
-from pec_tracker.errors import ForbiddenError, NotFoundError, UsageError
+from pec_tracker.errors import ApartError, ForbiddenError, NotFoundError, UsageError
 from pec_tracker.pec.compose import Attachment
 from pec_tracker.pec.standard import ReceiptForm
 from pec_tracker.presence import Presence
@@ -99,6 +99,7 @@ def test_a_draft_that_left_says_which_message_it_became_and_is_changed_no_more(h
 
 
 def test_sending_twice_queues_once_and_tells_of_the_message_that_there_is(house: House, account: Account) -> None:
+    other = send_draft(OPERATOR, house, account, begun(house, account, replace(WHOLE, to=("altri@pec.test",))).key)
     key = begun(house, account).key
     first = send_draft(OPERATOR, house, account, key)
     again = send_draft(OPERATOR, house, account, key)
@@ -106,7 +107,7 @@ def test_sending_twice_queues_once_and_tells_of_the_message_that_there_is(house:
     assert (again.queued.key, again.queued.reference, again.queued.recipients) == (
         first.queued.key, first.queued.reference, first.queued.recipients,
     )  # fmt: skip
-    assert len(states(house)) == 1
+    assert set(states(house)) == {first.queued.key, other.queued.key}
 
 
 def test_many_that_send_a_draft_at_once_make_one_message(home_on_either: Home, sandbox: Sandbox) -> None:
@@ -218,6 +219,25 @@ def test_a_name_stands_for_one_file_and_the_corrected_one_takes_its_place(house:
     assert detach(OPERATOR, house, key, [DEED.name]).attachments == ()
 
 
+def test_an_empty_text_takes_a_value_away_and_what_is_not_said_stays(house: House, sandbox: Sandbox) -> None:
+    account, other = account_at(house, sandbox), account_at(house, sandbox, sandbox.settings.accounts[1].address)
+    key = begun(house, account).key
+    emptied = Said(cc=("",), html="", case="", reply_to="", in_reply_to="")
+    kept = edit_draft(OPERATOR, house, key, emptied, other)
+    assert (kept.cc, kept.html, kept.case, kept.reply_to, kept.in_reply_to) == ((), None, None, None, None)
+    assert (kept.to, kept.subject, kept.text, kept.receipt_form) == ((ONE,), "Diffida", "Si diffida.", "breve")
+    assert (kept.mailbox, kept.version) == (other.name, 2)
+
+
+def test_a_file_that_no_provider_takes_is_refused_at_once(
+    house: House, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pec_tracker.service.drafts.write.LARGEST", len(DEED.content) - 1)
+    with pytest.raises(UsageError, match="too large"):
+        begun(house, account, WHOLE, DEED)
+    assert list_drafts(OPERATOR, house) == []
+
+
 def test_what_is_thrown_away_is_gone_and_no_ledger_line_tells_of_it(home: Home, sandbox: Sandbox) -> None:
     house = home.open()
     account = account_at(house, sandbox)
@@ -230,6 +250,24 @@ def test_what_is_thrown_away_is_gone_and_no_ledger_line_tells_of_it(home: Home, 
         show_draft(OPERATOR, house, key)
     home.close()  # SQLite brings in what lies beside the database, and drops that file
     assert not any(b"riservatissimo" in file.read_bytes() for file in home.folder.rglob("*") if file.is_file())
+
+
+def test_nothing_is_written_where_archive_and_database_do_not_belong_together(home: Home, sandbox: Sandbox) -> None:
+    house = home.open()
+    account = account_at(house, sandbox)
+    key = begun(house, account).key
+    send_draft(OPERATOR, house, account, begun(house, account).key)
+    identity = home.folder / "archive" / "IDENTITY"
+    identity.write_text(identity.read_text()[:-33] + "0" * 32 + "\n")
+    for attempt in (
+        lambda: new_draft(OPERATOR, house, account, WHOLE),
+        lambda: edit_draft(OPERATOR, house, key, Said(text="Altro")),
+        lambda: delete_draft(OPERATOR, house, key),
+        lambda: send_draft(OPERATOR, house, account, key),
+    ):
+        with pytest.raises(ApartError):
+            attempt()
+    assert show_draft(OPERATOR, house, key).text == "Si diffida."
 
 
 def test_a_draft_of_a_mailbox_that_he_may_not_see_is_not_there(house: House, sandbox: Sandbox) -> None:
