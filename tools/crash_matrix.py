@@ -5,8 +5,8 @@
 Each run writes letters (queued, as drafts, by the gateway), sends them and collects their receipts, with kill -9 at a
 random crash point or a line that is cut at a random byte, of the gateway's dialogue and of the provider's. What then
 comes of it is counted at the sandbox and held against what the house says: tests/line/matrix.py has the rules.
-`make test` plays a few. Status 1 when a letter was doubled or lost, or a state is wrong; the same seed and number play
-a run again.
+`make test` plays a few. Files lie in TMPDIR: in memory it is fastest. Ctrl-C ends it with a summary.
+Status 1 when a letter was doubled or lost, or a state is wrong; the same seed and number play a run again.
 """
 
 import argparse
@@ -36,13 +36,16 @@ def main() -> int:
     summary = Summary(chosen.seed)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, Matrix(Path(folder), chosen.seed) as matrix:
-        for number in range(chosen.first, chosen.first + chosen.runs):
-            run = matrix.play(number)
-            summary.add(run)
-            for told in run.wrong:
-                print(f"run {number}: {told} [{', '.join(run.faults)}]", file=sys.stderr, flush=True)
-            if summary.runs % TOLD_EVERY == 0:
-                print(f"{summary.runs} runs, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        try:
+            for number in range(chosen.first, chosen.first + chosen.runs):
+                run = matrix.play(number)
+                summary.add(run)
+                for told in run.wrong:
+                    print(f"run {number}: {told} [{', '.join(run.faults)}]", file=sys.stderr, flush=True)
+                if summary.runs % TOLD_EVERY == 0:
+                    print(f"{summary.runs} runs, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        except KeyboardInterrupt:
+            print("Interrupted; this is what was played:", file=sys.stderr)
     for line in summary.lines():
         print(line)
     return 0 if summary.good else 1

@@ -12,7 +12,8 @@ from pec_tracker.db.base import Base
 from pec_tracker.db.engine import reading
 
 # Starts empty after a rebuild, tells of this database's own life only, or is each archive's own chance.
-# The address book is carried over from the old database, not made again: tests/contacts/test_carried.py; so are drafts: tests/line/test_drafts.py.
+# Address book and drafts are carried over from the old database, not made again: tests/contacts/test_carried.py,
+# tests/line/test_drafts.py.
 BOOK = {
     "person", "person_word", "person_address", "postal_address", "condominium", "unit", "entitlement", "column_mapping",
 }  # fmt: skip
