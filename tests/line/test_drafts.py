@@ -34,7 +34,7 @@ from pec_tracker.service.upkeep.carry import what_is_left
 from pec_tracker.service.upkeep.rebuild import rebuild
 from tests.archive.killed import at_once
 from tests.line.crashes import first_and_last, killed_at_pass, points_passed
-from tests.line.houses import Home, account_at, new_sqlite, states
+from tests.line.houses import Home, account_at, new_sqlite, standing_clock, states
 
 ONE, TWO = "consegnata@pec.test", "due@pec.test"
 DEED = Attachment("atto.pdf", b"%PDF-1.7 atto " * 1000)
@@ -197,7 +197,10 @@ def test_what_breaks_a_rule_stays_a_draft_and_check_says_so_before(house: House,
     send_draft(OPERATOR, house, account, key)
 
 
-def test_check_tells_of_what_the_archive_knows_and_queues_nothing(house: House, account: Account) -> None:
+def test_check_tells_of_what_the_archive_knows_and_queues_nothing(home: Home, sandbox: Sandbox) -> None:
+    home.clock = standing_clock(home.clock)  # at the sandbox a day is over in a second
+    house = home.open()
+    account = account_at(house, sandbox)
     first = send_draft(OPERATOR, house, account, begun(house, account).key)
     linted = check_draft(OPERATOR, house, account, begun(house, account).key)
     assert [one.message for one in linted.findings if one.rule == "written-today"][:1] == [first.queued.key]
