@@ -288,6 +288,7 @@ def by_smtplib(running: Gateway, mail: EmailMessage) -> bool:
 KINDS = [*CLIENTS, "smtplib"]
 
 
+@pytest.mark.timeout(400)  # many programs start here again and again, and a busy machine takes its time
 def test_what_was_said_250_to_is_there_after_kill_9_and_what_was_not_leaves_once_when_it_comes_again(
     tmp_path: Path,
 ) -> None:
