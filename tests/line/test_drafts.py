@@ -141,6 +141,7 @@ def test_a_draft_that_somebody_changes_while_it_is_sent_stays_a_draft(
     assert _one(house, select(Message.subject)) == "Corretta"
 
 
+@pytest.mark.timeout(400)  # some dozens of processes on what may be a busy machine
 @pytest.mark.usefixtures("short_leases")
 def test_a_draft_whose_sending_is_killed_anywhere_leaves_once_when_it_is_repeated(
     new_home: Callable[..., Home], sandbox: Sandbox

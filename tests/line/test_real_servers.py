@@ -138,6 +138,7 @@ def test_only_the_mailbox_itself_may_send_as_itself(real_house: House, mailbox: 
     assert states(real_house) == {key: "refused"}
 
 
+@pytest.mark.timeout(400)  # some dozens of processes on what may be a busy machine
 @pytest.mark.usefixtures("short_leases")
 def test_killed_at_each_step_of_a_dialogue_with_postfix_a_letter_arrives_once_or_is_said_to_be_uncertain(
     tmp_path: Path, dovecot: Dovecot, postfix: Postfix
