@@ -70,3 +70,19 @@ class Job(Base):
     problem: Holds[dict[str, Any] | None] = column(JSON(none_as_null=True))  # `texts.error_facts`
     owner: Holds[str]
     noted_at: Holds[datetime]
+
+
+class Searched(Base):
+    """When a message whose outcome is unknown was last searched for on its server, and what that could tell.
+
+    What was found is no fact of this table: it was fetched, and is a mail. `unable`: folders whose server does not
+    search by header, or refused to; `problem`: its words.
+    """
+
+    __tablename__ = "searched"
+
+    message_id: Holds[int] = column(ForeignKey("message.id"), primary_key=True, autoincrement=False)
+    at: Holds[datetime]
+    folders: Holds[int]
+    unable: Holds[int]
+    problem: Holds[dict[str, Any] | None] = column(JSON(none_as_null=True))  # `texts.error_facts`

@@ -2,12 +2,13 @@
 
 STATUS says whether anything moved; if so the new UIDs are fetched in batches, and each batch is archived, read and
 written whole before the next. What the server owes us, or gives a second time to another mail (`uids`), is asked for
-too. Nothing is changed on the server.
+too, and so are the traces of a message of which nobody knows whether it left (`search`). Nothing is changed on the
+server.
 """
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pec_tracker.askers import Act, Asker
@@ -15,6 +16,7 @@ from pec_tracker.db import leases
 from pec_tracker.errors import PecTrackerError
 from pec_tracker.ledger import together
 from pec_tracker.service.collecting.after_collect import mark_collected, tell_of_owed
+from pec_tracker.service.collecting.search import search_for_uncertain
 from pec_tracker.service.collecting.walk import Progress, Walk
 from pec_tracker.service.house import Account, House, Stop
 from pec_tracker.service.intake.taken import Taken
@@ -64,10 +66,11 @@ def collect(
         with connected(house, account) as imap:
             walk = Walk(house, account, imap, progress or _silent, stop or _never, _idle)
             result = _through_all_folders(walk)
-        if result.busy:
-            return result
-        if result.complete:
-            mark_collected(house, account)
+            if result.busy:
+                return result
+            if result.complete:
+                mark_collected(house, account)
+                result = replace(result, taken=result.taken + search_for_uncertain(walk, lease_name(account)))
         refresh(house.engine, now=house.clock.now())
         follow_up(asker, house, account)
         tell_of_owed(house, account)

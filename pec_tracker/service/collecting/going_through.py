@@ -67,6 +67,19 @@ class GoingThrough:
         relink(self.walk.house.engine, self.walk.account.id, now=self.walk.house.clock.now(), since=before)
         return taken
 
+    def hinted(self, look: Look, hits: Sequence[int], *, most: int) -> Taken:
+        """Of the UIDs *hits* of the folder that is open: those that we have no mail of, at most so many."""
+        known = known_folders(self.walk.house, self.walk.account, [look])[look.folder.name]
+        with reading(self.walk.house.engine) as connection:
+            sighted = uids.sighted_in(connection, known.id, hits)
+        lacking = [uid for uid in hits if uid not in sighted or sighted[uid].mail_id is None]
+        if not lacking:
+            return Taken()
+        before = mark(self.walk.house.engine)
+        taken = self._take(known, lacking[:most], in_order=False)
+        relink(self.walk.house.engine, self.walk.account.id, now=self.walk.house.clock.now(), since=before)
+        return taken
+
     def _through(self, look: Look, known: KnownFolder) -> Taken:
         opened = self.walk.imap.examine(look.folder.name)
         if opened.uidvalidity != known.uidvalidity:  # made anew since we looked

@@ -30,6 +30,7 @@ class Walk:
     stop: Stop
     renew: Callable[[], None]
     sent: str | None = None  # the folder that holds copies of what was sent
+    folders: list[FolderName] = field(default_factory=list)  # all that the server has, also those not collected
     failures: list[tuple[str, PecTrackerError]] = field(default_factory=list)
     owed: dict[int, list[int]] = field(default_factory=dict)  # by folder, what its server did not give so far
 
@@ -51,7 +52,7 @@ class Walk:
 
     def wanted(self) -> list[FolderName]:
         """The folders that are collected; one that is chosen and not there is a failure."""
-        folders = self.imap.folders()
+        folders = self.folders = self.imap.folders()
         wanted, missing = chosen(self.account, folders)
         for name in missing:
             error = ServerError(

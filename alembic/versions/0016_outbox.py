@@ -1,0 +1,33 @@
+"""What was searched for on the server of a message whose outcome is unknown.
+
+Revision ID: 0016
+Revises: 0014
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0016"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+UTC_TIME = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "searched",
+        sa.Column("message_id", ID, nullable=False, autoincrement=False),
+        sa.Column("at", UTC_TIME, nullable=False),
+        sa.Column("folders", sa.Integer(), nullable=False),
+        sa.Column("unable", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.JSON(), nullable=True),
+        sa.ForeignKeyConstraint(["message_id"], ["message.id"], name="fk_searched_message_id_message"),
+        sa.PrimaryKeyConstraint("message_id", name="pk_searched"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("searched")
