@@ -92,6 +92,8 @@ class MailboxConfig(SecretKeys):
     sent_folder: str | None = None
     reply_to: Address | None = None
     messages_per_minute: Positive | None = None
+    messages_per_hour: Count | None = None
+    messages_per_day: Count | None = None
     limits: LimitsConfig = LimitsConfig()
     copy_to_sent: bool = True
     interval_minutes: Positive | None = None
@@ -149,7 +151,12 @@ class MailboxConfig(SecretKeys):
     @property
     def pace(self) -> Pace:
         """How fast it may send, this mailbox's own over its provider's."""
-        return Pace(self.messages_per_minute or self.profile.messages_per_minute)
+        usual = self.profile
+        return Pace(
+            self.messages_per_minute or usual.messages_per_minute,
+            self.messages_per_hour or usual.messages_per_hour,
+            self.messages_per_day or usual.messages_per_day,
+        )
 
     @property
     def sent(self) -> str | None:

@@ -48,6 +48,8 @@ class Provider:
     login: LoginForm
     limits: Limits
     messages_per_minute: float
+    messages_per_hour: int | None = None
+    messages_per_day: int | None = None
     basis: Basis | None = None
     source: Mapping[str, str] = field(default_factory=dict)
     checked_on: date | None = None
@@ -125,6 +127,8 @@ def profile_of(name: str, table: Mapping[str, Any], *, own: Path | None = None) 
         login=LoginForm(table["login"]),
         limits=Limits(max_recipients=table["max_recipients"], max_product=int(table["max_product_mb"] * MEGABYTE)),
         messages_per_minute=table["messages_per_minute"],
+        messages_per_hour=table.get("messages_per_hour"),
+        messages_per_day=table.get("messages_per_day"),
         basis=Basis(table["basis"]) if "basis" in table else None,
         source=table.get("source", {}),
         checked_on=table.get("checked_on"),

@@ -7,13 +7,43 @@ who asks for it.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
+
+
+class Per(StrEnum):
+    """In how much time a provider counts what it takes."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+
+
+class Why(StrEnum):
+    """What keeps a mailbox's messages back."""
+
+    TRAFFIC = "traffic"  # the provider said that it is too much: the pause, or the slower pace after it
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """In any `span` at most `count` messages begin; `per` is how that is said, `said` the number in it."""
+
+    per: Per
+    said: float
+    count: int
+    span: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a mailbox may send: so many messages in any minute; None: as fast as it can."""
+    """How fast a mailbox may send: so many messages in any minute, hour and 24 hours; None: no such limit."""
 
     messages_per_minute: float | None = None
+    messages_per_hour: int | None = None
+    messages_per_day: int | None = None
 
     @property
     def burst(self) -> int:
@@ -26,6 +56,20 @@ class Pace:
         if self.messages_per_minute is None:
             return timedelta(0)
         return timedelta(minutes=1) * (self.burst / self.messages_per_minute)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The limits that there are."""
+        found = []
+        if self.messages_per_minute is not None:
+            found.append(Window(Per.MINUTE, self.messages_per_minute, self.burst, self.window))
+        for per, count, span in (
+            (Per.HOUR, self.messages_per_hour, timedelta(hours=1)),
+            (Per.DAY, self.messages_per_day, timedelta(days=1)),
+        ):
+            if count is not None:
+                found.append(Window(per, count, count, span))
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

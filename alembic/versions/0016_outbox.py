@@ -1,4 +1,4 @@
-"""What was searched for on the server of a message whose outcome is unknown.
+"""What was searched for on the server of a message whose outcome is unknown; how far a mailbox was slowed down.
 
 Revision ID: 0016
 Revises: 0014
@@ -17,6 +17,8 @@ UTC_TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
+    op.add_column("mailbox", sa.Column("slowed_to", sa.Float(), nullable=True))
+    op.add_column("mailbox", sa.Column("slowed_at", UTC_TIME, nullable=True))
     op.create_table(
         "searched",
         sa.Column("message_id", ID, nullable=False, autoincrement=False),
@@ -31,3 +33,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("searched")
+    op.drop_column("mailbox", "slowed_at")
+    op.drop_column("mailbox", "slowed_to")

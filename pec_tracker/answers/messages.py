@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 from pec_tracker.answers.plain import certified_text
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.states import State
-from pec_tracker.texts import _, error_text, facts_text, findings, notices, words
+from pec_tracker.settings import Why
+from pec_tracker.texts import _, error_text, facts_text, findings, ngettext, notices, words
+from pec_tracker.texts.times import rome_second
 
 if TYPE_CHECKING:
     from pec_tracker.service.alerts.open_alerts import OpenAlert
     from pec_tracker.service.queries.find import FoundMessage, RecipientState
     from pec_tracker.service.sending.attempt import Dispatched
     from pec_tracker.service.sending.outbox import OutboxEntry
+    from pec_tracker.service.sending.pace import Held
 
 KEY_SHOWN: Final = 8  # letters of a key that was just made
 
@@ -69,6 +72,7 @@ def entry_facts(entry: "OutboxEntry") -> dict[str, Any]:
         "attempts": entry.attempts,
         "reply": entry.reply,
         "problem": said(None, entry.problem) or None,
+        "held": held_facts(entry.held),
     }
 
 
@@ -77,6 +81,48 @@ def said(reply: str | None, problem: Mapping[str, Any] | None, *, code: int | No
     if problem is not None:
         return facts_text(problem)
     return " ".join(str(part) for part in (code, reply) if part)
+
+
+def held_text(held: "Held") -> str:
+    """Why the provider's pace keeps a mailbox's messages back."""
+    count = held.count or 0
+    number = 1 if count == 1 else 2
+    match held.why:
+        case Why.TRAFFIC if not count:
+            text = _("the provider said that the traffic is too much")
+        case Why.TRAFFIC:
+            text = ngettext(
+                "the provider said that the traffic is too much: {count} message a minute now",
+                "the provider said that the traffic is too much: {count} messages a minute now",
+                number,
+            )
+        case Why.MINUTE:
+            text = ngettext(
+                "the provider takes {count} message a minute", "the provider takes {count} messages a minute", number
+            )
+        case Why.HOUR:
+            text = ngettext(
+                "the provider takes {count} message an hour", "the provider takes {count} messages an hour", number
+            )
+        case Why.DAY:
+            text = ngettext(
+                "the provider takes {count} message a day", "the provider takes {count} messages a day", number
+            )
+    return text.format(count=f"{count:g}")
+
+
+def held_facts(held: "Held | None") -> dict[str, Any] | None:
+    """The same as a JSON object; null where nothing keeps it back."""
+    if held is None:
+        return None
+    return {"why": held.why, "until": held.until, "count": held.count, "per": held.per, "text": held_text(held)}
+
+
+def entry_reason(entry: "OutboxEntry") -> str:
+    """Why a message waits: the provider's pace first, for nothing else counts before its end; else what was said."""
+    if entry.held is None:
+        return said(entry.reply, entry.problem)
+    return _("waits until {until}: {why}").format(until=rome_second(entry.held.until), why=held_text(entry.held))
 
 
 def dispatched_said(one: "Dispatched") -> str:

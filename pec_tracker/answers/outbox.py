@@ -8,6 +8,7 @@ from pec_tracker.answers.messages import (
     dispatched_facts,
     dispatched_said,
     entry_facts,
+    entry_reason,
     said,
     send_state_text,
     short,
@@ -220,7 +221,7 @@ def table(entries: "Sequence[OutboxEntry]", keys: Mapping[str, str]) -> tuple[li
             send_state_text(entry.send_state),
             entry.attempts,
             entry.next_attempt_at if entry.send_state in WAITING else None,
-            said(entry.reply, entry.problem),
+            entry_reason(entry),
             entry.subject,
         )
         for entry in entries
@@ -255,7 +256,7 @@ def sent_lines(mailbox: str, sent: "Sequence[Dispatched]", *, waiting: "Sequence
 
 def _next_lines(waiting: "Sequence[OutboxEntry]") -> Iterator[str]:
     """When what still waits is next tried, and why it waits."""
-    times = [(entry.next_attempt_at, said(entry.reply, entry.problem)) for entry in waiting if entry.next_attempt_at]
+    times = [(entry.next_attempt_at, entry_reason(entry)) for entry in waiting if entry.next_attempt_at]
     if times:
         at, why = min(times, key=lambda one: one[0])
         told = _("  the next attempt is due at {next}: pec-tracker outbox send, or serve, makes it")

@@ -32,6 +32,8 @@ def provider_facts(one: "Provider") -> dict[str, Any]:
         "max_recipients": one.limits.max_recipients,
         "max_product_bytes": one.limits.max_product,
         "messages_per_minute": one.messages_per_minute,
+        "messages_per_hour": one.messages_per_hour,
+        "messages_per_day": one.messages_per_day,
         "password_days": one.password_days,
         "agreement": one.agreement,
         "note": one.notes.get(language.current()),
@@ -59,7 +61,7 @@ def lines(one: "Provider") -> Iterator[tuple[str, str]]:
     yield _("User name"), words.word(_LOGINS, one.login)
     yield _("Sent folder"), one.sent_folder or _("as the server marks it")
     yield _("Limits"), _limits(one)
-    yield _("Pace"), _("{count:g} messages a minute").format(count=one.messages_per_minute)
+    yield _("Pace"), _pace(one)
     if one.password_days is not None:
         days = ngettext(
             "the one for mail programs ends after {count} day",
@@ -80,6 +82,15 @@ def list_notes(providers: "Sequence[Provider]") -> Iterator[str]:
             "Reported settings come from public sources: `mailbox test` says whether they fit. Any other provider: "
             "custom, with the servers of its welcome mail."
         )
+
+
+def _pace(one: "Provider") -> str:
+    caps = [
+        (one.messages_per_hour, _("{count} an hour")),
+        (one.messages_per_day, _("{count} a day")),
+    ]
+    most = [text.format(count=count) for count, text in caps if count is not None]
+    return ", ".join([_("{count:g} messages a minute").format(count=one.messages_per_minute), *most])
 
 
 def _basis(one: "Provider") -> str:

@@ -7,9 +7,9 @@ from pec_tracker.answers.messages import (
     alert_facts,
     alert_text,
     entry_facts,
+    entry_reason,
     journey_text,
     message_facts,
-    said,
     send_state_text,
     short,
     state_text,
@@ -112,7 +112,7 @@ def outbox_table(status: "Status", keys: Mapping[str, str], rows: int) -> Table:
             entry.mailbox,
             entry.created_at,
             send_state_text(entry.send_state),
-            said(entry.reply, entry.problem),
+            entry_reason(entry),
             entry.subject,
         )
         for entry in status.outbox[:rows]

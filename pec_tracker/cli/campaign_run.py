@@ -1,5 +1,6 @@
 """`pec-tracker campaign start`, `run`, `pause`, `resume`, `cancel`, `retry-failed`: what is sent, and when?"""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -182,6 +183,7 @@ def _decided(cli: Cli, campaign: "Kept", *, as_json: bool) -> None:
 def _go_on(cli: Cli, campaign: "Kept", *, queue_only: bool, as_json: bool) -> Exit:
     """Send what is to be sent, and say where the campaign stands then."""
     from pec_tracker.service.rounds.send_waiting import send_campaigns
+    from pec_tracker.service.sending.pace import held_now
 
     app = cli.app()
     output = cli.output(as_json=as_json)
@@ -192,7 +194,7 @@ def _go_on(cli: Cli, campaign: "Kept", *, queue_only: bool, as_json: bool) -> Ex
     stopped = False
     if not queue_only:
         with until_told(output) as stop:
-            wait = waiting(output, app.house.clock, account.pace, stop)
+            wait = waiting(output, app.house.clock, partial(held_now, OPERATOR, app.house, account), stop)
             send_campaigns(OPERATOR, app.house, account, wait=wait, stop=stop, under=steps(output, account))
             stopped = stop()
     after = _report(cli, campaign)

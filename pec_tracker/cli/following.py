@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -38,6 +39,7 @@ def followed(
 ) -> "Followed":
     """Follow the message *key* until everybody has an outcome, *deadline* has passed, or somebody says stop."""
     from pec_tracker.service.rounds.follow import Watcher, follow
+    from pec_tracker.service.sending.pace import held_now
 
     say = output.note if output.json else output.say
 
@@ -48,7 +50,8 @@ def followed(
     def trouble(error: PecTrackerError) -> None:
         output.note(clean(answers.trouble_text(error)))
 
-    watcher = Watcher(waiting(output, house.clock, account.pace, stop), resting(stop), stop, heard, trouble)
+    held = partial(held_now, OPERATOR, house, account)
+    watcher = Watcher(waiting(output, house.clock, held, stop), resting(stop), stop, heard, trouble)
     until = house.clock.now() + deadline
     return follow(OPERATOR, house, account, key, until=until, watcher=watcher)
 

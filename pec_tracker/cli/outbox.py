@@ -57,7 +57,7 @@ def list_waiting(cli: Cli, *, also_given_up: bool, mailboxes: tuple[str, ...], a
 
     app = cli.app()
     output = cli.output(as_json=as_json)
-    entries = _entries(app.house, [app.account(name) for name in mailboxes])
+    entries = _entries(app.house, [app.account(name) for name in mailboxes], app.accounts())
     entries = [entry for entry in entries if also_given_up or entry.send_state != SendState.ABANDONED]
     if as_json:
         for entry in entries:
@@ -71,11 +71,11 @@ def list_waiting(cli: Cli, *, also_given_up: bool, mailboxes: tuple[str, ...], a
     return Exit.FINDING if any(entry.send_state in FOR_A_PERSON for entry in entries) else Exit.DONE
 
 
-def _entries(house: "House", accounts: "list[Account]") -> "list[OutboxEntry]":
+def _entries(house: "House", accounts: "list[Account]", every: "list[Account]") -> "list[OutboxEntry]":
     from pec_tracker.service.sending.outbox import waiting
 
     if not accounts:
-        return waiting(OPERATOR, house)
+        return waiting(OPERATOR, house, accounts=every)
     return [entry for account in accounts for entry in waiting(OPERATOR, house, account)]
 
 
@@ -104,10 +104,11 @@ def send_waiting(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> Exit
 
 def _send(house: "House", output: Output, stop: "Stop", account: "Account") -> Exit:
     from pec_tracker.service.rounds.send_waiting import send_waiting
+    from pec_tracker.service.sending.pace import held_now
 
     if stop():
         return Exit.DONE
-    wait = waiting(output, house.clock, account.pace, stop)
+    wait = waiting(output, house.clock, partial(held_now, OPERATOR, house, account), stop)
     out = send_waiting(OPERATOR, house, account, wait=wait, stop=stop, under=steps(output, account))
     if out.not_copied is not None:
         text = _("  no copy could be put into the folder of sent mails: {problem}")

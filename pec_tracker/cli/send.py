@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -153,11 +154,12 @@ def send_queued(
     beside: Mapping[str, Any] = MappingProxyType({}),
 ) -> Exit:
     """Send the message; then, with a *deadline*, follow it. *beside* stands in its JSON too."""
+    from pec_tracker.service.sending.pace import held_now
     from pec_tracker.service.sending.send_now import send_now
 
-    standing = send_now(
-        OPERATOR, house, account, queued, stop=stop, wait=waiting(output, house.clock, account.pace, stop)
-    )
+    held = partial(held_now, OPERATOR, house, account)
+    wait = waiting(output, house.clock, held, stop)
+    standing = send_now(OPERATOR, house, account, queued, stop=stop, wait=wait)
     if deadline is None or stop() or not _worth_following(standing):
         status = told(output, account, queued, standing, beside=beside)
         return Exit.INTERRUPTED if stop() and standing.send_state == SendState.QUEUED else status

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from pec_tracker.answers.messages import held_text
 from pec_tracker.cli.output import Output
 from pec_tracker.osfiles import ToldToStop
-from pec_tracker.texts import _, ngettext
+from pec_tracker.texts import _
 
 if TYPE_CHECKING:
     from pec_tracker.clock import Clock
-    from pec_tracker.settings import Pace
+    from pec_tracker.service.sending.pace import Held
 
 LOOK_EVERY: Final = 0.25  # seconds between looks at whether to stop
 
@@ -37,18 +38,17 @@ def until_told(output: Output) -> Iterator[Callable[[], bool]]:
         yield stop
 
 
-def waiting(output: Output, clock: "Clock", pace: "Pace", stop: Callable[[], bool]) -> Callable[[datetime], bool]:
-    """Waits for a turn that the provider's *pace* gives, and says how long; False where somebody said stop."""
+def waiting(
+    output: Output, clock: "Clock", held: Callable[[], "Held | None"], stop: Callable[[], bool]
+) -> Callable[[datetime], bool]:
+    """Waits for a turn that the provider's pace gives, and says how long and why, as *held* tells it; False where
+    somebody said stop."""
 
     def wait(at: datetime) -> bool:
         seconds = clock.real_seconds(at - clock.now())
-        rate = pace.messages_per_minute or 0
-        text = ngettext(
-            "Waiting {seconds} s: the provider takes {rate} message a minute.",
-            "Waiting {seconds} s: the provider takes {rate} messages a minute.",
-            1 if rate == 1 else 2,
-        )
-        output.note(text.format(seconds=max(1, math.ceil(seconds)), rate=f"{rate:g}"))
+        if (why := held()) is not None:
+            text = _("Waiting {seconds} s: {why}.")
+            output.note(text.format(seconds=max(1, math.ceil(seconds)), why=held_text(why)))
         return rest(seconds)
 
     rest = resting(stop)

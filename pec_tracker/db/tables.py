@@ -7,7 +7,7 @@ Everything here can be made again from the archive and the sealed ledger, which 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, UniqueConstraint
 
 from pec_tracker.db.base import Base, Holds, closed, column, partial_index
 from pec_tracker.db.types import Id, PackedJson, Sha256
@@ -38,6 +38,10 @@ class Mailbox(Base):
     suspended_problem: Holds[dict[str, Any] | None] = column(JSON(none_as_null=True))  # `texts.error_facts`
     suspended_login: Holds[str | None]  # digest of the refused credentials: other ones resume the mailbox
     paused_until: Holds[datetime | None]  # the provider found the traffic too much: nothing is sent before
+    slowed_to: Holds[float | None] = column(
+        Float
+    )  # then, so many messages a minute; doubled as time passes (`service/sending/pace`)
+    slowed_at: Holds[datetime | None]
     issuers: Holds[list[Any]] = column(
         default=list
     )  # [domain, organisation] of the providers whose acceptances counted so far

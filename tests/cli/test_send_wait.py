@@ -14,7 +14,8 @@ from pec_tracker.sandbox.failures import Verb
 from pec_tracker.sandbox.providers import PASSWORD
 from pec_tracker.sandbox.server import Sandbox, SandboxSettings
 from pec_tracker.sandbox.store import Account
-from pec_tracker.settings import Pace
+from pec_tracker.service.sending.pace import Held
+from pec_tracker.settings import Why
 from tests.cli.desk import Desk, Ran, closed_port
 
 FACTOR = 600
@@ -138,13 +139,13 @@ def test_what_makes_no_sense_is_refused_before_anything_is_queued(desk: Desk) ->
 
 def test_the_wait_for_the_pace_says_what_the_provider_takes(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock(started=datetime.now(UTC), origin=datetime.now(UTC), factor=0.001)
-    wait = waiting(Output(), clock, Pace(5), lambda: True)
+    wait = waiting(Output(), clock, lambda: Held(Why.MINUTE, clock.now(), 5), lambda: True)
     assert not wait(clock.now() + timedelta(seconds=0.04))
     assert "Waiting 40 s: the provider takes 5 messages a minute." in capsys.readouterr().err
 
 
 def test_a_pause_that_the_provider_wants_is_told_with_its_end(box: Sandbox, desk: Desk) -> None:
-    desk.configure()  # the pause is five minutes, which the sandbox's clock makes short
+    desk.configure()  # the pause is a minute, which the sandbox's clock makes short
     box.failures.reply(Verb.DATA, '550 5.7.1 blocked "Class Of Service" - Too much traffic from this sender')
     text = ("--to", "consegnata@azienda.test", "--subject", "Prima", "--text", "x")
     first, second = desk.run("send", *text), desk.run("send", *text)

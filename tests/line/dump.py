@@ -29,6 +29,8 @@ OWN_LIFE = frozenset(
         "mailbox.suspended_problem",
         "mailbox.suspended_login",
         "mailbox.paused_until",
+        "mailbox.slowed_to",
+        "mailbox.slowed_at",
         "folder.seen_messages",
         "folder.seen_uidnext",
         "seal.sealed_at",

@@ -28,7 +28,7 @@ from tests.archive.folders import folder_of, object_path
 from tests.line.houses import Home, message_of, queued, states
 from tests.sending.offline import MINUTE, NOW, account_of, alerts, clock_at, home_in, opened, round_of, told, write
 
-PAUSE = timedelta(minutes=5)
+PAUSE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 

@@ -77,7 +77,9 @@ def status(asker: Asker, house: House, accounts: Sequence[Account]) -> Status:
     now = house.clock.now()
     accounts = [account for account in accounts if asker.sees(account.id)]
     overdue = find(asker, house, Query(overdue=True, recent=True, limit=OVERDUE_SHOWN))
-    outbox = tuple(entry for entry in waiting(asker, house) if entry.send_state != SendState.ABANDONED)
+    outbox = tuple(
+        entry for entry in waiting(asker, house, accounts=accounts) if entry.send_state != SendState.ABANDONED
+    )
     with reading(house.engine) as connection:
         mailboxes = tuple(_mailbox(connection, account) for account in accounts)
         states = _states(connection, asker)

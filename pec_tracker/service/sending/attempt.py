@@ -19,7 +19,7 @@ from pec_tracker.service.alerts.raising import NewAlert, raise_alerts
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.journeys.reconsider import reconsider
 from pec_tracker.service.journeys.send_state_rows import happened
-from pec_tracker.service.sending import fence
+from pec_tracker.service.sending import fence, pace
 from pec_tracker.texts import error_facts
 from pec_tracker.wire.smtp import SendOutcome, SendResult
 
@@ -154,6 +154,8 @@ def _note_outcome(house: House, account: Account, claim: Claim, result: SendResu
     crash.at("dispatch.replied")
 
     def work(connection: Connection) -> bool:
+        if result.pause:  # first: who takes a message locks its mailbox before it too
+            pace.slow_down(connection, account, result.reply, at=now)
         change = happened(
             connection,
             REPLIED[state],
@@ -171,7 +173,7 @@ def _note_outcome(house: House, account: Account, claim: Claim, result: SendResu
             facts={"stage": result.stage, "code": result.code},
             reply=f"{result.code or ''} {result.reply}".strip() or None,
             problem=problem,
-            **({"next_attempt_at": now + _backoff(claim.number)} if state == SendState.DEFERRED else {}),
+            **({"next_attempt_at": now + _wait(claim, result)} if state == SendState.DEFERRED else {}),
         )
         if change is None:
             return False
@@ -202,6 +204,11 @@ def _write_attempt(connection: Connection, claim: Claim, result: SendResult, now
     if connection.execute(ended).rowcount == 0:
         begun = {"message_id": claim.id, "number": claim.number, "started_at": now}
         connection.execute(insert(Attempt).values(begun | end))
+
+
+def _wait(claim: Claim, result: SendResult) -> timedelta:
+    """How long a message is put off; where the traffic was too much, for no fault of its own."""
+    return pace.PAUSE if result.pause else _backoff(claim.number)
 
 
 def _backoff(number: int) -> timedelta:

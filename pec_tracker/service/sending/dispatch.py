@@ -39,7 +39,6 @@ from pec_tracker.service.sealing import seal
 from pec_tracker.service.sending import fence, pace
 from pec_tracker.service.sending.attempt import Claim, Dispatched, LeaseLostError, commit_attempt, conclude, release
 from pec_tracker.service.sending.outbox import recover
-from pec_tracker.service.sending.pace import pause
 from pec_tracker.service.sending.turns import next_message
 from pec_tracker.service.verbs import verb
 from pec_tracker.wire.smtp import SendResult, Submitter
@@ -119,8 +118,6 @@ class _Round:
                 continue
             sent.append(conclude(self.house, self.account, claim, result))
             self.progress(len(sent))
-            if result.pause:
-                pause(self.house, self.account, result.reply)
             if result.stage in NOT_CONNECTED:
                 break
         return sent

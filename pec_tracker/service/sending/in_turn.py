@@ -4,7 +4,8 @@ The verbs do not sleep: who runs them says how a turn is waited for.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from pec_tracker.askers import Act, Asker
 from pec_tracker.service.house import Account, House, Stop
@@ -12,6 +13,9 @@ from pec_tracker.service.sending.attempt import Dispatched
 from pec_tracker.service.sending.dispatch import dispatch
 from pec_tracker.service.sending.turns import held_by_pace
 from pec_tracker.service.verbs import verb
+
+LONGEST_WAIT: Final = timedelta(minutes=15)
+"""What the provider takes only later than that, its hour or its day being full, is left to another round."""
 
 Wait = Callable[[datetime], bool]
 """Waits until a time of the house's clock; False where somebody said stop meanwhile."""
@@ -42,5 +46,5 @@ def send_in_turn(
 
         sent += dispatch(asker, house, account, only=only, progress=told, stop=stop, began=began, refill=refill)
         at = None if stop() else held_by_pace(house, account, began=began, only=only, since=since)
-        if at is None or not wait(at):
+        if at is None or at - since > LONGEST_WAIT or not wait(at):
             return sent

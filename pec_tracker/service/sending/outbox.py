@@ -3,7 +3,7 @@
 `uncertain` is never resent by itself: receipts resolve it, or a person does, in writing, in the ledger.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,9 +35,10 @@ from pec_tracker.service.alerts.raising import NewAlert, raise_alerts
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.journeys.reconsider import reconsider
 from pec_tracker.service.journeys.send_state_rows import happened
+from pec_tracker.service.sending import pace
 from pec_tracker.service.sending.doubt import COLUMNS, Doubt, make_uncertain
 from pec_tracker.service.sending.fence import copies_of, hold_back
-from pec_tracker.service.sending.pace import pause_end
+from pec_tracker.service.sending.pace import Held, pause_end
 from pec_tracker.service.verbs import among, by_whom, verb
 from pec_tracker.texts import N_, error_again, error_facts
 
@@ -86,6 +87,7 @@ class OutboxEntry:
     reply: str | None  # the server's words
     problem: dict[str, Any] | None  # ours, where the server said nothing: `texts.facts_text`
     lease_until: datetime | None
+    held: Held | None = None  # what keeps all of its mailbox back, where that is so
 
 
 @verb(Act.SEND)
@@ -148,14 +150,24 @@ def _is_any(house: House, account: Account, states: Iterable[SendState]) -> bool
 
 
 @verb(Act.READ)
-def waiting(asker: Asker, house: House, account: Account | None = None, *, key: str | None = None) -> list[OutboxEntry]:
-    """Every message that is not simply submitted, with the reason why it waits; of *account*, of *key* only."""
+def waiting(
+    asker: Asker,
+    house: House,
+    account: Account | None = None,
+    *,
+    key: str | None = None,
+    accounts: Sequence[Account] = (),
+) -> list[OutboxEntry]:
+    """Every message that is not simply submitted, with the reason why it waits; of *account*, of *key* only.
+
+    What the provider's pace holds back is told of *account*, and of *accounts*: their configuration knows the pace.
+    """
     now = house.clock.now()
     columns = (
         select(
             Message.key, Message.send_state, Message.subject, Message.created_at, Message.next_attempt_at,
             Message.attempts, Message.reply, Message.problem, Mailbox.name, Message.lease_until,
-            Mailbox.suspended_problem, Mailbox.paused_until,
+            Mailbox.suspended_problem, Mailbox.paused_until, Message.mailbox_id,
         )
         # Outer, so that SQLite begins with the messages, not with the few mailboxes and all of theirs.
         .outerjoin(Mailbox, Mailbox.id == Message.mailbox_id)
@@ -171,13 +183,20 @@ def waiting(asker: Asker, house: House, account: Account | None = None, *, key: 
     if key is not None:
         columns = columns.where(Message.key == key)
     with reading(house.engine) as connection:
-        return [
-            OutboxEntry(
-                row.key, row.name, row.send_state, row.subject, row.created_at, _next_attempt(row, now), row.attempts,
-                row.reply, row.problem or (None if row.reply else row.suspended_problem), row.lease_until,
-            )
-            for row in connection.execute(columns)
-        ]  # fmt: skip
+        rows = connection.execute(columns).all()
+        waits = {row.mailbox_id for row in rows if row.send_state in WAITING}
+        asked = [one for one in (*accounts, *([] if account is None else [account])) if one.id in waits]
+        held = {one.id: pace.holding(connection, house, one) for one in asked}
+    return [_entry(row, held.get(row.mailbox_id) if row.send_state in WAITING else None, now) for row in rows]
+
+
+def _entry(row: Row[*tuple[Any, ...]], held: Held | None, now: datetime) -> OutboxEntry:
+    due = _next_attempt(row, now)
+    return OutboxEntry(
+        row.key, row.name, row.send_state, row.subject, row.created_at,
+        due if held is None else max(held.until, due or held.until), row.attempts,
+        row.reply, row.problem or (None if row.reply else row.suspended_problem), row.lease_until, held,
+    )  # fmt: skip
 
 
 @verb(Act.READ)
