@@ -207,6 +207,7 @@ def _account(house: House, config: Config, name: str, mailbox: MailboxConfig) ->
         copy_to_sent=mailbox.copy_to_sent,
         interval_minutes=mailbox.interval_minutes or config.collect.interval_minutes,
         quota=config.space(mailbox),
+        agreement=mailbox.provider if mailbox.profile.agreement else None,
         notary=mailbox.notary,
     )
 

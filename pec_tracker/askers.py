@@ -3,6 +3,7 @@
 What somebody may not see does not exist for him: it is *not found*, and is in no list and no count.
 """
 
+import getpass
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -54,6 +55,17 @@ class Asker:
 # Who sits at the command line is who may read the files: nobody is asked for a password there.
 OPERATOR: Final = Asker("operator", "operator", frozenset(Act))
 DAEMON: Final = Asker("daemon", "daemon", frozenset(Act))
+
+
+def signature(asker: Asker) -> str:
+    """Who decides, for a record: at the command line the user logged in, where the system knows one (a container may
+    not)."""
+    if asker is not OPERATOR:
+        return asker.name
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
 
 
 def gateway(mailbox_id: int) -> Asker:

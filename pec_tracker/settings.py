@@ -25,6 +25,7 @@ class Why(StrEnum):
     MINUTE = "minute"
     HOUR = "hour"
     DAY = "day"
+    AGREEMENT = "agreement"  # the provider allows automatic programs only by agreement, which nobody acknowledged
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,16 @@ def renamed_text(old: str, new: str) -> str:
     return _("{old} is called {new} now; what is archived of it stays its own.").format(old=old, new=new)
 
 
+def acknowledged_facts(name: str, provider: str) -> dict[str, Any]:
+    """That its provider agreed, as a JSON object (contract of `mailbox acknowledge`)."""
+    return {"mailbox": name, "provider": provider, "acknowledged": True}
+
+
+def acknowledged_text(name: str) -> str:
+    """The same in words."""
+    return _("{mailbox}: the agreement is noted; what programs queue may leave").format(mailbox=name)
+
+
 def resumed_facts(name: str) -> dict[str, Any]:
     """That a mailbox logs in again as a JSON object (contract of `mailbox resume`)."""
     return {"mailbox": name, "resumed": True}

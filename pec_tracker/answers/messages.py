@@ -73,6 +73,7 @@ def entry_facts(entry: "OutboxEntry") -> dict[str, Any]:
         "reply": entry.reply,
         "problem": said(None, entry.problem) or None,
         "held": held_facts(entry.held),
+        "priority": entry.priority,
     }
 
 
@@ -88,6 +89,8 @@ def held_text(held: "Held") -> str:
     count = held.count or 0
     number = 1 if count == 1 else 2
     match held.why:
+        case Why.AGREEMENT:
+            text = _("the provider allows automatic programs only by agreement, and none is acknowledged")
         case Why.TRAFFIC if not count:
             text = _("the provider said that the traffic is too much")
         case Why.TRAFFIC:
@@ -122,6 +125,8 @@ def entry_reason(entry: "OutboxEntry") -> str:
     """Why a message waits: the provider's pace first, for nothing else counts before its end; else what was said."""
     if entry.held is None:
         return said(entry.reply, entry.problem)
+    if entry.held.until is None:
+        return f"{held_text(entry.held)}: pec-tracker mailbox acknowledge {entry.mailbox}"
     return _("waits until {until}: {why}").format(until=rome_second(entry.held.until), why=held_text(entry.held))
 
 

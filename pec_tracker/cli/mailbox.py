@@ -243,6 +243,34 @@ def resume_mailbox(cli: Cli, *, name: str, as_json: bool) -> None:
         output.say(clean(answers.resumed_text(name)))
 
 
+@command.command(
+    "acknowledge",
+    help=N_(
+        "Say in writing that a mailbox's provider agreed to automatic programs.\n\n"
+        "Some contracts allow them only by agreement (provider show). Until somebody says by which, what the gateway "
+        "or a campaign queued stays in the outbox; a letter that you send yourself leaves all the same. Who said so, "
+        "when and what are written into the ledger."
+    ),
+    epilog='pec-tracker mailbox acknowledge studio --note "agreement of 3 March 2026, prot. 1204"',
+)
+@argument("name", metavar="NAME", help=N_("The mailbox."))
+@option("--note", metavar="TEXT", required=True, help=N_("By which agreement; it is kept in the ledger."))
+@json_option
+@pass_cli
+def acknowledge_agreement(cli: Cli, *, name: str, note: str, as_json: bool) -> None:
+    """A person's word, in writing."""
+    from pec_tracker.service.mailboxes.agreement import acknowledge
+
+    app = cli.app()
+    account = app.account(name)
+    acknowledge(OPERATOR, app.house, account, note=note)
+    output = cli.output(as_json=as_json)
+    if as_json:
+        output.record(answers.acknowledged_facts(name, account.agreement or ""))
+    else:
+        output.say(clean(answers.acknowledged_text(name)))
+
+
 def _chosen(config: "Config", names: Sequence[str]) -> Sequence[str]:
     if not names and not config.mailboxes:
         raise UsageError("no mailbox is configured; add one with: pec-tracker mailbox add")

@@ -12,7 +12,6 @@ from pec_tracker.answers.messages import entry_facts
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.collect import tell_failed
-from pec_tracker.cli.held import held_lines
 from pec_tracker.cli.options import Group, argument, json_option, mailbox_option, option
 from pec_tracker.cli.output import Output
 from pec_tracker.cli.root import Cli, pass_cli
@@ -66,8 +65,6 @@ def list_waiting(cli: Cli, *, also_given_up: bool, mailboxes: tuple[str, ...], a
         output.table(*answers.table(entries, short_keys(OPERATOR, app.house, (entry.key for entry in entries))))
         if not entries:
             output.note(_("The outbox is empty."))
-        for line in held_lines(app, entries):
-            output.note(clean(line))
     return Exit.FINDING if any(entry.send_state in FOR_A_PERSON for entry in entries) else Exit.DONE
 
 
@@ -148,6 +145,88 @@ def _tell_failed(output: Output, account: "Account", error: PecTrackerError) -> 
         output.record(answers.sent_facts(account.name, error=error))
     else:
         tell_failed(account, error)
+
+
+@command.command(
+    "show",
+    help=N_(
+        "Show everything about one message that has not simply left: what was tried, what it waits for, what a search "
+        "on the server found."
+    ),
+    epilog="""pec-tracker outbox show k7f3qv2m
+        pec-tracker outbox show k7f3qv2m --json""",
+)
+@argument("key", metavar="KEY", help=N_("The message's key or its beginning."))
+@json_option
+@pass_cli
+def show_waiting(cli: Cli, *, key: str, as_json: bool) -> None:
+    """Label and text, line by line."""
+    from pec_tracker.service.queries.show import show
+    from pec_tracker.service.sending.waits import waits
+
+    app = cli.app()
+    message = show(OPERATOR, app.house, key).message
+    account = app.account(message.mailbox) if message.mailbox in app.config.mailboxes else None
+    found = waits(OPERATOR, app.house, account, message.key)
+    output = cli.output(as_json=as_json)
+    if as_json:
+        output.record(answers.waits_facts(found))
+        return
+    for label, text in answers.waits_lines(found):
+        output.say(f"{label + ':':<20}{clean(text)}")
+    output.say()
+    output.say(clean(answers.waits_next(found)))
+
+
+@command.command(
+    "cancel",
+    help=N_(
+        "Cancel a message that still waits: it is never sent.\n\n"
+        "Only what has certainly not left can be cancelled; for what is uncertain see settle. The decision and its "
+        "reason are written into the ledger."
+    ),
+    epilog='pec-tracker outbox cancel k7f3qv2m --reason "wrong attachment"',
+)
+@argument("key", metavar="KEY", help=N_("The message's key or its beginning."))
+@option("--reason", metavar="TEXT", required=True, help=N_("Why; it is kept in the ledger."))
+@json_option
+@pass_cli
+def cancel(cli: Cli, *, key: str, reason: str, as_json: bool) -> None:
+    """A person's decision, in writing."""
+    from pec_tracker.service.sending.outbox import cancel
+
+    house = cli.app().house
+    whole = _whole_key(house, key)
+    cancel(OPERATOR, house, whole, reason=reason)
+    _tell_decision(cli.output(as_json=as_json), whole, SendState.ABANDONED)
+
+
+@command.command(
+    "resume",
+    help=N_(
+        "Let what is held be tried at once: the server is well again.\n\n"
+        "What was put off is due now, and a mailbox that went slower, since its provider had found the traffic too "
+        "much, goes at its usual pace; the provider may refuse again. Limits per hour and per day stay. Nothing is "
+        "sent by this: outbox send, or serve, sends it."
+    ),
+    epilog="""pec-tracker outbox resume
+        pec-tracker outbox resume --mailbox studio""",
+)
+@mailbox_option
+@json_option
+@pass_cli
+def resume(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> None:
+    """Mailbox by mailbox."""
+    from pec_tracker.service.sending.resume import resume_outbox
+
+    app = cli.app()
+    output = cli.output(as_json=as_json)
+    for account in chosen(app, mailboxes):
+        resumed = resume_outbox(OPERATOR, app.house, account)
+        if as_json:
+            output.record(answers.resumed_facts(resumed))
+        else:
+            output.say(clean(answers.resumed_text(resumed)))
 
 
 @command.command(

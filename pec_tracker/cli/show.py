@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pec_tracker.answers import dossier as answers
+from pec_tracker.answers.messages import entry_reason
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
-from pec_tracker.cli.held import held_lines
 from pec_tracker.cli.layout import WIDTH, wrap
 from pec_tracker.cli.options import Command, argument, json_option
 from pec_tracker.cli.output import Output
@@ -67,8 +67,9 @@ def _tell_held(output: Output, app: "App", dossier: "Dossier") -> None:
     from pec_tracker.service.sending.outbox import waiting
 
     if dossier.message.send_state in WAITING:
-        for line in held_lines(app, waiting(OPERATOR, app.house, key=dossier.message.key)):
-            output.note(clean(line))
+        for entry in waiting(OPERATOR, app.house, key=dossier.message.key):
+            if entry.held is not None:
+                output.note(clean(entry_reason(entry)))
 
 
 def _tell_contents(output: Output, dossier: "Dossier") -> None:

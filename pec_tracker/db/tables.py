@@ -42,6 +42,8 @@ class Mailbox(Base):
         Float
     )  # then, so many messages a minute; doubled as time passes (`service/sending/pace`)
     slowed_at: Holds[datetime | None]
+    agreed_with: Holds[str | None]  # the provider that agreed to automatic programs, as a person acknowledged
+    agreed_at: Holds[datetime | None]
     issuers: Holds[list[Any]] = column(
         default=list
     )  # [domain, organisation] of the providers whose acceptances counted so far
@@ -158,7 +160,7 @@ class Message(Base):
         Index("ix_message_case_key", "case_key"),
         Index("ix_message_created_at", "created_at", "id"),
         Index("ix_message_of_mailbox", "mailbox_id", "created_at", "id"),
-        Index("ix_message_turn", "mailbox_id", "send_state", "created_at", "id"),
+        Index("ix_message_turn", "mailbox_id", "send_state", "priority", "created_at", "id"),
         Index("ix_message_reference_key", "reference_key"),
         Index("ix_message_identifier", "identifier"),
         partial_index("ix_message_not_submitted", "created_at", "id", where="send_state != 'submitted'"),
@@ -198,6 +200,7 @@ class Message(Base):
         JSON(none_as_null=True)
     )  # where the server said nothing, ours: `texts.error_facts`
     again: Holds[bool] = column(default=False)  # a person had it sent again, knowing what tells that it left
+    priority: Holds[int] = column(default=0)  # `pec.sending.Priority`, by its rank
     lease_owner: Holds[str | None]
     lease_until: Holds[datetime | None]
 

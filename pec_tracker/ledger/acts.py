@@ -9,6 +9,7 @@ class LedgerAct(StrEnum):
     """The acts, with the facts of their lines; `asker` may stand in each."""
 
     MAILBOX_KNOWN = "mailbox.known"  # mailbox, record
+    MAILBOX_ACKNOWLEDGED = "mailbox.acknowledged"  # mailbox, provider, record
     FOLDER_KNOWN = "folder.known"  # mailbox, record
     MAIL_ARCHIVED = "mail.archived"  # mailbox, mail, origin, sent, verdict, folder, uid, internal_at
     MAIL_SIGHTED = "mail.sighted"  # mailbox, mail, sent, folder, uid, internal_at
@@ -44,6 +45,7 @@ class LedgerAct(StrEnum):
 # What makes the rows of an act again in `rebuild`; an act without rows says why it has none.
 REPLAYED_BY: Final[Mapping[LedgerAct, str]] = {
     LedgerAct.MAILBOX_KNOWN: "upkeep/rebuild",
+    LedgerAct.MAILBOX_ACKNOWLEDGED: "mailboxes/agreement",
     LedgerAct.FOLDER_KNOWN: "upkeep/rebuild",
     LedgerAct.MAIL_ARCHIVED: "upkeep/rebuild",
     LedgerAct.MAIL_SIGHTED: "upkeep/rebuild",

@@ -33,9 +33,16 @@ def folder(mailbox_key: str, name: str, uidvalidity: int) -> Object:
 
 
 def message(
-    key: str, *, reference: str, case: str | None, receipt_form: str, mail_from: str, rcpt_to: tuple[str, ...]
+    key: str,
+    *,
+    reference: str,
+    case: str | None,
+    receipt_form: str,
+    mail_from: str,
+    rcpt_to: tuple[str, ...],
+    priority: str | None = None,
 ) -> Object:
-    """The record of a composed message: what its bytes do not say."""
+    """The record of a composed message: what its bytes do not say. *priority*: None for the normal one."""
     return record(
         "message",
         key=key,
@@ -44,6 +51,7 @@ def message(
         receipt_form=receipt_form,
         mail_from=mail_from,
         rcpt_to=list(rcpt_to),
+        **({} if priority is None else {"priority": priority}),
     )
 
 
@@ -51,6 +59,11 @@ def reply(key: str, *, number: int, code: int | None, text: str, problem: Mappin
     """The record of what an attempt came to: the server's words, or ours where it said nothing (`problem`)."""
     ours = {} if problem is None else {"problem": problem}
     return record("reply", message=key, number=number, code=code, text=text, **ours)
+
+
+def agreement(mailbox_key: str, *, provider: str, note: str, by: str) -> Object:
+    """The record of a person's word that a mailbox's provider agreed to automatic programs: by what, who says so."""
+    return record("agreement", mailbox=mailbox_key, provider=provider, note=note, by=by)
 
 
 def decision(key: str, *, what: str, reason: str, by: str) -> Object:

@@ -22,6 +22,25 @@ class SendState(StrEnum):
     ABANDONED = "abandoned"  # a person gave it up
 
 
+class Priority(StrEnum):
+    """Which message passes which, where several wait in one outbox: the lower rank goes first, then the older."""
+
+    NORMAL = "normal"  # a person wrote it
+    PROGRAM = "program"  # another program handed it over
+    BULK = "bulk"  # one of many, from a list
+
+    @property
+    def rank(self) -> int:
+        """As it is stored and sorted."""
+        return list(Priority).index(self)
+
+    @classmethod
+    def of(cls, rank: int) -> "Priority":
+        """The priority that is stored so; what a later release stores is the last of ours."""
+        every = list(cls)
+        return every[max(0, min(rank, len(every) - 1))]
+
+
 class Event(StrEnum):
     """What may happen to it."""
 

@@ -87,6 +87,7 @@ class Account:
     copy_to_sent: bool = False
     interval_minutes: float = 5.0
     quota: Quota = field(default_factory=Quota)
+    agreement: str | None = None  # the provider, where it allows automatic programs only by agreement
     notary: bool = False  # once a day it writes a PEC to itself that quotes the newest seal
 
     @property

@@ -4,13 +4,12 @@ Rights are asked here and nowhere else: an entrance (command line, page, API) on
 """
 
 import functools
-import getpass
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import ColumnElement, true
 
-from pec_tracker.askers import OPERATOR, Act, Asker
+from pec_tracker.askers import Act, Asker
 from pec_tracker.ledger import lines
 from pec_tracker.service.house import Account
 
@@ -50,13 +49,3 @@ def act_of(function: Callable[..., object]) -> Act | None:
 def among(asker: Asker, column: Any) -> ColumnElement[bool]:
     """The condition that a row's mailbox (*column*) exists for who asks."""
     return true() if asker.mailboxes is None else column.in_(sorted(asker.mailboxes))
-
-
-def by_whom(asker: Asker) -> str:
-    """The name under which a decision is kept; of the command line the user logged in, where the system knows one."""
-    if asker is not OPERATOR:
-        return asker.name
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container may know none
-        return "unknown"

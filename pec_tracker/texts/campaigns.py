@@ -57,6 +57,7 @@ FAULTS: Final[Mapping[str, str]] = {
     "empty-value": N_("the text asks for a column that is empty in this row"),
     "bad-value": N_("the text asks for a column that holds an error of the spreadsheet, or too much"),
     "rule": N_("rules of PEC"),
+    "no-agreement": N_("the provider allows automatic sending only by agreement: pec-tracker mailbox acknowledge"),
     "no-space": N_("the mailbox lacks space for the receipts that come back"),
 }
 

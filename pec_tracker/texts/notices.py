@@ -39,6 +39,10 @@ ALERTS: Final[Mapping[str, str]] = {
     ),
     "round-hanging": N_("its work gives no sign of life since {minutes} minutes: its server hangs, or the disk"),
     "gateway-refused": N_('the message "{subject}" of {login} was refused and did not leave: {reply}'),
+    "agreement-missing": N_(
+        "its provider allows automatic programs only by agreement: what programs queued waits until somebody says "
+        "which, with: pec-tracker mailbox acknowledge {name}"
+    ),
     "copy-failed": N_("no copy could be put into the folder of sent mails: {reason}"),
     "collect-failed": N_("collecting failed: {reason}"),
     "dispatch-failed": N_("sending failed: {reason}"),

@@ -34,6 +34,9 @@ class AlertKind(StrEnum):
     # a message that another program handed over, and that is not in the outbox: by a person
     GATEWAY_REFUSED = "gateway-refused"
 
+    # what programs queued waits for an agreement with the provider: settled by `mailbox acknowledge`
+    AGREEMENT_MISSING = "agreement-missing"
+
     # a step of a round: settled by the next that goes well
     COLLECT_FAILED = "collect-failed"
     NOTARY_FAILED = "notary-failed"

@@ -30,6 +30,7 @@ from pec_tracker.service.campaigns.documents import find_documents, read_file
 from pec_tracker.service.campaigns.letter import draft_of
 from pec_tracker.service.campaigns.listed import WORKBOOK, ListedRow, rows_of_contacts, rows_of_table
 from pec_tracker.service.campaigns.placeholders import filled, placeholders, require_known
+from pec_tracker.service.campaigns.report import duration
 from pec_tracker.service.campaigns.start import due_letters
 from pec_tracker.service.campaigns.whose import documents_twice, naming_others
 from pec_tracker.service.contacts.columns import Table, said_mapping, table_of
@@ -37,6 +38,7 @@ from pec_tracker.service.contacts.outcomes import outcomes
 from pec_tracker.service.contacts.people import Wanted, list_contacts
 from pec_tracker.service.contacts.sheets import ERROR, MAX_CELL, read
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.mailboxes.agreement import missing
 from pec_tracker.service.sending.known_before import free_bytes, known_before, receipts_bytes
 from pec_tracker.service.verbs import verb
 
@@ -111,6 +113,8 @@ def check_campaign(
         free = free_bytes(connection, account)
     cost = _cost(account, checked, due, sizes, free)
     problems = [*problems, *more, *_of_the_whole(checked, cost, campaign)]
+    if missing(asker, house, account):
+        problems.append(Problem(Fault.NO_AGREEMENT, Weight.STOPS, facts={"said": account.name}))
     stops = any(one.weight is Weight.STOPS for one in problems)
     found = CheckResult(campaign, checked, tuple(problems), cost, None if stops else checked.id, table, tuple(due))
     _keep(house, campaign, found)
@@ -202,11 +206,10 @@ def _cost(
     counts = Counter(one.channel for one in due)
     letters = {channel: counts[channel] for channel in Channel if counts[channel]}
     sent = letters.get(Channel.PEC, 0)
-    turns = (sent - 1) // account.pace.burst if sent else 0
     skipped = sum(one.skipped is not None for one in checked.letters)
     joined = sum(one.with_row is not None for one in checked.letters)
     size = sum(sizes.get(one.key, 0) for one in due)
-    return Cost(letters, skipped, joined, size, account.pace.window * turns, free)
+    return Cost(letters, skipped, joined, size, duration(account, sent), free)
 
 
 class _Writer:

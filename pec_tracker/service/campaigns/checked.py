@@ -48,6 +48,7 @@ class Fault(StrEnum):
     RULE = "rule"
     NO_ROWS = "no-rows"
     NO_SPACE = "no-space"
+    NO_AGREEMENT = "no-agreement"
 
 
 CLASSES: Final[Mapping[str, tuple[Fault, ...]]] = {
@@ -60,7 +61,7 @@ CLASSES: Final[Mapping[str, tuple[Fault, ...]]] = {
         Fault.DOCUMENT_TWICE, Fault.NAMES_ANOTHER, Fault.NOT_LOOKED_INTO,
     ),
     "texts": (Fault.EMPTY_VALUE, Fault.BAD_VALUE),
-    "letters": (Fault.RULE, Fault.NO_SPACE),
+    "letters": (Fault.RULE, Fault.NO_SPACE, Fault.NO_AGREEMENT),
 }  # fmt: skip
 
 WEIGHTS: Final[Mapping[Fault, Weight]] = {

@@ -24,11 +24,12 @@ from pec_tracker.errors import PecTrackerError, UsageError
 from pec_tracker.ledger import records, seals, together
 from pec_tracker.pec.compose import Attachment, Outgoing, compose
 from pec_tracker.pec.rules import check, check_draft
-from pec_tracker.pec.sending import WAITING, SendState, tokens
+from pec_tracker.pec.sending import WAITING, Priority, SendState, tokens
 from pec_tracker.service.campaigns.checked import Checked, File, Letter
 from pec_tracker.service.campaigns.documents import read_file
 from pec_tracker.service.campaigns.letter import draft_of
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.mailboxes import agreement
 from pec_tracker.service.sending import fence, pace
 from pec_tracker.service.sending.send import QueuedFacts, RefusedByRulesError, refuse, write_queued
 from pec_tracker.service.verbs import verb
@@ -190,10 +191,12 @@ class _Feeder:
             if key not in there:
                 facts = QueuedFacts(
                     self._account.id, self._account.key, one.outgoing, one.raw.sha256, one.record.sha256,
-                    one.receipt_form, one.case,
+                    one.receipt_form, one.case, Priority.BULK,
                 )  # fmt: skip
                 write_queued(connection, facts)
             queued.append(key)
+        if queued:
+            agreement.tell_if_missing(connection, self._account, Priority.BULK, at=self._house.clock.now())
         return queued
 
     def _take(self, connection: Connection, one: _Written) -> bool:
@@ -224,6 +227,7 @@ class _Feeder:
             receipt_form=checked.receipt_form,
             mail_from=outgoing.mail_from,
             rcpt_to=outgoing.rcpt_to,
+            priority=Priority.BULK.value,
         )
         return _Written(row, outgoing, Object(outgoing.raw, Suffix.MAIL), record, checked.receipt_form, checked.case)
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pec_tracker.askers import Act, Asker
 from pec_tracker.campaign_tokens import CampaignState, Channel, RowState
@@ -96,8 +96,14 @@ def _as_named(rows: Sequence[RowStanding]) -> list[RowStanding]:
     return found
 
 
+def duration(account: Account, letters: int) -> timedelta:
+    """How long so many letters take, at the provider's pace: of its limits by minute, hour and day the slowest."""
+    turns = [window.span * ((letters - 1) // window.count) for window in account.pace.windows if letters]
+    return max(turns, default=timedelta(0))
+
+
 def expected_end(house: House, account: Account, waiting: int) -> datetime | None:
     """When the last of so many letters leaves, at the provider's pace; None where none waits or no pace is set."""
-    if not waiting or account.pace.messages_per_minute is None:
+    if not waiting or not account.pace.windows:
         return None
-    return house.clock.now() + account.pace.window * ((waiting - 1) // account.pace.burst)
+    return house.clock.now() + duration(account, waiting)

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Connection, insert, select, update
 
 from pec_tracker import crash
-from pec_tracker.askers import Act, Asker
+from pec_tracker.askers import Act, Asker, signature
 from pec_tracker.campaign_tokens import CampaignState, Channel, RowState
 from pec_tracker.db.base import table
 from pec_tracker.db.campaigns import Campaign, CampaignRow
@@ -24,7 +24,7 @@ from pec_tracker.service.campaigns.checked import Checked, Letter
 from pec_tracker.service.campaigns.difference import SENT, Change, RowChange, RowNow, difference
 from pec_tracker.service.campaigns.rows import row_standings
 from pec_tracker.service.house import Account, House
-from pec_tracker.service.verbs import by_whom, verb
+from pec_tracker.service.verbs import verb
 
 log = structlog.get_logger()
 
@@ -89,7 +89,7 @@ def start(asker: Asker, house: House, account: Account, name: str, *, check: str
         due = due_letters(connection, campaign.id, checked)
     _require_startable(campaign, due, account, check)
     together.require(house.engine, house.archive)
-    record = records.campaign(campaign.key, campaign.name, check=check, letters=checked.as_json(), by=by_whom(asker))
+    record = records.campaign(campaign.key, campaign.name, check=check, letters=checked.as_json(), by=signature(asker))
     house.archive.put_many([record])
     crash.at("campaign.archived")
     now = house.clock.now()

@@ -3,7 +3,7 @@
 `uncertain` is never resent by itself: receipts resolve it, or a person does, in writing, in the ledger.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, exists, func, literal, or_, select
 
-from pec_tracker.askers import Act, Asker
+from pec_tracker.askers import Act, Asker, signature
 from pec_tracker.db import leases
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Attempt, Evidence, Mailbox, Message
@@ -25,6 +25,7 @@ from pec_tracker.pec.sending import (
     RESOLVED_BY_RECEIPT,
     WAITING,
     Event,
+    Priority,
     SendState,
     change_of,
     possible,
@@ -35,11 +36,13 @@ from pec_tracker.service.alerts.raising import NewAlert, raise_alerts
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.journeys.reconsider import reconsider
 from pec_tracker.service.journeys.send_state_rows import happened
+from pec_tracker.service.mailboxes import agreement
 from pec_tracker.service.sending import pace
 from pec_tracker.service.sending.doubt import COLUMNS, Doubt, make_uncertain
 from pec_tracker.service.sending.fence import copies_of, hold_back
 from pec_tracker.service.sending.pace import Held, pause_end
-from pec_tracker.service.verbs import among, by_whom, verb
+from pec_tracker.service.verbs import among, verb
+from pec_tracker.settings import Why
 from pec_tracker.texts import N_, error_again, error_facts
 
 log = structlog.get_logger()
@@ -87,7 +90,8 @@ class OutboxEntry:
     reply: str | None  # the server's words
     problem: dict[str, Any] | None  # ours, where the server said nothing: `texts.facts_text`
     lease_until: datetime | None
-    held: Held | None = None  # what keeps all of its mailbox back, where that is so
+    held: Held | None = None  # what keeps it back beside its own time, where something does
+    priority: Priority = Priority.NORMAL
 
 
 @verb(Act.SEND)
@@ -167,7 +171,7 @@ def waiting(
         select(
             Message.key, Message.send_state, Message.subject, Message.created_at, Message.next_attempt_at,
             Message.attempts, Message.reply, Message.problem, Mailbox.name, Message.lease_until,
-            Mailbox.suspended_problem, Mailbox.paused_until, Message.mailbox_id,
+            Mailbox.suspended_problem, Mailbox.paused_until, Message.mailbox_id, Message.priority,
         )
         # Outer, so that SQLite begins with the messages, not with the few mailboxes and all of theirs.
         .outerjoin(Mailbox, Mailbox.id == Message.mailbox_id)
@@ -187,15 +191,27 @@ def waiting(
         waits = {row.mailbox_id for row in rows if row.send_state in WAITING}
         asked = [one for one in (*accounts, *([] if account is None else [account])) if one.id in waits]
         held = {one.id: pace.holding(connection, house, one) for one in asked}
-    return [_entry(row, held.get(row.mailbox_id) if row.send_state in WAITING else None, now) for row in rows]
+        unagreed = {one.id for one in asked if agreement.is_missing(connection, one)}
+    return [_entry(row, _held(row, held, unagreed), now) for row in rows]
+
+
+def _held(row: Row[*tuple[Any, ...]], held: Mapping[int, Held | None], unagreed: set[int]) -> Held | None:
+    if row.send_state not in WAITING:
+        return None
+    if row.mailbox_id in unagreed and row.priority != Priority.NORMAL.rank:
+        return Held(Why.AGREEMENT)
+    return held.get(row.mailbox_id)
 
 
 def _entry(row: Row[*tuple[Any, ...]], held: Held | None, now: datetime) -> OutboxEntry:
     due = _next_attempt(row, now)
+    if held is not None:
+        due = None if held.until is None else max(held.until, due or held.until)
     return OutboxEntry(
         row.key, row.name, row.send_state, row.subject, row.created_at,
-        due if held is None else max(held.until, due or held.until), row.attempts,
+        due, row.attempts,
         row.reply, row.problem or (None if row.reply else row.suspended_problem), row.lease_until, held,
+        Priority.of(row.priority),
     )  # fmt: skip
 
 
@@ -237,6 +253,15 @@ def settle(asker: Asker, house: House, key: str, *, sent: bool, reason: str) -> 
     """A person decides what became of an uncertain message: it was sent, or it is given up."""
     event = Event.SETTLED_SENT if sent else Event.SETTLED_ABANDONED
     _decide(asker, house, key, event, what=f"settle {change_of(event).state}", reason=reason)
+
+
+@verb(Act.DECIDE)
+def cancel(asker: Asker, house: House, key: str, *, reason: str) -> None:
+    """A person decides that a message which has not left never does; in the ledger, with the reason.
+
+    Raises UsageError where it may have left, is being sent, or was decided about; then nothing was written.
+    """
+    _decide(asker, house, key, Event.SETTLED_ABANDONED, what="cancel", reason=reason, only=WAITING)
 
 
 def _resolve_by_receipts(connection: Connection, account: Account, now: datetime) -> None:
@@ -281,6 +306,7 @@ def _tell_of_waiting(connection: Connection, account: Account, before: datetime,
             Message.mailbox_id == account.id,
             Message.send_state.in_(tokens(WAITING)),
             or_(Message.created_at < before, Message.created_at > now + (now - before)),  # a clock that was ahead
+            *(() if account.agreement is None else (agreement.may_leave(account),)),  # told of once, for all
         )
     ).all()
     alerts = [
@@ -305,20 +331,29 @@ def _why(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     return {"reason": str(error_again(problem)), "error": problem}
 
 
-def _decide(asker: Asker, house: House, key: str, event: Event, *, what: str, reason: str, again: bool = False) -> None:
+def _decide(
+    asker: Asker,
+    house: House,
+    key: str,
+    event: Event,
+    *,
+    what: str,
+    reason: str,
+    again: bool = False,
+    only: Set[SendState] = frozenset(SendState),
+) -> None:
     """Ask first, then keep the record, then write: a decision that is refused leaves nothing behind."""
     if not reason.strip():
         raise UsageError("say why, with --reason: the decision is kept in the ledger")
     together.require(house.engine, house.archive)
     with reading(house.engine) as connection:
-        _decidable(connection, asker, key, event, again=again)
-    by = by_whom(asker)
-    record = records.decision(key, what=what, reason=reason, by=by)
+        _decidable(connection, asker, key, event, again=again, only=only)
+    record = records.decision(key, what=what, reason=reason, by=signature(asker))
     house.archive.put_many([record])
     now = house.clock.now()
 
     def work(connection: Connection) -> None:
-        message_id = _decidable(connection, asker, key, event, again=again, locked=True)
+        message_id = _decidable(connection, asker, key, event, again=again, only=only, locked=True)
         knowing = {"again": True} if again else {}
         line = {"record": record.sha256, "by": "person", **knowing}
         change = happened(connection, event, message_id, at=now, line=line, again=again)
@@ -330,7 +365,14 @@ def _decide(asker: Asker, house: House, key: str, event: Event, *, what: str, re
 
 
 def _decidable(
-    connection: Connection, asker: Asker, key: str, event: Event, *, again: bool, locked: bool = False
+    connection: Connection,
+    asker: Asker,
+    key: str,
+    event: Event,
+    *,
+    again: bool,
+    only: Set[SendState],
+    locked: bool = False,
 ) -> int:
     """The number of the message, where this may be decided about it. Raises UsageError, NotFoundError."""
     columns = select(Message.id, Message.send_state, Message.origin)
@@ -339,7 +381,7 @@ def _decidable(
     if row is None:
         raise NotFoundError("no message has the key {key}; `pec-tracker outbox list` shows them", key=key)
     allowed = RESENDABLE if event is Event.RESENT and not again else possible(event)
-    if row.origin != MessageOrigin.COMPOSED or row.send_state not in allowed:
+    if row.origin != MessageOrigin.COMPOSED or row.send_state not in allowed & only:
         raise UsageError(_UNDECIDABLE[row.send_state if row.origin == MessageOrigin.COMPOSED else "found"], key=key)
     if event is Event.RESENT and not again:
         _require_no_trace(connection, row.id, key)

@@ -36,10 +36,10 @@ SLOWEST: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Until when nothing leaves a mailbox, and why: the provider takes `count` messages a `per` now."""
+    """Why a message does not leave, and until when where that is known: the provider takes `count` a `per` now."""
 
     why: Why
-    until: datetime
+    until: datetime | None = None
     count: float | None = None
     per: Per | None = None
 
@@ -106,9 +106,9 @@ def holding(connection: Connection, house: House, account: Account) -> Held | No
     row = _row(connection, account.id)
     paused = pause_end(row.paused_until, now)
     held = _turn(connection, house, account)
-    if paused is not None and (held is None or held.until < paused):
+    if paused is not None and (held is None or held.until is None or held.until < paused):
         return Held(Why.TRAFFIC, paused, _pace(row, account.pace, now).messages_per_minute, Per.MINUTE)
-    return held if held is not None and held.until > now else None
+    return held if held is not None and held.until is not None and held.until > now else None
 
 
 def may_begin(connection: Connection, house: House, account: Account) -> bool:
@@ -117,7 +117,7 @@ def may_begin(connection: Connection, house: House, account: Account) -> bool:
         return True
     lock_mailbox(connection, account.id)
     held = _turn(connection, house, account)
-    return held is None or held.until <= house.clock.now()
+    return held is None or held.until is None or held.until <= house.clock.now()
 
 
 @verb(Act.READ)
@@ -147,13 +147,16 @@ def _turn(connection: Connection, house: House, account: Account, *, since: date
     pace = _pace(_row(connection, account.id), account.pace, now)
     in_hand = _in_hand(connection, house, account)
     slowed = pace != account.pace
-    held: list[Held] = []
+    found: list[tuple[datetime, Window]] = []
     for window in pace.windows:
         at = _window_turn(connection, account, window, in_hand=in_hand, since=since or now, now=now)
         if at is not None:
-            why = Why.TRAFFIC if slowed and window.per is Per.MINUTE else Why(window.per.value)
-            held.append(Held(why, at, window.said, window.per))
-    return max(held, key=lambda one: one.until, default=None)
+            found.append((at, window))
+    if not found:
+        return None
+    at, window = max(found, key=lambda one: one[0])
+    why = Why.TRAFFIC if slowed and window.per is Per.MINUTE else Why(window.per.value)
+    return Held(why, at, window.said, window.per)
 
 
 def _window_turn(

@@ -25,7 +25,7 @@ from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.headers import headers_of
 from pec_tracker.pec.relay import Handed, one_each, relayed
 from pec_tracker.pec.rules import check
-from pec_tracker.pec.sending import SendState
+from pec_tracker.pec.sending import Priority, SendState
 from pec_tracker.pec.standard import ReceiptForm
 from pec_tracker.service.alerts.kinds import AlertKind
 from pec_tracker.service.alerts.raising import NewAlert, raise_alerts
@@ -88,7 +88,8 @@ def _take(house: House, account: Account, letter: Handed, same_within: timedelta
     outgoing = relayed(letter, tracker_id=key, now=house.clock.now())
     headers = headers_of(outgoing.raw)
     form = headers.receipt_form if headers is not None else None
-    queue_outgoing(house, account, outgoing, receipt_form=(form or ReceiptForm.COMPLETE).lower())
+    form = (form or ReceiptForm.COMPLETE).lower()
+    queue_outgoing(house, account, outgoing, receipt_form=form, priority=Priority.PROGRAM)
     return Taken(key, known=False)
 
 

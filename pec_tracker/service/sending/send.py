@@ -34,7 +34,7 @@ from pec_tracker.pec.read import Mail as ReadMail
 from pec_tracker.pec.read import read
 from pec_tracker.pec.roles import MailOrigin, MailRole, MessageOrigin
 from pec_tracker.pec.rules import Finding, Severity, check, check_draft
-from pec_tracker.pec.sending import SendState
+from pec_tracker.pec.sending import Priority, SendState
 from pec_tracker.pec.states import State
 from pec_tracker.pec.wording import wording
 from pec_tracker.service.house import Account, House
@@ -42,6 +42,7 @@ from pec_tracker.service.intake.link import Role
 from pec_tracker.service.intake.rows import MailFacts, write_mails
 from pec_tracker.service.journeys.evidence_rows import fingerprint_json
 from pec_tracker.service.journeys.rows import journey_columns
+from pec_tracker.service.mailboxes import agreement
 from pec_tracker.service.sending import fence
 from pec_tracker.service.sending.known_before import known_before
 from pec_tracker.service.verbs import verb
@@ -109,8 +110,12 @@ def queue_outgoing(
     receipt_form: str,
     case: str | None = None,
     also: Also | None = None,
+    priority: Priority = Priority.NORMAL,
 ) -> Queued:
-    """Check, queue and seal what was composed, by us or by another program; raises as `queue` does."""
+    """Check, queue and seal what was composed, by us or by another program; raises as `queue` does.
+
+    By its *priority* it passes others that wait. What no person wrote waits where the provider wants an agreement.
+    """
     together.require(house.engine, house.archive)
     case = None if case is None else storable(case)
     findings = check(outgoing, account=account.address, limits=account.limits)
@@ -122,17 +127,19 @@ def queue_outgoing(
         receipt_form=receipt_form,
         mail_from=outgoing.mail_from,
         rcpt_to=outgoing.rcpt_to,
+        priority=None if priority is Priority.NORMAL else priority.value,
     )
     fence.recognise(house)  # before this one is queued: what waits by then was there before
     raw = Object(outgoing.raw, Suffix.MAIL)
     house.archive.put_many([raw, record])
     crash.at("queue.archived")
-    facts = QueuedFacts(account.id, account.key, outgoing, raw.sha256, record.sha256, receipt_form, case)
+    facts = QueuedFacts(account.id, account.key, outgoing, raw.sha256, record.sha256, receipt_form, case, priority)
 
     def work(connection: Connection) -> None:
         if also is not None:
             also(connection)
         write_queued(connection, facts)
+        agreement.tell_if_missing(connection, account, priority, at=house.clock.now())
 
     in_one_transaction(house.engine, work)
     crash.at("queue.committed")
@@ -160,6 +167,7 @@ class QueuedFacts:
     record: str
     receipt_form: str
     case: str | None
+    priority: Priority = Priority.NORMAL
 
 
 def write_queued(
@@ -212,6 +220,7 @@ def _message_row(connection: Connection, facts: QueuedFacts, subject: str, send_
         last_at=at,
         next_attempt_at=at,
         attempts=0,
+        priority=facts.priority.rank,
     )
     return int(connection.execute(row.returning(Message.id)).scalar_one())
 

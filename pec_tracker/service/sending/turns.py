@@ -13,8 +13,9 @@ from pec_tracker.askers import Act, Asker
 from pec_tracker.db import leases
 from pec_tracker.db.engine import reading
 from pec_tracker.db.tables import Mailbox, Message
-from pec_tracker.pec.sending import WAITING, SendState, tokens
+from pec_tracker.pec.sending import WAITING, Priority, SendState, tokens
 from pec_tracker.service.house import Account, House
+from pec_tracker.service.mailboxes import agreement
 from pec_tracker.service.sending import fence, pace
 from pec_tracker.service.sending.attempt import LONGEST_RETRY
 from pec_tracker.service.sending.pace import PAUSE
@@ -27,7 +28,10 @@ _LONGEST = {SendState.QUEUED.value: PAUSE, SendState.DEFERRED.value: LONGEST_RET
 def next_message(
     house: House, account: Account, *, began: datetime, only: Sequence[str] | None = None
 ) -> Row[*tuple[Any, ...]] | None:
-    """The oldest message that may go now, the pace aside; what was deferred since *began* waits for another round."""
+    """The message that goes next, the pace aside: by priority the oldest that may go now.
+
+    What was deferred since *began* waits for another round.
+    """
     now = house.clock.now()
     due_at = Message.next_attempt_at
     due = {
@@ -37,21 +41,23 @@ def next_message(
     columns = (
         select(
             Message.id, Message.key, Message.raw, Message.sender, Message.send_state, Message.attempts,
-            Message.created_at,
+            Message.created_at, Message.priority,
         )
         .where(Message.mailbox_id == account.id, ~pace.is_paused(now))
-        .order_by(Message.created_at, Message.id)
+        .order_by(Message.priority, Message.created_at, Message.id)
         .limit(1)
     )  # fmt: skip
     if not fence.looked_through(house, account):
         columns = columns.where(Message.id > house.start.newest)
+    if account.agreement is not None:
+        columns = columns.where(agreement.may_leave(account))
     if only is not None:
         columns = columns.where(Message.key.in_(only))
     # A statement for each state: the index has the oldest of it, and nothing is sorted.
     oldest = [columns.where(Message.send_state == state.value, condition) for state, condition in due.items()]
     with reading(house.engine) as connection:
         found = [row for one in oldest if (row := connection.execute(one).one_or_none()) is not None]
-    return min(found, key=lambda row: (row.created_at, row.id), default=None)
+    return min(found, key=lambda row: (row.priority, row.created_at, row.id), default=None)
 
 
 def held_by_pace(
@@ -77,8 +83,9 @@ def next_turns(asker: Asker, house: House, accounts: Sequence[Account]) -> dict[
     with reading(house.engine) as connection:
         columns = select(Mailbox.id, Mailbox.collected_at, Mailbox.paused_until)
         mailboxes = {row.id: row for row in connection.execute(columns) if row.id in mine}
+        unagreed = [one for one in mailboxes if agreement.is_missing(connection, mine[one])]
         looked = [one for one, row in mailboxes.items() if fence.lifted(house, one, row.collected_at)]
-        for row in connection.execute(_earliest(house, looked)):
+        for row in connection.execute(_earliest(house, looked, unagreed)):
             if row.mailbox_id in mine:
                 at = now if row.at is None or row.at > now + _LONGEST[row.send_state] else row.at
                 turns[row.mailbox_id] = min(at, turns.get(row.mailbox_id, at))
@@ -96,11 +103,17 @@ def next_turns(asker: Asker, house: House, accounts: Sequence[Account]) -> dict[
     return turns | dict.fromkeys(left_behind, now)
 
 
-def _earliest(house: House, looked: Sequence[int]) -> Any:
-    """By mailbox and state, when what waits is first due; without what the fence keeps."""
+def _earliest(house: House, looked: Sequence[int], unagreed: Sequence[int]) -> Any:
+    """By mailbox and state, when what waits is first due; without what the fence keeps, or what wants an agreement."""
     not_fenced: ColumnElement[bool] = or_(Message.mailbox_id.in_(looked), Message.id > house.start.newest)
     return (
         select(Message.mailbox_id, Message.send_state, func.min(Message.next_attempt_at).label("at"))
-        .where(Message.send_state.in_(tokens(WAITING)), not_fenced)
+        .where(Message.send_state.in_(tokens(WAITING)), not_fenced, *_leaving(unagreed))
         .group_by(Message.mailbox_id, Message.send_state)
     )
+
+
+def _leaving(unagreed: Sequence[int]) -> list[ColumnElement[bool]]:
+    if not unagreed:
+        return []
+    return [or_(Message.mailbox_id.not_in(unagreed), Message.priority == Priority.NORMAL.rank)]

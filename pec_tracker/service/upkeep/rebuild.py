@@ -23,9 +23,8 @@ from pec_tracker.errors import LedgerError, ObjectMissingError, UsageError
 from pec_tracker.ledger import lines, records, seals, segments
 from pec_tracker.ledger.acts import MAILS, LedgerAct
 from pec_tracker.pec.compose import Outgoing
-from pec_tracker.pec.read import read
 from pec_tracker.pec.roles import MailOrigin, MessageOrigin
-from pec_tracker.pec.sending import HELD_BACK, Event, SendState, change_of, tokens
+from pec_tracker.pec.sending import HELD_BACK, Event, Priority, SendState, change_of, tokens
 from pec_tracker.service.campaigns import replay as campaigns
 from pec_tracker.service.contacts.carried import put_back, was_there
 from pec_tracker.service.dating import notary
@@ -39,6 +38,7 @@ from pec_tracker.service.intake.study import Arrival
 from pec_tracker.service.intake.take_in import take_in
 from pec_tracker.service.journeys.reconsider import reconsider
 from pec_tracker.service.journeys.send_state_rows import columns_of, replayed
+from pec_tracker.service.mailboxes import agreement
 from pec_tracker.service.sending import doubt
 from pec_tracker.service.sending.send import QueuedFacts, write_queued
 from pec_tracker.service.trust.in_the_past import TrustThen
@@ -49,6 +49,7 @@ from pec_tracker.service.upkeep.replayed_rows import (
     forget_repeated,
     message_of,
     note_sealed,
+    of_bytes,
     restore_verdicts,
 )
 from pec_tracker.service.verbs import verb
@@ -221,6 +222,7 @@ class _Replay:
             return
         known: Mapping[str, Callable[[Connection, lines.Line], None]] = {
             LedgerAct.MAILBOX_KNOWN: self._mailbox,
+            LedgerAct.MAILBOX_ACKNOWLEDGED: agreement.replay,
             LedgerAct.FOLDER_KNOWN: self._folder,
             LedgerAct.MESSAGE_QUEUED: self._queued,
             LedgerAct.MESSAGE_ATTEMPTED: attempted,
@@ -276,7 +278,7 @@ class _Replay:
         raw = self._bytes(str(act.facts["mail"]))
         if raw is None:
             return
-        record = self._record(act) or _of_bytes(raw)
+        record = self._record(act) or of_bytes(raw)
         mailbox = str(act.facts["mailbox"])
         outgoing = Outgoing(
             tracker_id=str(act.facts["message"]),
@@ -294,6 +296,7 @@ class _Replay:
             str(act.facts["record"]),
             record["receipt_form"],
             record["case"],
+            Priority(record.get("priority", Priority.NORMAL)),
         )
         write_queued(connection, facts, note=False)
 
@@ -385,19 +388,6 @@ class _Replay:
 def _batch(act: lines.Line) -> tuple[bool, datetime, object]:
     """Mails of one transaction have one time and one mailbox."""
     return act.act in MAILS, act.at, act.facts.get("mailbox") if act.act in MAILS else None
-
-
-def _of_bytes(raw: bytes) -> Mapping[str, Any]:
-    """What a message's record said, as far as its bytes say it too; its case and form of receipt are lost with it."""
-    headers = read(raw).headers
-    assert headers is not None  # compose writes them
-    return {
-        "reference": headers.message_id or "",
-        "mail_from": next(iter(headers.from_addresses), ""),
-        "rcpt_to": [*headers.to_addresses, *headers.cc_addresses],
-        "receipt_form": headers.receipt_form or "completa",
-        "case": None,
-    }
 
 
 def _keep_nothing(_objects: Iterable[object]) -> None:

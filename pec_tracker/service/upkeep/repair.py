@@ -20,6 +20,7 @@ from pec_tracker.ledger.lines import decode, named_objects
 from pec_tracker.ledger.mend import Mended
 from pec_tracker.ledger.together import Disagreement
 from pec_tracker.pec.roles import MessageOrigin
+from pec_tracker.pec.sending import Priority
 from pec_tracker.service.house import House
 from pec_tracker.service.verbs import verb
 
@@ -94,4 +95,5 @@ def _of_rows(connection: Connection) -> Iterator[Object]:
             receipt_form=one.receipt_form,
             mail_from=one.sender,
             rcpt_to=tuple(recipients[one.id]),
+            priority=None if one.priority == Priority.NORMAL.rank else Priority.of(one.priority).value,
         )

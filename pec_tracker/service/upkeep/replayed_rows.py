@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -9,6 +10,7 @@ from pec_tracker.db.chunks import chunks
 from pec_tracker.db.tables import Attempt, Evidence, Ledger, Mail, Message, Seal
 from pec_tracker.errors import LedgerError
 from pec_tracker.ledger import lines, segments
+from pec_tracker.pec.read import read
 from pec_tracker.pec.sending import SendState
 
 
@@ -78,3 +80,16 @@ def note_sealed(connection: Connection, segment: segments.Segment, sealed_at: da
     ]
     if rows:
         connection.execute(insert(Ledger), rows)
+
+
+def of_bytes(raw: bytes) -> Mapping[str, Any]:
+    """What a message's record said, as far as its bytes say it too; its case and form of receipt are lost with it."""
+    headers = read(raw).headers
+    assert headers is not None  # compose writes them
+    return {
+        "reference": headers.message_id or "",
+        "mail_from": next(iter(headers.from_addresses), ""),
+        "rcpt_to": [*headers.to_addresses, *headers.cc_addresses],
+        "receipt_form": headers.receipt_form or "completa",
+        "case": None,
+    }
