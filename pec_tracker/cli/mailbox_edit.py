@@ -140,7 +140,9 @@ def _ask_for(
         answer = click.prompt(
             answers.question_text(column), default=present, show_default=bool(present), type=kind, err=True
         )
-        if answer == present:
+        # Of another host neither port nor encryption follows from the provider: what was agreed to is written down.
+        moved = column.endswith(("_port", "_security")) and f"{column.partition('_')[0]}_host" in given
+        if answer == present and not moved:
             return
         answer = "" if answer == NONE else answer
         try:

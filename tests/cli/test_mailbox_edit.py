@@ -157,6 +157,16 @@ def test_a_person_is_asked_with_what_holds_now_and_enter_leaves_it(
     assert tomllib.loads(file.read_text("utf-8")) == tomllib.loads(before)
 
 
+def test_a_person_who_names_another_host_gets_the_port_and_encryption_agreed_to(home: HomeInside, typed: Typed) -> None:
+    file = config_of(home, COMMENTED)
+    (home.folder / "providers.toml").write_text('[aruba]\nsmtp = { port = 587, security = "starttls" }\n')
+    lines = ["", "", "", "smtp.altro.example.it", *[""] * 5]
+    ran = typed(*lines, arguments=("mailbox", "edit", "first", "--no-test"))
+    assert ran.returncode == 0, ran.stderr
+    assert section(file, "first")["smtp"] == {"host": "smtp.altro.example.it", "port": 587, "security": "starttls"}
+    assert section(file, "first")["imap"] == {"timeout_seconds": 3}
+
+
 def test_a_typed_password_replaces_the_one_in_the_mailboxs_own_file(
     home: HomeInside, sandbox: Sandbox, typed: Typed
 ) -> None:

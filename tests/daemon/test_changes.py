@@ -17,6 +17,7 @@ from sqlalchemy import select
 from pec_tracker import anchors
 from pec_tracker.app import App
 from pec_tracker.askers import OPERATOR
+from pec_tracker.cli.main import run
 from pec_tracker.daemon.keeper import Keeper
 from pec_tracker.db.engine import reading
 from pec_tracker.db.passing import Alert
@@ -66,6 +67,21 @@ def test_a_mailbox_that_is_added_is_kept_watch_over_without_a_restart(
     again = opened(file)
     queued(again.house, again.account("nuova"))
     wait_until(lambda: set(states(app.house).values()) == {"submitted"}, seconds=20, what="it is sent from")
+
+
+def test_a_mailbox_that_is_renamed_under_a_running_watch_stays_the_same_one(
+    written: Written, served: Served, opened: Opened
+) -> None:
+    file = written(studio=(SENDER, None))
+    app = opened(file)
+    served(file)
+    wait_until(lambda: collected(app, "studio"), seconds=20, what="the mailbox is collected")
+    assert run(["--config", str(file), "mailbox", "rename", "studio", "studio-rossi"]) == 0
+    again = opened(file)
+    queued(again.house, again.account("studio-rossi"))
+    wait_until(lambda: set(states(app.house).values()) == {"submitted"}, seconds=20, what="it is sent from")
+    with reading(app.house.engine) as connection:
+        assert connection.scalars(select(Mailbox.name)).all() == ["studio-rossi"]
 
 
 def test_a_configuration_that_cannot_be_used_is_told_of_and_changes_nothing(
