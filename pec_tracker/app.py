@@ -127,6 +127,7 @@ def _furnish(config: Config, engine: Engine, archive: Archive) -> House:
         start=at_start(engine),
         spool=config.data / "spool",
         presence=_presence(config),
+        provider_domains=own_providers.beside(config.file).own_domains(),
         marks=config.state,
         **_settings(config, clock),
     )

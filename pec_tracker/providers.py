@@ -79,6 +79,10 @@ class Catalogue:
         domain = domain_of(address.strip())
         return next((name for name, profile in self.profiles.items() if domain in profile.domains), None)
 
+    def own_domains(self) -> frozenset[str]:
+        """The domains in which a provider gives addresses itself: whatever lies there is PEC."""
+        return frozenset(domain for profile in self.profiles.values() for domain in profile.domains)
+
     def of_exchanger(self, host: str) -> str | None:
         """The provider beside whose servers a mail exchanger stands, by their domain; None where it says nothing."""
         for name, profile in self.profiles.items():

@@ -15,8 +15,9 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import read_mo
 
 from pec_tracker import texts
+from pec_tracker.answers import outbox
 from pec_tracker.errors import ConfigurationError, ServerError
-from pec_tracker.pec import evidence, rules
+from pec_tracker.pec import evidence, finding
 from pec_tracker.pec.standard import Errore, Kind, ReceiptForm, RecipientType
 from pec_tracker.pec.states import NextStep, State
 from pec_tracker.service.importing import foreign_files, mail_files
@@ -96,12 +97,47 @@ def test_line_breaks_survive_translation(catalogue: Catalog) -> None:
         (words.FORMS, list(ReceiptForm)),
         (words.ERRORS, list(Errore)),
         (words.RECIPIENT_TYPES, list(RecipientType)),
-        (words.SEVERITIES, list(rules.Severity)),
-        (findings.RULES, [*rules._REFUSED, *rules._ADVISED]),
+        (words.SEVERITIES, list(finding.Severity)),
+        (findings.RULES, [*finding.REFUSED, *finding.ADVISED]),
     ],
 )
 def test_every_token_has_a_word(table: dict[str, str], tokens: list[str]) -> None:
     assert [str(token) for token in tokens if token not in table] == []
+
+
+RULES = [*finding.REFUSED, *finding.ADVISED]
+_CITED_ALONE = re.compile(r"(?:RFC \d+ [\d.]+(?:, [\d.]+)*|disp\. att\. c\.c\.,? .*|L\. 53/1994,? .*)")
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_every_finding_says_what_it_is_where_it_comes_from_and_what_to_do(rule: str, language: str) -> None:
+    texts.activate("en")
+    one = finding.finding(rule, "subject")
+    english = (outbox.finding_text(one), outbox.remedy_text(one), outbox.source_text(one))
+    texts.activate(language)
+    told = (outbox.finding_text(one), outbox.remedy_text(one), outbox.source_text(one))
+    assert all(text.strip() and text != rule for text in told)
+    assert one.severity in finding.Severity
+    if language == "it":
+        same = [text for text in english if text in told]
+        assert [text for text in same if not _CITED_ALONE.fullmatch(text)] == []
+
+
+def test_no_rule_is_told_of_that_is_not_there_and_no_rule_is_both_refused_and_advised() -> None:
+    assert set(findings.RULES) == set(findings.REMEDIES) == set(RULES)
+    assert finding.REFUSED.keys() & finding.ADVISED.keys() == set()
+    assert set(finding.CONFIRMABLE) <= finding.REFUSED.keys()
+
+
+def test_every_rule_is_asked_somewhere() -> None:
+    asked = "\n".join(
+        path.read_text("utf-8")
+        for room in ("pec", "service/sending")
+        for path in sorted((tool.ROOT / "pec_tracker" / room).glob("*.py"))
+        if path.name != "finding.py"
+    )
+    assert [rule for rule in RULES if f'"{rule}"' not in asked] == []
 
 
 def service_sources() -> str:

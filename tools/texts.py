@@ -4,8 +4,8 @@
     python tools/texts.py compile    write the .mo from the .po
     python tools/texts.py missing    list the texts without a translation; status 1 if there are any
 
-Texts are the literals in `_()`, `N_()` and `ngettext()`, the first argument where an error for people is made, and
-every sentence of the modules that make `archive.finding` findings.
+Texts are the literals in `_()`, `N_()` and `ngettext()`, the first argument where an error for people is made, every
+sentence of the modules that make `archive.finding` findings, and where each rule of `pec.finding` comes from.
 click's own texts belong to the catalogue too, because click looks them up in it.
 """
 
@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PO = ROOT / "pec_tracker/texts/locale/it/LC_MESSAGES/pec_tracker.po"
 MO = PO.with_suffix(".mo")
 
+_RULES = ROOT / "pec_tracker/pec/finding.py"
+
 _MARKS = {"_", "N_"}
 
 _FINDINGS = "pec_tracker.archive.finding"
@@ -41,7 +43,8 @@ def code_texts() -> dict[Text, set[str]]:
     errors = _error_classes(files.values())
     found: dict[Text, set[str]] = {}
     for path, tree in files.items():
-        for text in itertools.chain(_texts(tree, errors), _finding_templates(tree)):
+        sources = _rule_sources(tree) if path == _RULES else ()
+        for text in itertools.chain(_texts(tree, errors), _finding_templates(tree), sources):
             found.setdefault(text, set()).add(path.relative_to(ROOT).as_posix())
     return found
 
@@ -99,6 +102,13 @@ def _finding_templates(tree: ast.Module) -> Iterator[Text]:
             text = node.value
             if isinstance(text, str) and " " in text.strip():
                 yield text
+
+
+def _rule_sources(tree: ast.Module) -> Iterator[Text]:
+    """Where the rules come from: `pec` knows no catalogue and cannot mark them."""
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Dict):
+            yield from (ast.literal_eval(value) for value in node.value.values)
 
 
 def _literals(call: ast.Call) -> list[str]:

@@ -1,9 +1,9 @@
 """What is answered about one message? Its facts, where it stands, its timeline, and why evidence is no proof."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from pec_tracker.answers.messages import (
@@ -20,7 +20,8 @@ from pec_tracker.pec.evidence import Verdict
 from pec_tracker.pec.roles import MailRole
 from pec_tracker.pec.sending import SendState
 from pec_tracker.pec.standard import Kind, rank
-from pec_tracker.texts import N_, _, findings, words
+from pec_tracker.pec.states import NextStep
+from pec_tracker.texts import N_, _, contacts, findings, words
 from pec_tracker.texts.times import rome_cell
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def dossier_facts(dossier: "Dossier") -> dict[str, Any]:
         "evidence": [_evidence_facts(one) for one in dossier.evidence],
         "attempts": list(map(_attempt_facts, dossier.attempts)),
         "mails": list(dossier.mails),
+        "profile": dossier.profile,
         "contents": dossier.contents,
     }
 
@@ -121,6 +123,7 @@ def heading(dossier: "Dossier") -> list[tuple[str, str]]:
         (_("Message-ID"), f"<{message.reference}>" if message.reference else None),
         (_("Identifier"), message.identifier),
         (_("Case"), message.case),
+        (_("Profile"), words.word(words.PROFILES, dossier.profile["name"]) if dossier.profile else None),
         (_("Origin"), words.word(_ORIGINS, message.origin)),
         (_("Sending"), send_state_text(message.send_state)),
         (_("Server's words"), dossier.reply),
@@ -128,6 +131,36 @@ def heading(dossier: "Dossier") -> list[tuple[str, str]]:
         (_("Archived as"), f"{dossier.raw}.eml" if dossier.raw else None),
     ]
     return [(label, text) for label, text in lines if text]
+
+
+def profile_lines(dossier: "Dossier") -> Iterator[str]:
+    """What was known of the addresses of a notification when it was sent; what was disregarded in a convocation."""
+    profile = dossier.profile or {}
+    for one in profile.get("origins", ()):
+        day = date.fromisoformat(one["looked_up_on"]) if one["looked_up_on"] else None
+        yield _("{address}: {register}, looked up on {day}").format(
+            address=one["address"],
+            register=words.word(contacts.REGISTERS, one["register"]),
+            day="-" if day is None else f"{day:%d/%m/%Y}",
+        )
+        if one["file"]:
+            yield "  " + _("kept: {name}, archived as {file}").format(name=one["name"], file=one["file"])
+    for rule in profile.get("confirmed", ()):
+        yield _("confirmed by who sent it: {rule}").format(rule=words.word(findings.RULES, rule))
+
+
+def advice(message: "FoundMessage") -> Iterator[str]:
+    """What a lawyer has to ask himself about a notification that came to a full mailbox."""
+    full = [one.address for one in message.recipients if one.next_step == NextStep.LAWYER_DECIDES]
+    if full:
+        yield _("The mailbox of {addresses} is full. The lawyer decides, by two questions:").format(
+            addresses=", ".join(full)
+        )
+        yield _("  1. Must the addressee have a digital domicile, or has he elected one?")
+        yield _("  2. Is the full mailbox his own fault?")
+        yield _("  Yes to both: the notification goes into the web area of the Ministry of Justice (art. 3-ter(2)).")
+        yield _("  Else: by post or bailiff (art. 3-ter(3)).")
+        yield _("  Source: L. 53/1994 art. 3-ter, as of November 2026. This is information, no legal advice.")
 
 
 def attachment_text(part: "PartSent") -> str:

@@ -12,7 +12,7 @@ from pec_tracker.errors import DiskFullError, PecTrackerError
 from pec_tracker.texts import N_, _, error_text
 
 if TYPE_CHECKING:
-    from pec_tracker.pec.rules import Finding
+    from pec_tracker.pec.finding import Finding
 
 LONGEST: Final = 200
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pec_tracker.errors import PecTrackerError
-    from pec_tracker.pec.rules import Finding
+    from pec_tracker.pec.finding import Finding
     from pec_tracker.service.sending.attempt import Dispatched
     from pec_tracker.service.sending.lint import Linted
     from pec_tracker.service.sending.outbox import OutboxEntry
@@ -46,6 +46,12 @@ _NEXT: Final = {
     ),
 }
 
+
+# What a message may be beyond a letter: each token, and its word in the language spoken.
+PROFILE_WORDS: Final = words.PROFILES
+
+_COUNTED: Final = frozenset({"too-many-recipients"})
+_DAYS: Final = frozenset({"assembly-too-late", "assembly-at-the-limit"})
 
 _HELD: Final = N_(
     "It waits in the outbox: the provider takes it from {next} on. pec-tracker outbox send, or serve, sends it then."
@@ -131,7 +137,7 @@ def next_text(queued: "Queued", standing: "Standing") -> str | None:
 def finding_text(finding: "Finding") -> str:
     """A rule in words, with the header or address where it is broken."""
     where = f" ({words.word(findings.PLACES, finding.where)})" if finding.where else ""
-    return f"{words.word(findings.RULES, finding.rule)}{where}{_figures(finding)}{_before(finding)}"
+    return f"{words.word(findings.RULES, finding.rule)}{where}{_figures(finding)}{_before(finding)}{_signed(finding)}"
 
 
 def _before(finding: "Finding") -> str:
@@ -141,11 +147,22 @@ def _before(finding: "Finding") -> str:
     return _(": {key}, {time}").format(key=short_key(finding.message), time=rome_time(finding.at))
 
 
+def _signed(finding: "Finding") -> str:
+    """Who signed, and when by his own clock; or whose rule it is."""
+    if finding.who is None:
+        return ""
+    if finding.at is None:
+        return _(": {who}").format(who=finding.who)
+    return _(": by {who}, on {time}").format(who=finding.who, time=rome_time(finding.at))
+
+
 def _figures(finding: "Finding") -> str:
     """What there is and what is allowed, where the rule is about a quantity."""
     if finding.measured is None or finding.limit is None:
         return ""
-    if finding.rule == "too-many-recipients":
+    if finding.rule in _DAYS:
+        return _(": {measured} days").format(measured=finding.measured)
+    if finding.rule in _COUNTED:
         return _(": {measured}, the limit is {limit}").format(measured=finding.measured, limit=finding.limit)
     measured, limit = (f"{size / MEBIBYTE:.2f}" for size in (finding.measured, finding.limit))
     return _(": {measured} MB, the limit is {limit} MB").format(measured=measured, limit=limit)
@@ -154,6 +171,16 @@ def _figures(finding: "Finding") -> str:
 def remedy_text(finding: "Finding") -> str:
     """What to do about it."""
     return words.word(findings.REMEDIES, finding.rule)
+
+
+def source_text(finding: "Finding") -> str:
+    """Which rule says so: the standard, the law with its article, or what we saw."""
+    return _(finding.source)
+
+
+def reason_line(finding: "Finding") -> str:
+    """What to do about it, the rule by its name, and which text says so."""
+    return f"{remedy_text(finding)} [{finding.rule}; {source_text(finding)}]"
 
 
 def advice_text(finding: "Finding") -> str:
@@ -178,7 +205,7 @@ def linted_lines(linted: "Linted") -> Iterator[str]:
     for finding in linted.findings:
         severity = _("Refused") if finding.severity == "refuse" else _("Advice")
         yield f"{severity}: {finding_text(finding)}"
-        yield f"  {remedy_text(finding)} [{finding.rule}; {finding.source}]"
+        yield f"  {reason_line(finding)}"
     if not linted.findings:
         yield _("Nothing stands in the way.")
     recipients = len(linted.recipients)
@@ -199,11 +226,12 @@ def finding_facts(finding: "Finding") -> dict[str, Any]:
         "where": finding.where,
         "text": words.word(findings.RULES, finding.rule),
         "remedy": remedy_text(finding),
-        "source": finding.source,
+        "source": source_text(finding),
         "measured": finding.measured,
         "limit": finding.limit,
         "message": finding.message,
         "at": finding.at,
+        "who": finding.who,
     }
 
 

@@ -35,6 +35,7 @@ FORMAT_LINE = "pec-tracker archive 1"
 FORMAT_TEXT = f"""{FORMAT_LINE}
 
 objects/ab/<sha256>.eml|.json|.der|.msg  one file each, never changed: its name is the SHA-256 of its bytes
+                       |.pdf|.png|.jpg
 ledger/00000001.jsonl                    what was done, one act a line
 ledger/00000001.seal                     the SHA-256 of each of those lines, and of the seal before
 ledger/00000001.head                     the SHA-256 of that seal, and of heads before it

@@ -12,6 +12,9 @@ class Suffix(StrEnum):
     RECORD = ".json"
     CERTIFICATE = ".der"
     OUTLOOK = ".msg"  # an Outlook item file, kept beside the mails that were rebuilt from it
+    PDF = ".pdf"  # what a register showed of an address, as a page or as a picture (PNG, JPEG)
+    PNG = ".png"
+    JPEG = ".jpg"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.following import DEADLINE, deadline_option, facts_of, followed, status_of, tell_ending
 from pec_tracker.cli.options import Command, json_option, option
 from pec_tracker.cli.output import Output
+from pec_tracker.cli.profiles import profile_options, wanted
 from pec_tracker.cli.root import Cli, pass_cli
 from pec_tracker.cli.stopping import until_told, waiting
 from pec_tracker.errors import Exit, LoginRefusedError, UsageError
@@ -52,6 +53,7 @@ _STATUS_OF: Final = {SendState.DEFERRED: Exit.SERVER, **dict.fromkeys(FOR_A_PERS
         pec-tracker send --to ufficio@pec.example.it --subject "Diffida" --text-file l.txt --wait --deadline 30m
         pec-tracker send --to "Mario Rossi <m@pec.example.it>, b@pec.example.it" --subject "Atti" --text-file l.txt
         pec-tracker send --mailbox studio --to a@pec.example.it --subject "Atti" --text-file l.txt --attach atti.pdf
+        pec-tracker send --profile assembly --call 12/12/2026 --to a@pec.example.it --subject "Assemblea" --text "..."
         echo "Buongiorno." | pec-tracker send --to a@pec.example.it --subject "Saluti" --text-file - --case 2026/17""",
 )
 @option("--mailbox", metavar="NAME", help=N_("The mailbox to send from (may be left out when there is only one)."))
@@ -93,6 +95,7 @@ _STATUS_OF: Final = {SendState.DEFERRED: Exit.SERVER, **dict.fromkeys(FOR_A_PERS
     default="completa",
     help=N_("The delivery receipt to ask for; only the complete one (completa, the default) proves the content."),
 )
+@profile_options
 @option("--reply-to", metavar="ADDRESS", help=N_("Where answers should go (default: the mailbox's setting)."))
 @option("--in-reply-to", metavar="MESSAGE-ID", help=N_("The Message-ID of the message that this one answers."))
 @option("--queue-only", is_flag=True, help=N_("Put it into the outbox and send nothing now."))
@@ -123,7 +126,7 @@ def command(
     account = app.account(mailbox)
     draft = _draft(account, text, given)
     try:
-        queued = queue(OPERATOR, app.house, account, draft, case=case)
+        queued = queue(OPERATOR, app.house, account, draft, case=case, wanted=wanted(given))
     except RefusedByRulesError as error:
         tell_rules(output, account, error)
         return error.status
@@ -302,3 +305,4 @@ def tell_rules(
     click.echo(_("Nothing was queued and nothing left. The message breaks these rules:"), err=True)
     for finding in error.findings:
         click.echo(f"  {clean(answers.finding_text(finding))}", err=True)
+        click.echo(f"    {clean(answers.reason_line(finding))}", err=True)

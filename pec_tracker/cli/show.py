@@ -51,12 +51,16 @@ def command(cli: Cli, *, message: str, as_json: bool) -> None:
         return
     for label, text in answers.heading(dossier):
         output.say(f"{label + ':':<20}{clean(text)}")
+    for line in answers.profile_lines(dossier):
+        output.say(f"  {clean(line)}")
     output.say()
     _tell_contents(output, dossier)
     output.say()
     output.table(*answers.recipient_table(dossier.message), zone=False)
     for remark in answers.remarks(dossier.message):
         output.say(clean(remark))
+    for line in answers.advice(dossier.message):
+        output.say(clean(line))
     output.say()
     _tell_timeline(output, dossier)
     _tell_held(output, cli.app(), dossier)

@@ -187,6 +187,9 @@ class Message(Base):
     case: Holds[str | None]
     case_key: Holds[str | None]  # without case and accents
     receipt_form: Holds[str | None]
+    profile: Holds[dict[str, Any] | None] = column(
+        JSON(none_as_null=True)
+    )  # what it is to be beyond a letter, and what was known of its addresses then: `service.sending.profiles`
     state: Holds[str]  # of its recipients' journeys the one that most needs a person (`pec.journey.summary`)
     send_state: Holds[str]
     created_at: Holds[datetime]

@@ -16,7 +16,7 @@ class LedgerAct(StrEnum):
     MAIL_QUARANTINED = "mail.quarantined"  # mailbox, folder, uid, reason
     MAIL_CONVERTED = "mail.converted"  # mailbox, mail, outlook
     EVIDENCE_REVERIFIED = "evidence.reverified"  # mailbox, mail, verdict
-    MESSAGE_QUEUED = "message.queued"  # mailbox, message, mail, record
+    MESSAGE_QUEUED = "message.queued"  # mailbox, message, mail, record; of look-ups: pdfs, pngs, jpegs
     MESSAGE_ATTEMPTED = "message.attempted"  # message, number
     MESSAGE_SUBMITTED = "message.submitted"  # message, by; of the server: number, stage, code, record
     MESSAGE_DEFERRED = "message.deferred"  # likewise

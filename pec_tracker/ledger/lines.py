@@ -34,6 +34,9 @@ OBJECT_FACTS: Mapping[str, Suffix] = {
     "certificates": Suffix.CERTIFICATE,
     "outlook": Suffix.OUTLOOK,
     "answers": Suffix.CERTIFICATE,  # revocation lists and OCSP answers, DER too
+    "pdfs": Suffix.PDF,  # look-ups in registers, by the form in which they were kept
+    "pngs": Suffix.PNG,
+    "jpegs": Suffix.JPEG,
 }
 
 _SCALARS = (str, int, float, bool, type(None))

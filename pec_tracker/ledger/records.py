@@ -41,8 +41,11 @@ def message(
     mail_from: str,
     rcpt_to: tuple[str, ...],
     priority: str | None = None,
+    profile: Mapping[str, Any] | None = None,
 ) -> Object:
-    """The record of a composed message: what its bytes do not say. *priority*: None for the normal one."""
+    """The record of a composed message: what its bytes do not say. *priority*: None for the normal one; *profile*: what
+    it is to be beyond a letter."""
+    beyond = {} if profile is None else {"profile": profile}
     return record(
         "message",
         key=key,
@@ -52,6 +55,7 @@ def message(
         mail_from=mail_from,
         rcpt_to=list(rcpt_to),
         **({} if priority is None else {"priority": priority}),
+        **beyond,
     )
 
 

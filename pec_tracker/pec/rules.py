@@ -7,96 +7,21 @@ draft before it becomes bytes. Both are pure: a provider's limits come as an arg
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Final
 
 from pec_tracker.pec import encode, mime
 from pec_tracker.pec.address import addresses_in, is_valid
+from pec_tracker.pec.attached import is_attached
 from pec_tracker.pec.compose import MAX_MESSAGE_ID, Draft, Outgoing, answered_id, content_type
 from pec_tracker.pec.evidence import address_key, bare_id
 from pec_tracker.pec.fields import decoded_text
+from pec_tracker.pec.finding import Finding, beyond, finding
 from pec_tracker.pec.fingerprint import leaves
 from pec_tracker.pec.limits import Limits
 from pec_tracker.pec.mime import Entity
+from pec_tracker.pec.signed_documents import signature_findings
 from pec_tracker.pec.standard import X_TIPO_RICEVUTA, ReceiptForm
-
-
-class Severity(StrEnum):
-    """Whether a finding stops the message."""
-
-    REFUSE = "refuse"
-    ADVISE = "advise"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing about a message: `rule` is a stable name, `where` the header or address, `source` the rule's text.
-
-    Where it is about a quantity, `measured` is what there is and `limit` what is allowed. Where it is about a message
-    of before, `message` is its key and `at` the time that counts.
-    """
-
-    rule: str
-    severity: Severity
-    where: str
-    source: str
-    measured: int | None = None
-    limit: int | None = None
-    message: str | None = None
-    at: datetime | None = None
-
-
-# Each rule's stable name and where it comes from.
-_REFUSED: Final = {
-    "from-missing": "RFC 6109 3.1.1: a valid From",
-    "from-several": "RFC 6109 3.1.1: one From, equal to MAIL FROM",
-    "from-not-account": "RFC 6109 3.1.1; providers refuse a sender that is not the login's own (553 5.7.1)",
-    "mail-from-not-account": "RFC 6109 3.1.1: MAIL FROM equals From",
-    "sender-differs": "RFC 6109 2.1: Sender equals From",
-    "to-missing": "RFC 6109 3.1.1: at least one address in To; Cc alone is not enough",
-    "bcc-present": "RFC 6109 3.1.1: Bcc is empty",
-    "resent-present": "RFC 5322 3.6.6: Resent- fields name other recipients than To and Cc",
-    "address-invalid": "RFC 5321 4.1.2, 4.5.3.1",
-    "address-header-unreadable": "RFC 5322 3.4, without comments and groups",
-    "recipient-not-in-header": "RFC 6109 3.1.1: every RCPT TO is in To or Cc",
-    "recipient-not-in-envelope": "RFC 6109 3.1.1: every address in To and Cc is a RCPT TO",
-    "recipient-twice": "RFC 6109 3.1.1: To and Cc coincide with RCPT TO",
-    "message-id-missing": "RFC 6109 2.2.1: receipts quote the sender's Message-ID; without one nothing links them",
-    "message-id-differs": "our reference of the message is its Message-ID",
-    "date-missing": "RFC 5322 3.6.1",
-    "header-twice": "RFC 5322 3.6: at most once",
-    "header-malformed": "RFC 5322 2.2",
-    "header-control": "RFC 5322 2.2: printable ASCII and blanks only",
-    "header-injection": "RFC 5322 2.2: no line break in a value",
-    "bare-line-end": "RFC 5321 2.3.8: CR and LF only together",
-    "nul": "RFC 5322 3.5",
-    "line-too-long": "RFC 5322 2.1.1: 998 characters",
-    "too-many-recipients": "the provider's limit (at least 50: DM 2 Nov 2005 art. 12)",
-    "too-large": "the provider's limit of size",
-    "too-large-for-recipients": "RFC 6109 3.1.1: size x recipients",
-    "text-not-unicode": "half a character (a lone surrogate) cannot be written in UTF-8",
-}
-_ADVISED: Final = {
-    "subject-empty": "a court and a clerk look for the subject first",
-    "subject-long": "some programs cut a subject at 255 characters",
-    "many-recipients": "one letter for each recipient gives each a clean proof and shows nobody the others",
-    "receipt-weaker": "law 53/1994, DM 44/2011 art. 18: only the complete receipt proves what was delivered",
-    "receipt-form-unknown": "RFC 6109 3.3.2: completa, breve or sintetica",
-    "message-id-long": "longer ids are folded, and folded ids come back changed",
-    "eight-bit-body": "a server without 8BITMIME rewrites the body, and the original then differs (RFC 6152)",
-    "attachment-empty": "a file of 0 bytes is seldom meant",
-    "attachment-missing": "the text speaks of an attachment",
-    "attachment-blocked": "providers block programs, also renamed or in archives (seen: Aruba's guide)",
-    "attachment-renamed": "folders and direction marks are taken out of a file's name",
-    "attachment-type-replaced": "RFC 2045 5.1: the type cannot be written, so application/octet-stream is",
-    "in-reply-to-left-out": "RFC 5322 3.6.4: the id cannot be written in a header",
-    # what the house knows beside the message (`service/sending/known_before.py`)
-    "receipts-lack-space": "a full mailbox receives no receipts: the proof would not arrive",
-    "document-known": "the archive: a delivery receipt that counts",
-    "written-today": "the outbox: the same recipient and subject within a day",
-}
 
 _ONCE: Final = frozenset(
     {"from", "sender", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to", "references", "subject", "date"}
@@ -104,6 +29,7 @@ _ONCE: Final = frozenset(
 )
 _FIELD_LINE: Final = re.compile(rb"[\x21-\x39\x3b-\x7e]+[ \t]*:.*")
 _OUTSIDE_HEADER: Final = re.compile(rb"[^\t\x20-\x7e]")
+_BAD_SIGNATURES: Final = frozenset({"attachment-signature-broken", "attachment-not-signed"})
 MAX_LINE: Final = 998  # RFC 5322 2.1.1, without CRLF
 MAX_SUBJECT: Final = 255
 
@@ -160,26 +86,6 @@ def check_draft(draft: Draft, *, account: str) -> list[Finding]:
     return [*_draft_addresses(draft, account), *_draft_texts(draft), *_draft_attachments(draft)]
 
 
-def refused(findings: list[Finding]) -> list[Finding]:
-    """Those that stop the message."""
-    return [finding for finding in findings if finding.severity is Severity.REFUSE]
-
-
-def _finding(rule: str, where: str) -> Finding:
-    if rule in _REFUSED:
-        return Finding(rule, Severity.REFUSE, where, _REFUSED[rule])
-    return Finding(rule, Severity.ADVISE, where, _ADVISED[rule])
-
-
-def advice(rule: str, where: str) -> Finding:
-    """A finding that stops nothing, of a rule in the list above."""
-    return Finding(rule, Severity.ADVISE, where, _ADVISED[rule])
-
-
-def _beyond(rule: str, where: str, measured: int, limit: int) -> Finding:
-    return replace(_finding(rule, where), measured=measured, limit=limit)
-
-
 def _halves(raw: bytes) -> tuple[bytes, bytes]:
     """The header block with the CRLF of its last field, and the body after the blank line."""
     head, _, body = raw.partition(b"\r\n\r\n")
@@ -197,61 +103,61 @@ def _fields(head: bytes) -> Iterator[tuple[str, str]]:
 def _form(raw: bytes, head: bytes, body: bytes) -> Iterator[Finding]:
     """The bytes as bytes: line ends, lengths, NUL, what stands in the header."""
     if not raw.count(b"\n") == raw.count(b"\r") == raw.count(b"\r\n"):
-        yield _finding("bare-line-end", "message")
+        yield finding("bare-line-end", "message")
     if b"\0" in raw:
-        yield _finding("nul", "message")
+        yield finding("nul", "message")
     if any(len(line.rstrip(b"\r\n")) > MAX_LINE for line in io.BytesIO(raw)):
-        yield _finding("line-too-long", "message")
+        yield finding("line-too-long", "message")
     for number, line in enumerate(head.removesuffix(b"\r\n").split(b"\r\n"), start=1):
         if _OUTSIDE_HEADER.search(line):
-            yield _finding("header-control", f"line {number}")
+            yield finding("header-control", f"line {number}")
         continues = line[:1] in (b" ", b"\t") and number > 1
         if not (line.strip() if continues else _FIELD_LINE.fullmatch(line)):
-            yield _finding("header-malformed", f"line {number}")
+            yield finding("header-malformed", f"line {number}")
     if not body.isascii():
-        yield _finding("eight-bit-body", "body")
+        yield finding("eight-bit-body", "body")
 
 
 def _repeated(fields: _Fields) -> Iterator[Finding]:
     for name in sorted(_ONCE - {"from"}):
         if len(fields.all(name)) > 1:
-            yield _finding("header-twice", name)
+            yield finding("header-twice", name)
 
 
 def _origin(fields: _Fields, outgoing: Outgoing, account: str) -> Iterator[Finding]:
     """Who sends: one From, equal to the account and to MAIL FROM."""
     origins = fields.addresses("from")
     if not origins:
-        yield _finding("from-missing", "from")
+        yield finding("from-missing", "from")
     if len(origins) > 1 or len(fields.all("from")) > 1:
-        yield _finding("from-several", "from")
+        yield finding("from-several", "from")
     if any(address_key(origin) != address_key(account) for origin in origins):
-        yield _finding("from-not-account", "from")
+        yield finding("from-not-account", "from")
     if address_key(outgoing.mail_from) != address_key(account):
-        yield _finding("mail-from-not-account", outgoing.mail_from)
+        yield finding("mail-from-not-account", outgoing.mail_from)
     senders = fields.addresses("sender")
     if len(senders) != len(fields.all("sender")) or any(address_key(s) != address_key(account) for s in senders):
-        yield _finding("sender-differs", "sender")
+        yield finding("sender-differs", "sender")
 
 
 def _recipients(fields: _Fields, outgoing: Outgoing) -> Iterator[Finding]:
     """Who receives: To and Cc on one side, RCPT TO on the other, each address once and the same."""
     if not fields.addresses("to"):
-        yield _finding("to-missing", "to")
+        yield finding("to-missing", "to")
     for name, _ in fields.fields:
         if name == "bcc" or name.startswith("resent-"):
-            yield _finding("bcc-present" if name == "bcc" else "resent-present", name)
+            yield finding("bcc-present" if name == "bcc" else "resent-present", name)
     yield from _addresses(fields, outgoing)
     named = [*fields.addresses("to"), *fields.addresses("cc")]
     header_keys, envelope_keys = [address_key(a) for a in named], [address_key(a) for a in outgoing.rcpt_to]
     for address in outgoing.rcpt_to:
         if address_key(address) not in header_keys:
-            yield _finding("recipient-not-in-header", address)
+            yield finding("recipient-not-in-header", address)
     for address in named:
         if address_key(address) not in envelope_keys:
-            yield _finding("recipient-not-in-envelope", address)
+            yield finding("recipient-not-in-envelope", address)
     for keys in (header_keys, envelope_keys):
-        yield from (_finding("recipient-twice", key) for key in dict.fromkeys(keys) if keys.count(key) > 1)
+        yield from (finding("recipient-twice", key) for key in dict.fromkeys(keys) if keys.count(key) > 1)
 
 
 def _addresses(fields: _Fields, outgoing: Outgoing) -> Iterator[Finding]:
@@ -259,67 +165,63 @@ def _addresses(fields: _Fields, outgoing: Outgoing) -> Iterator[Finding]:
     written = [outgoing.mail_from, *outgoing.rcpt_to]
     for name in ("from", "sender", "reply-to", "to", "cc"):
         if any(addresses_in(value) is None for value in fields.all(name)):
-            yield _finding("address-header-unreadable", name)
+            yield finding("address-header-unreadable", name)
         written.extend(fields.addresses(name))
-    yield from (_finding("address-invalid", address) for address in dict.fromkeys(written) if not is_valid(address))
+    yield from (finding("address-invalid", address) for address in dict.fromkeys(written) if not is_valid(address))
 
 
 def _identity(fields: _Fields, outgoing: Outgoing) -> Iterator[Finding]:
     """What its receipts will call it."""
     ids = fields.all("message-id")
     if not ids or bare_id(ids[0]) is None:
-        yield _finding("message-id-missing", "message-id")
+        yield finding("message-id-missing", "message-id")
     elif bare_id(ids[0]) != outgoing.reference:
-        yield _finding("message-id-differs", "message-id")
+        yield finding("message-id-differs", "message-id")
     elif len(ids[0].strip()) > MAX_MESSAGE_ID:
-        yield _finding("message-id-long", "message-id")
+        yield finding("message-id-long", "message-id")
     if not fields.all("date"):
-        yield _finding("date-missing", "date")
+        yield finding("date-missing", "date")
 
 
 def _size(outgoing: Outgoing, limits: Limits) -> Iterator[Finding]:
     size, count = len(outgoing.raw), len(outgoing.rcpt_to)
     if count > limits.max_recipients:
-        yield _beyond("too-many-recipients", "envelope", count, limits.max_recipients)
+        yield beyond("too-many-recipients", "envelope", count, limits.max_recipients)
     if limits.max_size is not None and size > limits.max_size:
-        yield _beyond("too-large", "message", size, limits.max_size)
+        yield beyond("too-large", "message", size, limits.max_size)
     if limits.max_product is not None and size * count > limits.max_product:
-        yield _beyond("too-large-for-recipients", "message", size * count, limits.max_product)
+        yield beyond("too-large-for-recipients", "message", size * count, limits.max_product)
 
 
 def _advice(fields: _Fields, outgoing: Outgoing) -> Iterator[Finding]:
     subject = decoded_text(" ".join(fields.all("subject")).encode()).strip()
     if not subject:
-        yield _finding("subject-empty", "subject")
+        yield finding("subject-empty", "subject")
     if len(subject) > MAX_SUBJECT:
-        yield _finding("subject-long", "subject")
+        yield finding("subject-long", "subject")
     if len(outgoing.rcpt_to) > 1:
-        yield _finding("many-recipients", "envelope")
+        yield finding("many-recipients", "envelope")
     for form in fields.all(X_TIPO_RICEVUTA.lower()):
         if form.lower() not in set(ReceiptForm):
-            yield _finding("receipt-form-unknown", X_TIPO_RICEVUTA)
+            yield finding("receipt-form-unknown", X_TIPO_RICEVUTA)
         elif form.lower() != ReceiptForm.COMPLETE:
-            yield _finding("receipt-weaker", X_TIPO_RICEVUTA)
+            yield finding("receipt-weaker", X_TIPO_RICEVUTA)
 
 
 def _content(raw: bytes) -> Iterator[Finding]:
     """The attachments, and the text beside them."""
     parts = [part for _, part in leaves(raw)]
-    attached = [part for part in parts if _is_attached(part)]
-    for part in attached:
+    files = [part for part in parts if is_attached(part)]
+    for part in files:
         name = part.filename or ""
         if part.body.start == part.body.end or not mime.decoded(raw, part):
-            yield _finding("attachment-empty", name)
+            yield finding("attachment-empty", name)
         if _is_program(name):
-            yield _finding("attachment-blocked", name)
+            yield finding("attachment-blocked", name)
+    yield from (one for one in signature_findings(raw) if one.rule in _BAD_SIGNATURES)
     texts = [part for part in parts if part.type == "text/plain"]
-    if not attached and any(_SPEAKS_OF_ATTACHMENT.search(_own_words(raw, part)) for part in texts):
-        yield _finding("attachment-missing", "text")
-
-
-def _is_attached(part: Entity) -> bool:
-    disposition = part.fields.token(b"content-disposition") or ""
-    return part.filename is not None or disposition.startswith("attachment")
+    if not files and any(_SPEAKS_OF_ATTACHMENT.search(_own_words(raw, part)) for part in texts):
+        yield finding("attachment-missing", "text")
 
 
 def _is_program(name: str) -> bool:
@@ -336,19 +238,19 @@ def _own_words(raw: bytes, part: Entity) -> str:
 
 def _draft_addresses(draft: Draft, account: str) -> Iterator[Finding]:
     if address_key(draft.sender) != address_key(account):
-        yield _finding("from-not-account", draft.sender)
+        yield finding("from-not-account", draft.sender)
     if not draft.to:
-        yield _finding("to-missing", "to")
+        yield finding("to-missing", "to")
     written = [draft.sender, *draft.to, *draft.cc, *([] if draft.reply_to is None else [draft.reply_to])]
-    yield from (_finding("address-invalid", address) for address in dict.fromkeys(written) if not is_valid(address))
+    yield from (finding("address-invalid", address) for address in dict.fromkeys(written) if not is_valid(address))
     if draft.in_reply_to and answered_id(draft) is None:
-        yield _finding("in-reply-to-left-out", "in_reply_to")
+        yield finding("in-reply-to-left-out", "in_reply_to")
 
 
 def _draft_texts(draft: Draft) -> Iterator[Finding]:
     for where, text in (("subject", draft.subject), ("sender_name", draft.sender_name or ""), *draft.names.items()):
         if encode.has_controls(text):
-            yield _finding("header-injection", where)
+            yield finding("header-injection", where)
     texts = {
         "subject": draft.subject,
         "sender_name": draft.sender_name or "",
@@ -358,19 +260,19 @@ def _draft_texts(draft: Draft) -> Iterator[Finding]:
     }
     for where, text in texts.items():
         if not _is_unicode(text):
-            yield _finding("text-not-unicode", where)
+            yield finding("text-not-unicode", where)
 
 
 def _draft_attachments(draft: Draft) -> Iterator[Finding]:
     for attachment in draft.attachments:
         if encode.has_controls(attachment.name):
-            yield _finding("header-injection", attachment.name)
+            yield finding("header-injection", attachment.name)
         elif not _is_unicode(attachment.name):
-            yield _finding("text-not-unicode", attachment.name)
+            yield finding("text-not-unicode", attachment.name)
         elif encode.file_name(attachment.name) != attachment.name:
-            yield _finding("attachment-renamed", attachment.name)
+            yield finding("attachment-renamed", attachment.name)
         if attachment.content_type and content_type(attachment) != attachment.content_type.strip().lower():
-            yield _finding("attachment-type-replaced", attachment.name)
+            yield finding("attachment-type-replaced", attachment.name)
 
 
 def _is_unicode(text: str) -> bool:

@@ -180,12 +180,12 @@ def _judged(case: _Case, parts: SignedParts, content: _Content, data: SignedData
     named = case.signers.named(data.certificates, info.issuer, info.serial, info.key_id)
     if attributes is not None:
         form = _digested(content, info, attributes)
-        signer = _who_signed(named, info, _hashed(info, cms.in_der(attributes.signed)), time)
+        signer = _who_signed(named, info, hashed(info, cms.in_der(attributes.signed)), time)
         digest = None if info.digest is None else form is not None
-        signature = None if signer is None or _key_scheme(info) is None else signer.signed and not info.faults
+        signature = None if signer is None or key_scheme(info) is None else signer.signed and not info.faults
     else:
         form, signer = _covered(content, named, info, time)
-        digest = None if signer is None or _key_scheme(info) is None else signer.signed
+        digest = None if signer is None or key_scheme(info) is None else signer.signed
         signature = digest and not info.faults
     found = _concluded(case, parts, info, signer, time, form, digest=digest, signature=signature)
     # OpenSSL holds the part and not this to the signature; a provider attaches none (RFC 8551 3.5.3).
@@ -301,7 +301,7 @@ def _covered(
     return None, signer or _who_signed(named, info, None, time)
 
 
-def _hashed(info: SignerInfo, text: bytes) -> bytes | None:
+def hashed(info: SignerInfo, text: bytes) -> bytes | None:
     """The hash of a text that a signer's value may cover; None where its algorithm is unknown."""
     algorithm = _algorithm(info)
     return None if algorithm is None else hashlib.new(algorithm, text).digest()
@@ -314,7 +314,7 @@ def _algorithm(info: SignerInfo) -> str | None:
 
 def _who_signed(named: signers.Named, info: SignerInfo, digest: bytes | None, time: datetime | None) -> _Signer | None:
     """Which of the certificates made the value over what has this hash; the best chain wins among equals."""
-    scheme = _key_scheme(info)
+    scheme = key_scheme(info)
     found = [
         _Signer(one, paths, scheme is not None and digest is not None and one.signed(info.value, digest, *scheme))
         for one, paths in named
@@ -326,7 +326,7 @@ def _holds(path: Path | None, time: datetime | None) -> bool:
     return path is not None and time is not None and path.holds_at(time)
 
 
-def _key_scheme(info: SignerInfo) -> tuple[padding.PKCS1v15 | padding.PSS, Prehashed] | None:
+def key_scheme(info: SignerInfo) -> tuple[padding.PKCS1v15 | padding.PSS, Prehashed] | None:
     """Padding and hash of a signer's value, of what is hashed already; None where one of them is unknown."""
     algorithm = _algorithm(info)
     if info.scheme is None or algorithm is None:

@@ -43,6 +43,7 @@ class NextStep(StrEnum):
     RESEND_OR_OTHER_CHANNEL = "resend-or-other-channel"
     OTHER_CHANNEL = "other-channel"
     REMOVE_VIRUS = "remove-virus"
+    LAWYER_DECIDES = "lawyer-decides"
 
 
 _STEP_OF_CODE: Final = {
@@ -57,6 +58,11 @@ _STEP_OF_ERROR: Final[dict[str, NextStep]] = {
     Errore.NO_DOMINIO: NextStep.CHECK_ADDRESS,
     Errore.VIRUS: NextStep.REMOVE_VIRUS,
 }
+
+
+def of_notification(step: NextStep) -> NextStep:
+    """The step after a notification by a lawyer: to a full mailbox it is never simply sent again (art. 3-ter)."""
+    return NextStep.LAWYER_DECIDES if step is NextStep.RESEND_LATER else step
 
 
 def next_step(state: State, deciding: Evidence | None, *, overdue: bool, send_state: SendState) -> NextStep:

@@ -60,6 +60,7 @@ class House:
     fetch_revocation: bool = False  # from where trusted certificates name it
     presence: Presence = field(default_factory=Presence)  # by which others see whether this process lives
     served: bool = False  # by the watch: its jobs seal, and note that mailboxes were looked through, for all verbs
+    provider_domains: frozenset[str] = frozenset()  # in which providers give PEC addresses themselves
     marks: Path | None = None  # outside of all that is backed up together, what was sent last is marked here
 
     @property

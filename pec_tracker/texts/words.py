@@ -67,6 +67,12 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     ),
     "other-channel": N_("use another channel: this recipient gives no delivery receipt"),
     "remove-virus": N_("remove the virus, then send again"),
+    "lawyer-decides": N_("the mailbox is full: the lawyer decides (L. 53/1994 art. 3-ter); show asks two questions"),
+}
+
+PROFILES: Final[Mapping[str, str]] = {
+    "law53": N_("notification by a lawyer, L. 53/1994"),
+    "assembly": N_("convocation of a condominium's assembly"),
 }
 
 CHECKS: Final[Mapping[str, str]] = {

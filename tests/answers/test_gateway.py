@@ -7,7 +7,7 @@ import pytest
 from pec_tracker import texts
 from pec_tracker.answers import gateway
 from pec_tracker.errors import DiskFullError, StorageError
-from pec_tracker.pec.rules import Finding, Severity
+from pec_tracker.pec.finding import Finding, Severity
 from pec_tracker.texts import findings
 
 REPLY = re.compile(r"[245]\d\d [245]\.\d+\.\d+ [ -~]+")

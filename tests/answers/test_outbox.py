@@ -8,7 +8,7 @@ from pec_tracker import texts
 from pec_tracker.answers import outbox
 from pec_tracker.answers.messages import said
 from pec_tracker.errors import ServerError, StorageError
-from pec_tracker.pec.rules import Finding, Severity
+from pec_tracker.pec.finding import Finding, Severity
 from pec_tracker.pec.sending import SendState
 from pec_tracker.service.sending.attempt import Dispatched
 from pec_tracker.service.sending.outbox import OutboxEntry

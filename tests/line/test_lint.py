@@ -12,7 +12,7 @@ from pec_tracker.db.engine import writing
 from pec_tracker.db.passing import QuotaSample
 from pec_tracker.db.tables import Message, Recipient
 from pec_tracker.pec.compose import Attachment
-from pec_tracker.pec.rules import Finding
+from pec_tracker.pec.finding import Finding
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.sending.known_before import receipts_bytes

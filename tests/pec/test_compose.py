@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from pec_tracker.errors import RuleError
 from pec_tracker.pec.compose import Attachment, Draft, Outgoing, compose, message_id, new_tracker_id
 from pec_tracker.pec.encode import file_name
+from pec_tracker.pec.finding import refused
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.limits import Limits
-from pec_tracker.pec.rules import check, check_draft, refused
+from pec_tracker.pec.rules import check, check_draft
 from pec_tracker.pec.standard import ReceiptForm
 
 NOW = datetime(2026, 7, 1, 10, 0, tzinfo=UTC)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pec_tracker.errors import UsageError
 from pec_tracker.pec.address import Named, addresses_in, is_valid, typed_in
 from pec_tracker.pec.compose import Attachment, Draft, Outgoing, compose, new_tracker_id
+from pec_tracker.pec.finding import Severity, refused
 from pec_tracker.pec.limits import Limits
-from pec_tracker.pec.rules import Severity, check, check_draft, refused
+from pec_tracker.pec.rules import check, check_draft
 from pec_tracker.pec.standard import ReceiptForm
 
 ACCOUNT = "studio@pec.example"

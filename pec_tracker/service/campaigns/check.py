@@ -20,7 +20,8 @@ from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.errors import UsageError
 from pec_tracker.pec.compose import Attachment, Outgoing, compose
 from pec_tracker.pec.evidence import address_key
-from pec_tracker.pec.rules import Finding, Severity, check, check_draft
+from pec_tracker.pec.finding import Finding, Severity
+from pec_tracker.pec.rules import check, check_draft
 from pec_tracker.render.pdf_pages import first_text
 from pec_tracker.service.campaigns.addressing import Addressed, addressed, merged, problem, without_unknown
 from pec_tracker.service.campaigns.campaigns import Kept, campaign_named

@@ -13,8 +13,10 @@ from pec_tracker.pec.evidence import Evidence, Fingerprint, Verdict, address_key
 from pec_tracker.pec.journey import Journey, journeys
 from pec_tracker.pec.link import is_key, same_address
 from pec_tracker.pec.roles import MessageOrigin
+from pec_tracker.pec.rule_profiles import Profile
 from pec_tracker.pec.sending import MAY_HAVE_LEFT, WAITING, Event, SendState, after, possible
 from pec_tracker.pec.standard import Kind
+from pec_tracker.pec.states import of_notification
 from pec_tracker.pec.traits import TRAITS
 from pec_tracker.service.journeys.evidence_rows import fingerprint_value
 
@@ -36,6 +38,7 @@ class MessageFacts:
     submitted_at: datetime | None = None
     send_state: SendState = SendState.SUBMITTED
     again: bool = False  # a person has it sent once more
+    profile: str | None = None  # what it is beyond a letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ def facts_of(message: Row[*tuple[Any, ...]]) -> MessageFacts:
         submitted_at=message.submitted_at,
         send_state=SendState(message.send_state),
         again=message.again,
+        profile=(message.profile or {}).get("name"),
     )
 
 
@@ -139,6 +143,8 @@ def _composed(
     if submitted_at is None and state in MAY_HAVE_LEFT:
         submitted_at = message.created_at
     found = journeys(recipients, counting, now=now, submitted_at=submitted_at, send_state=state)
+    if message.profile == Profile.LAW53:
+        found = tuple(replace(one, next_step=of_notification(one.next_step)) for one in found)
     return Considered(
         known=_with_identifier(known, judged),
         agreements=_agreements(judged),

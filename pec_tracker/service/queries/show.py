@@ -88,6 +88,7 @@ class Dossier:
     attempts: tuple[AttemptShown, ...]
     mails: tuple[MailShown, ...]
     contents: Contents | None  # of the message, its copy, or what a complete receipt that counts encloses
+    profile: Mapping[str, Any] | None = None  # what it is beyond a letter: `sending.profiles`
 
 
 @verb(Act.READ)
@@ -99,9 +100,14 @@ def show(asker: Asker, house: House, name: str) -> Dossier:
     with reading(house.engine) as connection:
         message_id = message_named(connection, asker, name)
         row = connection.execute(
-            select(Message.raw, Message.fingerprint, Message.submitted_at, Message.reply, Message.problem).where(
-                Message.id == message_id
-            )
+            select(
+                Message.raw,
+                Message.fingerprint,
+                Message.submitted_at,
+                Message.reply,
+                Message.problem,
+                Message.profile,
+            ).where(Message.id == message_id)
         ).one()
         evidence = _evidence(connection, message_id, fingerprint_value(row.fingerprint))
         mails = _mails(connection, message_id)
@@ -116,6 +122,7 @@ def show(asker: Asker, house: House, name: str) -> Dossier:
         evidence=evidence,
         attempts=attempts,
         mails=mails,
+        profile=row.profile,
         contents=_contents(house, row.raw, evidence, mails),
     )
 

@@ -17,8 +17,8 @@ from pec_tracker.db.passing import QuotaSample
 from pec_tracker.db.tables import Message, Recipient
 from pec_tracker.pec.compose import Outgoing
 from pec_tracker.pec.evidence import address_key
+from pec_tracker.pec.finding import Finding, finding
 from pec_tracker.pec.folding import fold
-from pec_tracker.pec.rules import Finding, advice
 from pec_tracker.pec.standard import ReceiptForm
 from pec_tracker.pec.states import State
 from pec_tracker.service.house import Account, House
@@ -68,7 +68,7 @@ def _space(connection: Connection, account: Account, outgoing: Outgoing, form: s
     free = free_bytes(connection, account)
     needed = receipts_bytes(len(outgoing.raw), len(outgoing.rcpt_to), form)
     if free is not None and needed > free:
-        yield replace(advice("receipts-lack-space", account.name), measured=needed, limit=free)
+        yield replace(finding("receipts-lack-space", account.name), measured=needed, limit=free)
 
 
 def _documents(
@@ -83,7 +83,7 @@ def _documents(
         for row in connection.execute(delivered):
             kept = {part["sha256"] for part in (row.fingerprint or {}).get("parts", ()) if part["filename"]}
             if kept.intersection(documents):
-                yield replace(advice("document-known", recipient), message=row.key, at=row.delivered_at)
+                yield replace(finding("document-known", recipient), message=row.key, at=row.delivered_at)
                 break
 
 
@@ -95,7 +95,7 @@ def _today(
         lately = _to(asker, recipient, Message.key, Message.created_at)
         lately = lately.where(Message.created_at >= since, Message.subject_key == fold(subject))
         if (row := connection.execute(lately.limit(1)).first()) is not None:
-            yield replace(advice("written-today", recipient), message=row.key, at=row.created_at)
+            yield replace(finding("written-today", recipient), message=row.key, at=row.created_at)
 
 
 def _to(asker: Asker, recipient: str, *columns: Any) -> Any:

@@ -5,13 +5,16 @@ from dataclasses import dataclass, replace
 
 from pec_tracker.askers import Act, Asker
 from pec_tracker.pec.compose import Draft, compose, new_tracker_id
+from pec_tracker.pec.finding import Finding, Severity, refused
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.headers import headers_of
 from pec_tracker.pec.relay import Handed, relayed
-from pec_tracker.pec.rules import Finding, Severity, check, check_draft, refused
+from pec_tracker.pec.rules import check, check_draft
+from pec_tracker.pec.signed_documents import signature_findings
 from pec_tracker.pec.standard import ReceiptForm
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.sending.known_before import known_before, receipts_bytes
+from pec_tracker.service.sending.profiles import Wanted, profiled
 from pec_tracker.service.verbs import verb
 
 
@@ -31,8 +34,10 @@ class Linted:
 
 
 @verb(Act.SEND)
-def lint(asker: Asker, house: House, account: Account, raw: bytes) -> Linted:
-    """Look at a message as a program composed it; it would go to everybody in its To and Cc."""
+def lint(asker: Asker, house: House, account: Account, raw: bytes, wanted: Wanted | None = None) -> Linted:
+    """Look at a message as a program composed it; it would go to everybody in its To and Cc. *wanted* is what it is to
+    be beyond a letter. Raises UsageError for a look-up that is none.
+    """
     headers = headers_of(raw)
     recipients = () if headers is None else (*headers.to_addresses, *headers.cc_addresses)
     # The provider writes CR LF whatever a file has: what a gateway would refuse in a dialogue is no fault of a file.
@@ -40,6 +45,8 @@ def lint(asker: Asker, house: House, account: Account, raw: bytes) -> Linted:
     handed = Handed(account.address, recipients, wire)
     outgoing = relayed(handed, tracker_id=new_tracker_id(bytes(16)), now=house.clock.now())
     found = check(outgoing, account=account.address, limits=account.limits)
+    found += [one for one in signature_findings(outgoing.raw) if one not in found]
+    found += profiled(asker, house, outgoing, wanted).findings
     form = ((headers.receipt_form if headers is not None else None) or ReceiptForm.COMPLETE).lower()
     subject = (headers.subject if headers is not None else None) or ""
     documents = [part.sha256 for part in fingerprint(outgoing.raw).parts if part.filename]

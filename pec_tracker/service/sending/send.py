@@ -5,9 +5,10 @@ It is sealed at once: from then on the archive alone knows of it too, whatever b
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import Connection, insert
@@ -25,6 +26,7 @@ from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.pec.compose import Draft, Outgoing, compose, new_tracker_id
 from pec_tracker.pec.evidence import address_key
 from pec_tracker.pec.fields import storable
+from pec_tracker.pec.finding import Finding, Severity
 from pec_tracker.pec.fingerprint import fingerprint
 from pec_tracker.pec.folding import cut, fold
 from pec_tracker.pec.headers import Headers
@@ -33,7 +35,7 @@ from pec_tracker.pec.link import reference_key
 from pec_tracker.pec.read import Mail as ReadMail
 from pec_tracker.pec.read import read
 from pec_tracker.pec.roles import MailOrigin, MailRole, MessageOrigin
-from pec_tracker.pec.rules import Finding, Severity, check, check_draft
+from pec_tracker.pec.rules import check, check_draft
 from pec_tracker.pec.sending import Priority, SendState
 from pec_tracker.pec.states import State
 from pec_tracker.pec.wording import wording
@@ -45,11 +47,13 @@ from pec_tracker.service.journeys.rows import journey_columns
 from pec_tracker.service.mailboxes import agreement
 from pec_tracker.service.sending import fence
 from pec_tracker.service.sending.known_before import known_before
+from pec_tracker.service.sending.profiles import Profiled, Wanted, profiled
 from pec_tracker.service.verbs import verb
 
 log = structlog.get_logger()
 
 Also = Callable[[Connection], None]  # what is written in the same commit
+NO_PROFILE: Final = Profiled()
 
 
 class RefusedByRulesError(RuleError):
@@ -83,8 +87,9 @@ def queue(
     case: str | None = None,
     tracker_id: str | None = None,
     also: Also | None = None,
+    wanted: Wanted | None = None,
 ) -> Queued:
-    """Compose, check, queue and seal a message.
+    """Compose, check, queue and seal a message; *wanted* is what it is to be beyond a letter.
 
     Raises RefusedByRulesError, StorageError, and ApartError where archive and database do not belong together (a
     restored backup): what they were told now would be lost by the `rebuild` that mends it. Then nothing is queued.
@@ -98,7 +103,8 @@ def queue(
     form = draft.receipt_form.value
     documents = [hashlib.sha256(one.content).hexdigest() for one in draft.attachments]
     before = known_before(asker, house, account, outgoing, form=form, subject=draft.subject, documents=documents)
-    queued = queue_outgoing(house, account, outgoing, receipt_form=form, case=case, also=also)
+    held = profiled(asker, house, outgoing, wanted)
+    queued = queue_outgoing(house, account, outgoing, receipt_form=form, case=case, also=also, held=held)
     return replace(queued, advice=(*queued.advice, *before))
 
 
@@ -111,14 +117,16 @@ def queue_outgoing(
     case: str | None = None,
     also: Also | None = None,
     priority: Priority = Priority.NORMAL,
+    held: Profiled = NO_PROFILE,
 ) -> Queued:
     """Check, queue and seal what was composed, by us or by another program; raises as `queue` does.
 
     By its *priority* it passes others that wait. What no person wrote waits where the provider wants an agreement.
+    *held* is what was found of it by its profile.
     """
     together.require(house.engine, house.archive)
     case = None if case is None else storable(case)
-    findings = check(outgoing, account=account.address, limits=account.limits)
+    findings = [*check(outgoing, account=account.address, limits=account.limits), *held.findings]
     refuse(findings)
     record = records.message(
         outgoing.tracker_id,
@@ -128,17 +136,20 @@ def queue_outgoing(
         mail_from=outgoing.mail_from,
         rcpt_to=outgoing.rcpt_to,
         priority=None if priority is Priority.NORMAL else priority.value,
+        profile=held.facts,
     )
     fence.recognise(house)  # before this one is queued: what waits by then was there before
     raw = Object(outgoing.raw, Suffix.MAIL)
-    house.archive.put_many([raw, record])
+    house.archive.put_many([raw, record, *held.objects])
     crash.at("queue.archived")
-    facts = QueuedFacts(account.id, account.key, outgoing, raw.sha256, record.sha256, receipt_form, case, priority)
+    facts = QueuedFacts(
+        account.id, account.key, outgoing, raw.sha256, record.sha256, receipt_form, case, priority, held.facts
+    )
 
     def work(connection: Connection) -> None:
         if also is not None:
             also(connection)
-        write_queued(connection, facts)
+        write_queued(connection, facts, named=held.named)
         agreement.tell_if_missing(connection, account, priority, at=house.clock.now())
 
     in_one_transaction(house.engine, work)
@@ -168,12 +179,20 @@ class QueuedFacts:
     receipt_form: str
     case: str | None
     priority: Priority = Priority.NORMAL
+    profile: Mapping[str, Any] | None = None
 
 
 def write_queued(
-    connection: Connection, facts: QueuedFacts, *, send_state: SendState = SendState.QUEUED, note: bool = True
+    connection: Connection,
+    facts: QueuedFacts,
+    *,
+    send_state: SendState = SendState.QUEUED,
+    note: bool = True,
+    named: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> int:
-    """The rows of a queued message: message, recipients, its mail for the search, and the ledger line (`note`)."""
+    """The rows of a queued message: message, recipients, its mail for the search, and the ledger line (`note`), with
+    the objects that it names beside the message (*named*).
+    """
     mail = read(facts.outgoing.raw)
     assert mail.headers is not None  # compose writes them
     subject = mail.headers.subject or ""
@@ -192,6 +211,7 @@ def write_queued(
             message=facts.outgoing.tracker_id,
             mail=facts.raw,
             record=facts.record,
+            **named,
         )
         lines.append(connection, [act])
     return message_id
@@ -214,6 +234,7 @@ def _message_row(connection: Connection, facts: QueuedFacts, subject: str, send_
         case=facts.case,
         case_key=None if facts.case is None else fold(facts.case),
         receipt_form=facts.receipt_form,
+        profile=facts.profile,
         state=state.value,
         send_state=send_state.value,
         created_at=at,

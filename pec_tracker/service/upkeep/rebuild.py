@@ -297,6 +297,7 @@ class _Replay:
             record["receipt_form"],
             record["case"],
             Priority(record.get("priority", Priority.NORMAL)),
+            record.get("profile"),
         )
         write_queued(connection, facts, note=False)
 

@@ -96,4 +96,5 @@ def _of_rows(connection: Connection) -> Iterator[Object]:
             mail_from=one.sender,
             rcpt_to=tuple(recipients[one.id]),
             priority=None if one.priority == Priority.NORMAL.rank else Priority.of(one.priority).value,
+            profile=one.profile,
         )
