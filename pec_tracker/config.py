@@ -176,6 +176,7 @@ class MailboxConfig(SecretKeys):
             max_recipients=own.max_recipients or usual.max_recipients,
             max_product=_megabytes(own.max_product_mb) or usual.max_product,
             max_size=_megabytes(own.max_size_mb) or usual.max_size,
+            turns_back_programs=usual.turns_back_programs,
         )
 
 

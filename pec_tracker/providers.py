@@ -129,7 +129,11 @@ def profile_of(name: str, table: Mapping[str, Any], *, own: Path | None = None) 
         imap=_endpoint(table.get("imap")),
         sent_folder=table.get("sent_folder"),
         login=LoginForm(table["login"]),
-        limits=Limits(max_recipients=table["max_recipients"], max_product=int(table["max_product_mb"] * MEGABYTE)),
+        limits=Limits(
+            max_recipients=table["max_recipients"],
+            max_product=int(table["max_product_mb"] * MEGABYTE),
+            turns_back_programs=table["title"] if table.get("turns_back_programs") else None,
+        ),
         messages_per_minute=table["messages_per_minute"],
         messages_per_hour=table.get("messages_per_hour"),
         messages_per_day=table.get("messages_per_day"),

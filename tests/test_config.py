@@ -249,6 +249,7 @@ def test_limits_of_the_mailbox_go_over_the_providers(write: Write) -> None:
     mailbox = config.load(write(STUDIO + "limits.max_product_mb = 1\nlimits.max_size_mb = 2\n")).mailbox("studio")
     limits = mailbox.sending_limits
     assert (limits.max_recipients, limits.max_product, limits.max_size) == (500, 1024 * 1024, 2 * 1024 * 1024)
+    assert limits.turns_back_programs == "Aruba PEC"
 
 
 def test_a_mailbox_is_found_by_name_or_address_and_a_wrong_name_lists_them(write: Write) -> None:

@@ -31,6 +31,7 @@ def provider_facts(one: "Provider") -> dict[str, Any]:
         "sent_folder": one.sent_folder,
         "max_recipients": one.limits.max_recipients,
         "max_product_bytes": one.limits.max_product,
+        "turns_back_programs": one.limits.turns_back_programs is not None,
         "messages_per_minute": one.messages_per_minute,
         "messages_per_hour": one.messages_per_hour,
         "messages_per_day": one.messages_per_day,

@@ -65,6 +65,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "too-many-recipients": "the provider's limit (at least 50: DM 2 Nov 2005 art. 12)",
     "too-large": "the provider's limit of size",
     "too-large-for-recipients": "RFC 6109 3.1.1: size x recipients",
+    "attachment-turned-back": "the provider's own list of files that PEC may not carry (AgID's instructions)",
     "text-not-unicode": "half a character (a lone surrogate) cannot be written in UTF-8",
     # what a profile asks (`rule_profiles`)
     "law53-subject": "L. 53/1994 art. 3-bis(4)",
@@ -93,6 +94,9 @@ ADVISED: Final[Mapping[str, str]] = {
     "attachment-empty": "a file of 0 bytes is seldom meant",
     "attachment-missing": "the text speaks of an attachment",
     "attachment-blocked": "providers block programs, also renamed or in archives (seen: Aruba's guide)",
+    "attachment-macros": "providers mark a document with macros as a danger (guide.pec.it 6.23)",
+    "attachment-encrypted": "providers mark what nobody can look through as a danger (guide.pec.it 6.23)",
+    "attachment-not-looked-into": "providers look through archives, of more kinds and deeper than is done here",
     "attachment-signed": "CAdES, PAdES; whose a certificate is say the trusted lists (eIDAS art. 22)",
     "attachment-signature-present": "CAdES, PAdES; whose a certificate is say the trusted lists (eIDAS art. 22)",
     "attachment-signature-broken": "RFC 5652 5.4: the digest and the value of a signature are those of its content",

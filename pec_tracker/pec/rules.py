@@ -13,6 +13,7 @@ from typing import Final
 from pec_tracker.pec import encode, mime
 from pec_tracker.pec.address import addresses_in, is_valid
 from pec_tracker.pec.attached import is_attached
+from pec_tracker.pec.blocked import blocked
 from pec_tracker.pec.compose import MAX_MESSAGE_ID, Draft, Outgoing, answered_id, content_type
 from pec_tracker.pec.evidence import address_key, bare_id
 from pec_tracker.pec.fields import decoded_text
@@ -33,12 +34,6 @@ _BAD_SIGNATURES: Final = frozenset({"attachment-signature-broken", "attachment-n
 MAX_LINE: Final = 998  # RFC 5322 2.1.1, without CRLF
 MAX_SUBJECT: Final = 255
 
-# Suffixes of programs, as mail providers list them (seen: Aruba's guide speaks of .exe, .js and their like).
-_PROGRAMS: Final = re.compile(
-    r"ad[ep]|apk|app|ba[st]|chm|cmd|com|cpl|dll|exe|hta|in[fs]|isp|jar|jse?|lib|lnk|mde|ms[cipt]|pif|ps1|reg|sc[rt]"
-    r"|sh[bs]|sys|vb[es]?|vxd|ws[cfh]",
-    re.IGNORECASE,
-)
 _SPEAKS_OF_ATTACHMENT: Final = re.compile(
     r"\b(in allegato|allegat[oaie]|alleg(o|hiamo)|attached|attachments?|enclosed)\b", re.IGNORECASE
 )
@@ -74,6 +69,7 @@ def check(outgoing: Outgoing, *, account: str, limits: Limits) -> list[Finding]:
         *_size(outgoing, limits),
         *_advice(fields, outgoing),
         *_content(outgoing.raw),
+        *blocked(outgoing.raw, limits),
     ]
 
 
@@ -216,18 +212,10 @@ def _content(raw: bytes) -> Iterator[Finding]:
         name = part.filename or ""
         if part.body.start == part.body.end or not mime.decoded(raw, part):
             yield finding("attachment-empty", name)
-        if _is_program(name):
-            yield finding("attachment-blocked", name)
     yield from (one for one in signature_findings(raw) if one.rule in _BAD_SIGNATURES)
     texts = [part for part in parts if part.type == "text/plain"]
     if not files and any(_SPEAKS_OF_ATTACHMENT.search(_own_words(raw, part)) for part in texts):
         yield finding("attachment-missing", "text")
-
-
-def _is_program(name: str) -> bool:
-    """By its last suffix; Windows leaves blanks and dots after it unread."""
-    _, dot, suffix = name.rstrip(". ").rpartition(".")
-    return bool(dot) and _PROGRAMS.fullmatch(suffix) is not None
 
 
 def _own_words(raw: bytes, part: Entity) -> str:
