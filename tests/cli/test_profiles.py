@@ -80,12 +80,13 @@ def test_a_late_convocation_stops_and_goes_when_somebody_says_so(desk: Desk) -> 
 def test_lint_tells_who_signed_and_holds_a_letter_to_the_profile(desk: Desk, tmp_path: Path) -> None:
     letter = tmp_path / "lettera.eml"
     letter.write_bytes(
-        f"From: {desk.address}\r\nTo: a@pec.example\r\nSubject: Convocazione\r\n\r\nBuongiorno.".encode()
+        f"From: {desk.address}\r\nTo: a@pec.example, b@pec.it\r\nSubject: Convocazione\r\n\r\nBuongiorno.".encode()
     )
     ran = desk.run("lint", "--profile", "assembly", "--call", day(5), str(letter), language="it")
     assert ran.status == 0
     assert "al limite: esattamente 5 giorni" in ran.words
-    assert "non è noto se questo indirizzo sia una PEC" in ran.words
+    assert "non è noto se questo indirizzo sia una PEC (a@pec.example)" in ran.words
+    assert "(b@pec.it)" not in ran.words  # a provider's own domain
 
 
 @pytest.mark.parametrize(

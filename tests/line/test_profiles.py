@@ -199,6 +199,12 @@ def test_whether_an_address_is_pec_is_known_by_receipts_the_book_or_the_provider
     assert "assembly-ordinary-address" in {one.rule for one in linted.findings}  # he sees the book alone
 
 
-def test_an_address_in_a_providers_own_domain_is_pec(home: Home, sandbox: Sandbox) -> None:
-    house = home.open(provider_domains=frozenset({"pec.test"}))
-    assert rules(convoked(house, account_at(house, sandbox), "mai.vista@pec.test")) == set()
+def test_an_address_in_a_providers_own_domain_is_pec(home_on_either: Home, sandbox: Sandbox) -> None:
+    house = home_on_either.open(provider_domains=frozenset({"pec.test"}))
+    done = convoked(
+        house, account_at(house, sandbox), "mai.vista@pec.test", FINE, confirmed="assembly-too-late", days=1
+    )
+    assert rules(done) == {"assembly-too-late"}
+    profile = show(OPERATOR, house, done.key).profile
+    assert profile is not None
+    assert (profile["name"], profile["confirmed"]) == ("assembly", ["assembly-too-late"])
