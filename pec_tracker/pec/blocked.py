@@ -125,17 +125,20 @@ def _archive(name: str, content: bytes, limits: Limits, budget: _Budget, *, dept
 
 
 def _members(name: str, archive: zipfile.ZipFile, limits: Limits, budget: _Budget, *, depth: int) -> Iterator[Finding]:
+    """All names first: a member that cannot be unpacked ends the look at what the others hold."""
     for member in archive.infolist():
-        inside = f"{name}/{member.filename}"
         if _MACROS_INSIDE.search(member.filename):
             yield finding("attachment-macros", name)
-        yield from _named(inside, limits)
         if member.flag_bits & 1:
             yield finding("attachment-encrypted", name)
-        elif budget.left <= 0:
-            yield finding("attachment-not-looked-into", inside)
-        elif not member.is_dir():
-            yield from _member(inside, archive, member, limits, budget, depth=depth)
+        yield from _named(f"{name}/{member.filename}", limits)
+    for member in archive.infolist():
+        if member.flag_bits & 1 or member.is_dir():
+            continue
+        if budget.left <= 0:
+            yield finding("attachment-not-looked-into", name)
+            return
+        yield from _member(f"{name}/{member.filename}", archive, member, limits, budget, depth=depth)
 
 
 def _member(

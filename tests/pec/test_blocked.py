@@ -79,6 +79,10 @@ def test_a_document_is_not_taken_for_a_program(name: str) -> None:
 
 def test_a_program_is_found_under_another_name_and_inside_of_archives() -> None:
     assert found("a.pdf", PROGRAM) == [("attachment-blocked", "a.pdf")]
+    assert found("a.pdf", PROGRAM, STRICT) == [("attachment-turned-back", "a.pdf")]
+    assert found("a.zip", zipped(b_txt=PROGRAM), STRICT) == [("attachment-turned-back", "a.zip/b.txt")]
+    assert found("a.sys", PROGRAM, STRICT) == [("attachment-blocked", "a.sys")]  # on nobody's list
+    assert found("a.pdf", b"PK" + PROGRAM[2:]) == []
     assert found("a.pdf", b"MZ is how it begins".ljust(80)) == []
     assert found("a.zip", zipped(b_txt=b"x", dir__setup_exe=b"x")) == [("attachment-blocked", "a.zip/dir/setup.exe")]
     assert found("a.zip", zipped(b_txt=PROGRAM)) == [("attachment-blocked", "a.zip/b.txt")]
@@ -109,6 +113,15 @@ def test_what_is_encrypted_is_told_once_and_its_names_are_looked_at_all_the_same
 def test_what_is_not_looked_into_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found("a.rar", b"x") == [("attachment-not-looked-into", "a.rar")]
     assert found("a.zip", b"no archive") == [("attachment-not-looked-into", "a.zip")]
+    whole = zipped(b_txt=b"x" * 40)
+    assert found("a.zip", whole.replace(b"PK\x01\x02", b"PK\x01\x03")) == [("attachment-not-looked-into", "a.zip")]
+    damaged = whole[:40] + b"\xff" * 4 + whole[44:]  # its list holds, the bytes of its member do not
+    assert found("a.zip", damaged) == [("attachment-not-looked-into", "a.zip")]
+    damaged = zipped(b_txt=b"x" * 40, c_exe=b"x")
+    damaged = damaged[:40] + b"\xff" * 4 + damaged[44:]
+    assert found("a.zip", damaged)[0] == ("attachment-blocked", "a.zip/c.exe")
+    locator = b"PK\x06\x07".ljust(20, b"\0")  # a second list, of any length (ZIP64)
+    assert found("a.zip", whole[:-22] + locator + whole[-22:]) == [("attachment-not-looked-into", "a.zip")]
     deep = zipped(d_exe=b"x")
     for _ in range(blocked.MAX_DEPTH):
         deep = zipped(d_zip=deep)

@@ -64,6 +64,18 @@ def test_a_relata_may_be_signed_inside_the_pdf(name: str) -> None:
     assert stops(notified(made(attachments=(ACT, Attachment(name, signed_pdf()))))) == set()
 
 
+def test_each_finding_names_the_file_the_address_or_the_part_that_it_is_about() -> None:
+    outgoing = made(subject="x", receipt_form=ReceiptForm.BRIEF, attachments=(Attachment("relata.pdf", b"%PDF"),))
+    found = check_profile(Profile.LAW53, outgoing, Circumstances(TODAY, {address_key(LAWYER): SENDER}))
+    assert [(one.rule, one.where) for one in found] == [
+        ("law53-subject", "subject"),
+        ("law53-receipt-not-complete", "breve"),
+        ("law53-act-missing", "message"),
+        ("law53-relata-unsigned", "relata.pdf"),
+        ("law53-register-missing", DEBTOR),
+    ]
+
+
 def test_what_is_written_of_the_subject_beside_the_laws_words_is_told_and_case_is_not() -> None:
     assert "law53-subject-longer" in notified(made(subject=f"{LAW53_SUBJECT} - Rossi c. Verdi"))
     assert notified(made(subject="Notificazione  ai sensi della Legge n. 53 del 1994")).keys() == {

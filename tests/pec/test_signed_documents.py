@@ -115,6 +115,9 @@ def test_a_signature_in_a_pdf_is_found_and_held_against_what_it_covers() -> None
         b"%PDF-1.7 /ByteRange [0 30 20 1] " + b"x" * 40,
         b"%PDF-1.7 /ByteRange [0 50 70 5] " + b" " * 18 + b"<3082zz>" + b" " * 30,
         signed_pdf().replace(b"<30", b"<31"),
+        signed_pdf().replace(b"<30", b"(30"),
+        signed_pdf().replace(b"00> /B", b"00) /B"),
+        signed_pdf()[:-2],  # it says that more follows
         b"MI" * 40,
         b"0" * 40,
         envelope()[:-10],
