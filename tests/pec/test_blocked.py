@@ -1,6 +1,7 @@
 """What a user would lose: a message that its provider turns back for a file in it, after the term has gone by."""
 
 import io
+import random
 import zipfile
 from datetime import UTC, datetime
 
@@ -88,6 +89,9 @@ def test_a_program_is_found_under_another_name_and_inside_of_archives() -> None:
     assert found("a.zip", zipped(b_txt=PROGRAM)) == [("attachment-blocked", "a.zip/b.txt")]
     inner = zipped(c_js=b"x")
     assert found("a.zip", zipped(b_zip=inner)) == [("attachment-blocked", "a.zip/b.zip/c.js")]
+    assert found("a.zip", zipped(b_sys=PROGRAM), STRICT) == [("attachment-blocked", "a.zip/b.sys")]
+    long = zipped(a_bin=random.Random(1).randbytes(5_000), c_js=b"x")  # longer than what is read of every file
+    assert found("a.zip", zipped(b_zip=long)) == [("attachment-blocked", "a.zip/b.zip/c.js")]
     assert found("a.dat", zipped(b_dat=inner), STRICT) == [("attachment-turned-back", "a.dat/b.dat/c.js")]
 
 
