@@ -1,6 +1,7 @@
 """What a lawyer or an administrator would lose: what he looked up, what he was warned of, what a full mailbox means."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from pec_tracker.pec.rule_profiles import LAW53_SUBJECT, Profile
 from pec_tracker.sandbox.server import Sandbox
 from pec_tracker.service.collecting.collect import collect
 from pec_tracker.service.contacts.edit import add_contact
+from pec_tracker.service.contacts.people import show_contact
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.queries.show import show
 from pec_tracker.service.sending.dispatch import dispatch
@@ -26,7 +28,7 @@ from pec_tracker.service.sending.send import Queued, RefusedByRulesError, queue
 from pec_tracker.service.upkeep.check import check
 from pec_tracker.service.upkeep.rebuild import rebuild
 from pec_tracker.service.upkeep.repair import repair
-from tests.line.houses import Home, account_at, draft, journeys, message_of, new_sqlite, queued
+from tests.line.houses import Home, account_at, draft, journeys, message_of, new_sqlite, queued, standing_clock
 from tests.pec.test_signed_documents import envelope
 from tests.sandbox.materials import SENDER
 
@@ -69,7 +71,8 @@ def test_a_notification_keeps_what_the_registers_showed_where_check_sees_it(hous
     assert dossier.profile is not None
     sender, recipient = dossier.profile["origins"]
     assert (sender["address"], sender["register"]) == (SENDER, "reginde")
-    assert (recipient["register"], recipient["looked_up_on"]) == ("ini-pec", today(house))
+    person = show_contact(OPERATOR, house, FULL).contact.person
+    assert (recipient["register"], recipient["looked_up_on"]) == ("ini-pec", str(person.looked_up_on))
     assert (recipient["name"], sender["name"]) == ("visura.pdf", "mia.png")
     assert house.archive.get(recipient["file"][:64], Suffix.PDF) == PAGE
     assert house.archive.get(sender["file"][:64], Suffix.PNG) == SCREEN
@@ -159,6 +162,7 @@ def test_a_full_mailbox_of_a_notification_is_never_answered_with_send_again_late
 
 
 def convoked(house: House, account: Account, *to: str, days: int = 10, confirmed: str = "") -> Queued:
+    house = replace(house, clock=standing_clock(house.clock))  # a day lasts a second here: the count must not move
     call = house.clock.now().astimezone(ROME).date() + timedelta(days=days)
     wanted = Wanted(Profile.ASSEMBLY, call, confirmed=frozenset({confirmed}))
     return queue(OPERATOR, house, account, draft(*to, account=account, subject="Convocazione"), wanted=wanted)
