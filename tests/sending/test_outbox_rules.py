@@ -20,7 +20,7 @@ from pec_tracker.ledger import records
 from pec_tracker.pec.sending import Event
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.journeys.send_state_rows import happened
-from pec_tracker.service.sending import outbox
+from pec_tracker.service.sending import outbox, telling
 from pec_tracker.service.sending.outbox import follow_up, recover, resend, settle, waiting
 from pec_tracker.service.sending.pace import PAUSE
 from tests.archive.folders import folder_of
@@ -240,7 +240,7 @@ class TestFollowUp:
             ({"reply": "451 più tardi", "problem": {"template": "ours", "params": {}}}, None, "451 più tardi"),
             ({"problem": {"template": "ours", "params": {}}}, {"template": "suspended", "params": {}}, "ours"),
             ({}, {"template": "suspended", "params": {}}, "suspended"),
-            ({}, None, outbox.NOT_TRIED),
+            ({}, None, telling.NOT_TRIED),
         ],
     )
     def test_the_reason_told_is_the_nearest_one(

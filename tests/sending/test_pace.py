@@ -9,16 +9,17 @@ from sqlalchemy import select
 from pec_tracker.askers import OPERATOR
 from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.tables import Mailbox
+from pec_tracker.pec.sending import Priority
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.sending.attempt import conclude
 from pec_tracker.service.sending.in_turn import LONGEST_WAIT, send_in_turn
-from pec_tracker.service.sending.outbox import waiting
+from pec_tracker.service.sending.outbox import follow_up, waiting
 from pec_tracker.service.sending.pace import CLEAN, PAUSE, SLOWEST, held_now, may_begin, slow_down, turn
 from pec_tracker.service.sending.turns import next_turns
 from pec_tracker.settings import Pace, Why
 from pec_tracker.wire.smtp import SendOutcome, SendResult
 from tests.line.houses import Home, message_of, queued, states
-from tests.sending.offline import MINUTE, NOW, account_of, begun, clock_at, opened, round_of, write
+from tests.sending.offline import MINUTE, NOW, account_of, alerts, begun, clock_at, opened, round_of, write
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 
@@ -201,3 +202,16 @@ class TestCaps:
 
         send_in_turn(OPERATOR, house, account, wait=stops, stop=lambda: False)
         assert asked == [NOW + LONGEST_WAIT]
+
+    def test_a_letter_over_the_cap_for_hours_is_told_of_with_the_reason_and_one_of_a_list_is_not(
+        self, house: House, account: Account
+    ) -> None:
+        account = replace(account, pace=Pace(None, None, 1))
+        sent(house, account, 1, NOW - HOUR)
+        single, many = queued(house, account).key, queued(house, account, subject="Convocazione").key
+        write(house, single, created_at=NOW - 9 * HOUR)
+        write(house, many, created_at=NOW - 9 * HOUR, priority=Priority.BULK.rank)
+        follow_up(OPERATOR, house, account)
+        (alert,) = alerts(house)
+        assert (alert.kind, alert.topic) == ("send-waiting", single)
+        assert "no more than 1 a day" in alert.facts["reason"]

@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, exists, func, literal, or_, select
+from sqlalchemy import Connection, Row, exists, literal, select
 
 from pec_tracker.askers import Act, Asker, signature
 from pec_tracker.db import leases
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Attempt, Evidence, Mailbox, Message
-from pec_tracker.errors import NotFoundError, ServerError, UsageError
+from pec_tracker.errors import NotFoundError, UsageError
 from pec_tracker.ledger import records, seals, together
 from pec_tracker.pec.roles import MessageOrigin
 from pec_tracker.pec.sending import (
@@ -31,23 +31,19 @@ from pec_tracker.pec.sending import (
     possible,
     tokens,
 )  # fmt: skip
-from pec_tracker.service.alerts.kinds import AlertKind
-from pec_tracker.service.alerts.raising import NewAlert, raise_alerts
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.journeys.reconsider import reconsider
 from pec_tracker.service.journeys.send_state_rows import happened
 from pec_tracker.service.mailboxes import agreement
-from pec_tracker.service.sending import pace
+from pec_tracker.service.sending import pace, telling
 from pec_tracker.service.sending.doubt import COLUMNS, Doubt, make_uncertain
 from pec_tracker.service.sending.fence import copies_of, hold_back
 from pec_tracker.service.sending.pace import Held, pause_end
 from pec_tracker.service.verbs import among, verb
 from pec_tracker.settings import Why
-from pec_tracker.texts import N_, error_again, error_facts
+from pec_tracker.texts import N_
 
 log = structlog.get_logger()
-
-NOT_TRIED = N_("it was not tried yet: `pec-tracker outbox send`, or a running `serve`, sends it")
 
 # Why nothing can be decided about a message, for each state.
 _UNDECIDABLE = {
@@ -139,8 +135,8 @@ def follow_up(asker: Asker, house: House, account: Account) -> None:
 
     def work(connection: Connection) -> None:
         _resolve_by_receipts(connection, account, now)
-        _ask_about_uncertain(connection, account, now - house.uncertain_after, now)
-        _tell_of_waiting(connection, account, now - house.uncertain_after, now)
+        telling.of_uncertain(connection, account, now - house.uncertain_after, now)
+        telling.of_waiting(connection, house, account, now - house.uncertain_after, now)
 
     in_one_transaction(house.engine, work)
 
@@ -276,59 +272,6 @@ def _resolve_by_receipts(connection: Connection, account: Account, now: datetime
     ).all()
     if unsure:
         reconsider(connection, unsure, now=now)
-
-
-def _ask_about_uncertain(connection: Connection, account: Account, before: datetime, now: datetime) -> None:
-    """An uncertain message of which no receipt has told for so long; after a rebuild it may have no attempt."""
-    since = func.coalesce(Attempt.started_at, Message.created_at)
-    rows = connection.execute(
-        select(Message.id, Message.key, Message.attempts)
-        .outerjoin(Attempt, (Attempt.message_id == Message.id) & (Attempt.number == Message.attempts))
-        .where(
-            Message.mailbox_id == account.id,
-            Message.send_state == SendState.UNCERTAIN.value,
-            or_(since < before, since > now + (now - before)),
-        )
-    ).all()
-    alerts = [
-        NewAlert(AlertKind.UNCERTAIN_UNRESOLVED, f"{row.key}/{row.attempts}", mailbox_id=account.id, message_id=row.id)
-        for row in rows
-    ]
-    raise_alerts(connection, alerts, at=now)
-
-
-def _tell_of_waiting(connection: Connection, account: Account, before: datetime, now: datetime) -> None:
-    """A message that ought to have left long ago: whatever holds it up, somebody should know."""
-    rows = connection.execute(
-        select(Message.id, Message.key, Message.reply, Message.problem, Mailbox.suspended_problem)
-        .join(Mailbox, Mailbox.id == Message.mailbox_id)
-        .where(
-            Message.mailbox_id == account.id,
-            Message.send_state.in_(tokens(WAITING)),
-            or_(Message.created_at < before, Message.created_at > now + (now - before)),  # a clock that was ahead
-            *(() if account.agreement is None else (agreement.may_leave(account),)),  # told of once, for all
-        )
-    ).all()
-    alerts = [
-        NewAlert(
-            AlertKind.SEND_WAITING,
-            row.key,
-            severity="warning",
-            mailbox_id=account.id,
-            message_id=row.id,
-            facts=_why(row),
-        )
-        for row in rows
-    ]
-    raise_alerts(connection, alerts, at=now)
-
-
-def _why(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
-    """Why a message waits, in the server's words or in ours."""
-    if row.reply:
-        return {"reason": row.reply}
-    problem = row.problem or row.suspended_problem or error_facts(ServerError(NOT_TRIED))
-    return {"reason": str(error_again(problem)), "error": problem}
 
 
 def _decide(
