@@ -3,16 +3,18 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from pec_tracker.archive.objects import Suffix
 from pec_tracker.askers import OPERATOR
-from pec_tracker.db.engine import reading
+from pec_tracker.clock import Clock
+from pec_tracker.db.engine import reading, writing
 from pec_tracker.db.passing import Searched
-from pec_tracker.db.tables import Mail, Sighting
+from pec_tracker.db.tables import Mail, Message, Sighting
 from pec_tracker.errors import UsageError
 from pec_tracker.sandbox.failures import Moment
 from pec_tracker.sandbox.server import Sandbox
@@ -95,6 +97,35 @@ def test_what_is_not_found_stays_uncertain_and_the_search_is_noted(
     [(folders, unable, problem)] = searched(house)
     assert folders >= 3
     assert (unable, problem) == (0, False)
+
+
+def test_a_folder_that_is_missing_keeps_nothing_from_being_searched(
+    house: House, account: Account, sandbox: Sandbox
+) -> None:
+    account = replace(account, folders=Folders(include=("INBOX", "Che non c'è")))
+    key = uncertain(house, account, sandbox, left=True)
+    moved(sandbox, TRASH)
+    assert not collect(OPERATOR, house, account).complete
+    assert states(house) == {key: "submitted"}
+
+
+def test_what_stays_uncertain_is_searched_for_no_more_than_every_hour_at_last(home: Home, sandbox: Sandbox) -> None:
+    home.clock = standing_clock(home.clock)
+    house = home.open()
+    account = account_at(house, sandbox)
+    key = uncertain(house, account, sandbox, left=False)
+    with writing(house.engine) as connection:
+        connection.execute(update(Message).values(created_at=house.clock.now() - timedelta(days=9)))
+    searches = []
+    for minutes in (0, 1, 59, 60):
+        now = replace(house, clock=standing_clock(house.clock))
+        now = replace(now, clock=Clock(now.clock.started, house.clock.now() + timedelta(minutes=minutes), 1e-12))
+        collect(OPERATOR, now, account)
+        with reading(house.engine) as connection:
+            searches.append(connection.scalars(select(Searched.at)).one())
+    assert states(house) == {key: "uncertain"}
+    assert searches[0] == searches[1] == searches[2]
+    assert searches[3] - searches[0] >= timedelta(minutes=59)
 
 
 def test_a_server_that_does_not_search_by_header_is_named_and_ends_no_collect(

@@ -70,7 +70,7 @@ def collect(
                 return result
             if result.complete:
                 mark_collected(house, account)
-                result = replace(result, taken=result.taken + search_for_uncertain(walk, lease_name(account)))
+            result = replace(result, taken=result.taken + search_for_uncertain(walk, lease_name(account)))
         refresh(house.engine, now=house.clock.now())
         follow_up(asker, house, account)
         tell_of_owed(house, account)

@@ -9,6 +9,7 @@ sending); it is kept and shown, and forbids that the message is sent again by it
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -30,6 +31,9 @@ log = structlog.get_logger()
 
 # So many questions in one round, each of one message in one folder; the others' turn comes with the next.
 QUESTIONS: Final = 200
+# Between two searches passes a twentieth of the message's age, and an hour at most.
+AGE_TO_PAUSE: Final = 20
+LONGEST_PAUSE: Final = timedelta(hours=1)
 # So many mails are fetched from one folder at a time; the next round fetches others.
 FETCHED: Final = 50
 
@@ -49,8 +53,9 @@ class _Answers:
 def search_for_uncertain(walk: Walk, lease: str) -> Taken:
     """Search the server for the uncertain messages of the mailbox, and take in what tells of them and we lack.
 
-    Raises StorageError alone: a server that cannot search, or breaks off, is noted with the message and ends no
-    collect. Nothing is asked, or written, where no message is uncertain. *lease* keeps other collectors away.
+    A message is searched for often while it is new, and every hour at last. Raises StorageError alone: a server that
+    cannot search, or breaks off, is noted with the message and ends no collect. Nothing is asked, or written, where no
+    message is uncertain. *lease* keeps other collectors away.
     """
     rows = _uncertain(walk)
     if not rows or walk.stop():
@@ -58,21 +63,22 @@ def search_for_uncertain(walk: Walk, lease: str) -> Taken:
     folders = _in_order(walk)
     some = rows[: max(1, QUESTIONS // max(1, len(folders)))]
     answers = _Answers()
-    taken = Taken()
+    taken: Taken | None = Taken()
     try:
         _ask(walk, folders, [row.reference for row in some], answers)
         taken = _take_in(walk, lease, answers.hits)
     except ServerError as error:
         answers.problem = error
         log.warning("search.failed", mailbox=walk.account.name, error=type(error).__name__)
-    _note(walk, some, answers)
-    return taken
+    if taken is not None and not walk.stop():
+        _note(walk, some, answers)
+    return taken or Taken()
 
 
 def _uncertain(walk: Walk) -> Sequence[Row[*tuple[Any, ...]]]:
-    """The uncertain messages, those first that were searched for longest ago."""
+    """The uncertain messages that are due to be searched for, those first that were searched for longest ago."""
     columns = (
-        select(Message.id, Message.reference, Searched.at)
+        select(Message.id, Message.reference, Message.created_at, Searched.at, Searched.problem)
         .outerjoin(Searched, Searched.message_id == Message.id)
         .where(
             Message.mailbox_id == walk.account.id,
@@ -82,7 +88,18 @@ def _uncertain(walk: Walk) -> Sequence[Row[*tuple[Any, ...]]]:
     )
     with reading(walk.house.engine) as connection:
         found = connection.execute(columns).all()
-    return sorted(found, key=lambda row: (row.at is not None, row.at or 0, row.id))
+    now = walk.house.clock.now()
+    return sorted(
+        (row for row in found if _is_due(row, now)), key=lambda row: (row.at is not None, row.at or 0, row.id)
+    )
+
+
+def _is_due(row: Row[*tuple[Any, ...]], now: datetime) -> bool:
+    """Whether it was not searched for a moment ago; a search that broke off, or of a clock that was ahead, is none."""
+    if row.at is None or row.problem is not None or row.at > now:
+        return True
+    pause: timedelta = min((now - row.created_at) / AGE_TO_PAUSE, LONGEST_PAUSE)
+    return bool(now - row.at >= pause)
 
 
 def _in_order(walk: Walk) -> list[FolderName]:
@@ -116,7 +133,8 @@ def _of_nobody() -> str:
     return f"{secrets.token_hex(16)}@nobody.invalid"
 
 
-def _take_in(walk: Walk, lease: str, hits: Sequence[tuple[Look, list[int]]]) -> Taken:
+def _take_in(walk: Walk, lease: str, hits: Sequence[tuple[Look, list[int]]]) -> Taken | None:
+    """What was found and we lack; None where another process collects at this moment: it is looked for once more."""
     taken = Taken()
     if not hits:
         return taken
@@ -124,8 +142,8 @@ def _take_in(walk: Walk, lease: str, hits: Sequence[tuple[Look, list[int]]]) -> 
     from pec_tracker.service.collecting.going_through import GoingThrough
 
     with leases.held(walk.house.engine, lease, presence=walk.house.presence) as held:
-        if held is None:  # another process collects, and searches
-            return taken
+        if held is None:
+            return None
         walk.renew = held.renew
         for look, uids in hits:
             with walk.noting(look.folder.name):
