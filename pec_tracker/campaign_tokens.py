@@ -30,3 +30,22 @@ class RowState(StrEnum):
     SKIPPED = "skipped"  # the check left it out
     MERGED = "merged"  # the letter of another row names it too
     GONE = "gone"  # a later list has it no more; what was sent stays sent
+
+
+class Noted(StrEnum):
+    """What a person notes of a letter on paper, or handed over."""
+
+    POSTED = "posted"
+    DELIVERED = "delivered"
+    NOTICE_LEFT = "notice-left"  # avviso di giacenza
+    RETURNED = "returned"
+    HANDED = "handed"
+
+
+class Timely(StrEnum):
+    """Whether somebody was convened in time."""
+
+    IN_TIME = "in-time"
+    AT_THE_LIMIT = "at-the-limit"
+    LATE = "late"
+    MISSING = "missing"

@@ -1,10 +1,14 @@
 """What time is it? One clock, passed in: real time, or an accelerated one shared with the sandbox."""
 
+import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
+
+from pec_tracker.errors import ConfigurationError
 
 ROME = ZoneInfo("Europe/Rome")
 
@@ -25,6 +29,21 @@ class Clock:
     def accelerated(cls, *, origin: datetime, factor: float) -> Self:
         """A clock that reads `origin` now and runs `factor` times as fast as real time."""
         return cls(started=datetime.now(UTC), origin=origin, factor=factor)
+
+    @classmethod
+    def shared(cls, file: Path) -> Self:
+        """The clock that a sandbox wrote into its file. Raises ConfigurationError."""
+        try:
+            written = json.loads(file.read_text("utf-8"))["clock"]
+            return cls(
+                started=datetime.fromisoformat(written["started"]),
+                origin=datetime.fromisoformat(written["origin"]),
+                factor=float(written["factor"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigurationError(
+                "{file}: the shared clock cannot be read; start the sandbox first, which writes it", file=file
+            ) from error
 
     def now(self) -> datetime:
         """The time now, in UTC."""

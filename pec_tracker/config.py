@@ -3,10 +3,8 @@
 A wrong value or an unknown key is a ConfigurationError that names the file (or the variable), the key and the remedy.
 """
 
-import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -270,7 +268,7 @@ class Config(Section):
     def real_or_shared_clock(self) -> Clock:
         """The clock to pass around. ConfigurationError when its file cannot be read."""
         if self.clock.file is not None:
-            return _clock_file(self.clock.file)
+            return Clock.shared(self.clock.file)
         if self.clock.started is not None and self.clock.origin is not None:
             return Clock(started=self.clock.started, origin=self.clock.origin, factor=self.clock.factor)
         return Clock()
@@ -392,17 +390,3 @@ def _one_past_each(mailboxes: dict[str, MailboxConfig]) -> None:
                     name=name,
                     other=other,
                 )
-
-
-def _clock_file(path: Path) -> Clock:
-    try:
-        written = json.loads(path.read_text("utf-8"))["clock"]
-        return Clock(
-            started=datetime.fromisoformat(written["started"]),
-            origin=datetime.fromisoformat(written["origin"]),
-            factor=float(written["factor"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigurationError(
-            "{file}: the shared clock cannot be read; start the sandbox first, which writes it", file=path
-        ) from error

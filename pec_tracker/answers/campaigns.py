@@ -155,6 +155,7 @@ def row_facts(one: "RowStanding") -> dict[str, Any]:
         "key": one.message,
         "reference": one.reference,
         "files": [file.name for file in one.letter.files],
+        "noted": list((one.outcome or {}).get("events", ())),
     }
 
 
@@ -189,7 +190,11 @@ def _row(one: "RowStanding", written: Callable[[datetime | None], str]) -> Itera
 
 
 def state_text(one: "RowStanding") -> str:
-    """Where a row stands, in a word or two: what receipts say, else the outbox, else the list."""
+    """Where a row stands, in a word or two: what receipts say, else the outbox, else the list or a person's note."""
+    events = (one.outcome or {}).get("events", ())
+    if events:
+        told = words.word(campaigns.NOTED, events[-1]["what"])
+        return _("{what} on {day} (noted, not certified)").format(what=told, day=day_text(events[-1]["day"]))
     if one.state not in (RowState.QUEUED, RowState.MERGED):
         return words.word(campaigns.ROW_STATES, one.state)
     if one.journey is not None and one.journey is not State.AWAITING_ACCEPTANCE:
@@ -197,6 +202,11 @@ def state_text(one: "RowStanding") -> str:
     if one.send_state is not None and one.send_state is not SendState.SUBMITTED:
         return send_state_text(one.send_state)
     return journey_text(one.journey) if one.journey is not None else words.word(campaigns.ROW_STATES, one.state)
+
+
+def day_text(day: str) -> str:
+    """A day in ISO 8601 as one writes it."""
+    return "/".join(reversed(day.split("-")))
 
 
 def why(one: "RowStanding") -> str:

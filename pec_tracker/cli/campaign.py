@@ -10,6 +10,7 @@ from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
 from pec_tracker.cli.campaign_check import check, preview, test
 from pec_tracker.cli.campaign_define import new, update
+from pec_tracker.cli.campaign_paper import chair, outcome
 from pec_tracker.cli.campaign_report import list_, report, status
 from pec_tracker.cli.campaign_run import cancel, pause, resume, retry_failed, run, start
 from pec_tracker.cli.options import Group, argument, json_option, option
@@ -29,7 +30,9 @@ def command() -> None:
     """Only the group: each subcommand says what it does."""
 
 
-for one in (new, check, preview, test, start, run, status, report, update, retry_failed, pause, resume, cancel, list_):
+_MADE = (new, check, preview, test)
+_SENT = (start, run, status, report, update, retry_failed, outcome, chair, pause, resume, cancel, list_)
+for one in (*_MADE, *_SENT):
     command.add_command(one)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pec_tracker.answers import outbox as answers
+from pec_tracker.answers import waiting as waiting_answers
 from pec_tracker.answers.messages import entry_facts
 from pec_tracker.answers.plain import clean
 from pec_tracker.askers import OPERATOR
@@ -170,12 +171,12 @@ def show_waiting(cli: Cli, *, key: str, as_json: bool) -> None:
     found = waits(OPERATOR, app.house, account, message.key)
     output = cli.output(as_json=as_json)
     if as_json:
-        output.record(answers.waits_facts(found))
+        output.record(waiting_answers.waits_facts(found))
         return
-    for label, text in answers.waits_lines(found):
+    for label, text in waiting_answers.waits_lines(found):
         output.say(f"{label + ':':<20}{clean(text)}")
     output.say()
-    output.say(clean(answers.waits_next(found)))
+    output.say(clean(waiting_answers.waits_next(found)))
 
 
 @command.command(
@@ -224,9 +225,9 @@ def resume(cli: Cli, *, mailboxes: tuple[str, ...], as_json: bool) -> None:
     for account in chosen(app, mailboxes):
         resumed = resume_outbox(OPERATOR, app.house, account)
         if as_json:
-            output.record(answers.resumed_facts(resumed))
+            output.record(waiting_answers.resumed_facts(resumed))
         else:
-            output.say(clean(answers.resumed_text(resumed)))
+            output.say(clean(waiting_answers.resumed_text(resumed)))
 
 
 @command.command(

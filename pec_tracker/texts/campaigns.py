@@ -67,6 +67,21 @@ WEIGHTS: Final[Mapping[str, str]] = {
     "advises": N_("To be looked at"),
 }
 
+NOTED: Final[Mapping[str, str]] = {
+    "posted": N_("posted"),
+    "delivered": N_("delivered"),
+    "notice-left": N_("notice left, the letter waits at the post office"),
+    "returned": N_("returned"),
+    "handed": N_("handed over"),
+}
+
+TIMELY: Final[Mapping[str, str]] = {
+    "in-time": N_("in time"),
+    "at-the-limit": N_("at the limit"),
+    "late": N_("late"),
+    "missing": N_("missing"),
+}
+
 CHANGES: Final[Mapping[str, str]] = {
     "new": N_("new: is sent"),
     "same": N_("unchanged"),

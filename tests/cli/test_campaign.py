@@ -226,3 +226,43 @@ def test_rows_with_one_address_get_one_letter_that_names_both(desk: Desk, sandbo
     desk.run("collect")
     rows = desk.run("campaign", "report", NAME, "--json").records
     assert [row["outcome"] for row in rows] == ["delivered", "delivered", "none", "none"]
+
+
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_paper_and_hand_are_noted_and_the_chair_sees_who_was_convened_in_time(
+    desk: Desk, sandbox: Sandbox, language: str
+) -> None:
+    rows = ROWS.replace("lucaneri.pec.test;;;", ";Via Roma 1;00100;Roma").replace("piena+2", "consegnata+2")
+    (desk.folder / "elenco.csv").write_text(rows, "utf-8")
+    (desk.folder / "documenti" / "estratto-13.txt").write_text("Interno 13", "utf-8")
+    made = new(desk, "--without-pec", "paper", language=language)
+    assert made.status == 0, made.words  # type: ignore[attr-defined]
+    desk.run("campaign", "preview", NAME)
+    assert desk.run("campaign", "start", NAME, "--check", check_id(desk)).status == 0
+    assert len(sandbox.sent) == 2
+    sandbox.wait_until_quiet()
+    desk.run("collect")
+    refused = desk.run("campaign", "outcome", NAME, "--row", "2", "--posted", "20/10/2026")
+    assert (refused.status, "does not go on paper" in refused.err) == (2, True)
+    assert desk.run("campaign", "outcome", NAME, "--row", "4", "--posted", "20/10/2099").status == 2
+    desk.run("campaign", "outcome", NAME, "--row", "4", "--posted", "10/01/2026", "--number", "15234567890")
+    noted = desk.run("campaign", "outcome", NAME, "--row", "4", "--notice-left", "12/01/2026", language=language)
+    assert ("annotato, non certificato" if language == "it" else "noted, not certified") in noted.words
+    desk.run("campaign", "outcome", NAME, "--row", "5", "--posted", "10/01/2026")
+    desk.run("campaign", "outcome", NAME, "--row", "5", "--returned", "14/01/2026")
+
+    told = desk.run("campaign", "chair", NAME, "--call", "17/01/2026", "--json").record
+    by_name = {row["name"]: (row["channel"], row["received"], row["days"], row["outcome"]) for row in told["rows"]}
+    assert by_name["Luca Neri"] == ("paper", "2026-01-12", 5, "at-the-limit")
+    assert by_name["Carla Verdi"] == ("paper", None, None, "missing")
+    assert by_name["Mario Rossi"][3] == "late"
+    later = desk.run(
+        "campaign", "chair", NAME, "--call", "31/12/2099", "--xlsx", desk.folder / "f.xlsx", language=language
+    )
+    assert (later.status, too_wide(later.out)) == (1, [])
+    assert ("3 su 4 nei termini" if language == "it" else "3 of 4 in time") in later.words
+    report = desk.run("campaign", "report", NAME, language=language)
+    assert too_wide(report.out) == []
+    assert [one["outcome"] for one in desk.run("campaign", "report", NAME, "--json").records] == [
+        "delivered", "delivered", "delivered", "failed"
+    ]  # fmt: skip

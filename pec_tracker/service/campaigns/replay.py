@@ -17,6 +17,7 @@ from pec_tracker.ledger.acts import LedgerAct
 from pec_tracker.service.campaigns.checked import Checked
 from pec_tracker.service.campaigns.definition import Definition
 from pec_tracker.service.campaigns.feed import letter_key
+from pec_tracker.service.campaigns.outcomes_noted import add_event
 from pec_tracker.service.campaigns.start import write_list
 
 _STATES = {
@@ -39,9 +40,9 @@ def replay(connection: Connection, archive: Archive, act: lines.Line) -> None:
         checked = Checked.of_json(record["letters"])
         write_list(connection, _campaign(connection, act, key, record["name"], checked), checked)
         return
-    campaign_id = select(Campaign.id).where(Campaign.key == key).scalar_subquery()
-    row = update(CampaignRow).where(CampaignRow.campaign_id == campaign_id, CampaignRow.row_key == record["row"])
-    connection.execute(row.values(outcome=record["outcome"]))
+    campaign_id = connection.execute(select(Campaign.id).where(Campaign.key == key)).scalar()
+    if campaign_id is not None:
+        add_event(connection, campaign_id, record["row"], record["outcome"])
 
 
 def _campaign(connection: Connection, act: lines.Line, key: str, name: str, checked: Checked) -> int:
