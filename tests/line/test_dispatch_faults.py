@@ -341,7 +341,7 @@ def test_each_try_waits_longer_than_the_one_before(standing: House, sandbox: San
 
 
 def test_the_providers_pace_is_kept_from_round_to_round(home: Home, sandbox: Sandbox) -> None:
-    home.clock = Clock(started=datetime.now(UTC), origin=sandbox.clock.now(), factor=120)  # a minute: half a second
+    home.clock = Clock(started=datetime.now(UTC), origin=sandbox.clock.now(), factor=30)  # a minute: two seconds
     house = home.open()
     account = account_at(house, sandbox, pace=Pace(2))
     for number in range(5):
