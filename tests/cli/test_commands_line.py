@@ -274,7 +274,7 @@ def test_told_to_end_while_it_waits_for_its_turn_the_letter_stays_queued_and_tha
     box: Sandbox, desk: Desk, letter: Letter
 ) -> None:
     text = desk.config.read_text("utf-8")
-    desk.config.write_text(text.replace("messages_per_minute = 6000", "messages_per_minute = 0.1"), "utf-8")
+    desk.config.write_text(text.replace("messages_per_minute = 6000", "messages_per_minute = 0.001"), "utf-8")
     assert desk.run(*letter()).status == 0
     with started(desk, letter()) as sending:
         assert sending.stderr is not None

@@ -9,10 +9,12 @@ from typing import Final
 
 from pec_tracker.askers import Act, Asker
 from pec_tracker.service.house import Account, House, Stop
+from pec_tracker.service.sending import pace
 from pec_tracker.service.sending.attempt import Dispatched
 from pec_tracker.service.sending.dispatch import dispatch
 from pec_tracker.service.sending.turns import held_by_pace
 from pec_tracker.service.verbs import verb
+from pec_tracker.settings import Per
 
 LONGEST_WAIT: Final = timedelta(minutes=15)
 """What the provider takes only later than that, its hour or its day being full, is left to another round."""
@@ -46,5 +48,11 @@ def send_in_turn(
 
         sent += dispatch(asker, house, account, only=only, progress=told, stop=stop, began=began, refill=refill)
         at = None if stop() else held_by_pace(house, account, began=began, only=only, since=since)
-        if at is None or at - since > LONGEST_WAIT or not wait(at):
+        if at is None or (at - since > LONGEST_WAIT and _is_full(house, account)) or not wait(at):
             return sent
+
+
+def _is_full(house: House, account: Account) -> bool:
+    """Whether it is the provider's hour, or its day, that is full."""
+    held = pace.held_back(house, account)
+    return held is not None and held.per is not Per.MINUTE

@@ -123,6 +123,11 @@ def may_begin(connection: Connection, house: House, account: Account) -> bool:
 @verb(Act.READ)
 def held_now(asker: Asker, house: House, account: Account) -> Held | None:
     """What keeps every message of the mailbox back now; None: nothing does."""
+    return held_back(house, account)
+
+
+def held_back(house: House, account: Account) -> Held | None:
+    """As `held_now`, for a verb that has asked already."""
     with reading(house.engine) as connection:
         return holding(connection, house, account)
 
