@@ -93,7 +93,7 @@ def test_memory_does_not_grow_with_the_receipts_of_a_message(tmp_path: Path) -> 
 
 
 def _prove(house: House, target: Path) -> None:
-    osfiles.write_out(target, proof(OPERATOR, house, KEY).pieces(), replace=False)
+    osfiles.write_out(target, proof(OPERATOR, house, KEY).pieces(), replace=True)
 
 
 def _verify(house: House, target: Path) -> None:
@@ -102,7 +102,12 @@ def _verify(house: House, target: Path) -> None:
 
 
 def _peak(act: Callable[[], object]) -> int:
-    """The most bytes that Python held at once while *act* ran, beyond those before."""
+    """The most bytes that Python held at once while *act* ran, beyond those before: of two runs the fewer, for what other
+    threads of this process hold meanwhile counts too."""
+    return min(_held(act), _held(act))
+
+
+def _held(act: Callable[[], object]) -> int:
     gc.collect()
     tracemalloc.start()
     try:
