@@ -102,8 +102,8 @@ def _verify(house: House, target: Path) -> None:
 
 
 def _peak(act: Callable[[], object]) -> int:
-    """The most bytes that Python held at once while *act* ran, beyond those before: of two runs the fewer, for what other
-    threads of this process hold meanwhile counts too."""
+    """The most bytes that Python held at once while *act* ran, beyond those before: of two runs the fewer, for what
+    other threads of this process hold meanwhile counts too."""
     return min(_held(act), _held(act))
 
 

@@ -21,15 +21,16 @@ from pec_tracker.db.campaigns import Campaign, CampaignRow
 from pec_tracker.db.engine import in_one_transaction, reading
 from pec_tracker.db.tables import Mailbox, Message
 from pec_tracker.errors import PecTrackerError, UsageError
-from pec_tracker.ledger import records, seals, together
+from pec_tracker.ledger import records, together
 from pec_tracker.pec.compose import Attachment, Outgoing, compose
 from pec_tracker.pec.rules import check, check_draft
 from pec_tracker.pec.sending import WAITING, Priority, SendState, tokens
-from pec_tracker.service.campaigns.checked import Checked, File, Letter
+from pec_tracker.service.campaigns.checked import File, Letter
 from pec_tracker.service.campaigns.documents import read_file
 from pec_tracker.service.campaigns.letter import draft_of
 from pec_tracker.service.house import Account, House
 from pec_tracker.service.mailboxes import agreement
+from pec_tracker.service.sealing import seal_now
 from pec_tracker.service.sending import fence, pace
 from pec_tracker.service.sending.send import QueuedFacts, RefusedByRulesError, refuse, write_queued
 from pec_tracker.service.verbs import verb
@@ -139,12 +140,24 @@ class _Written:
     case: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What all letters of a list have in common."""
+
+    shared: tuple[File, ...]
+    receipt_form: str
+    case: str | None
+
+
+# By the SHA-256 of the record, whose content cannot change: a list of thousands is not read for every few letters.
+_KNOWN: Final[dict[str, _Common]] = {}
+
+
 class _Feeder:
     """One run of letters: composed, archived, then queued in one transaction with their rows."""
 
     def __init__(self, house: House, account: Account) -> None:
         self._house, self._account = house, account
-        self._lists: dict[str, Checked] = {}
         self._shared: dict[str, list[Attachment]] = {}
 
     def write(self, rows: Sequence[Row[Any]]) -> Fed:
@@ -170,7 +183,7 @@ class _Feeder:
         keys = in_one_transaction(self._house.engine, lambda connection: self._rows(connection, written))
         crash.at("campaign.letters-queued")
         try:
-            seals.seal_pending(self._house.engine, self._house.archive, now=self._house.clock.now())
+            seal_now(self._house)  # which also drops the notes of attempts, that `fence` would go through each time
         except PecTrackerError as error:  # they are queued all the same
             log.warning("ledger.unsealed", error=type(error).__name__)
         return tuple(keys)
@@ -212,34 +225,35 @@ class _Feeder:
 
     def _compose(self, row: Row[Any]) -> _Written:
         """The row's letter. UsageError where a document is not the one that was checked, RefusedByRulesError."""
-        checked = self._list(row.record)
+        common = self._common(row.record)
         letter = Letter.of_json(row.content)
         key = letter_key(row.key, row.row_key, row.tries)
         attachments = [*self._of_all(row.record), *map(as_checked, letter.files)]
-        draft = draft_of(self._account, letter, attachments, checked.receipt_form)
+        draft = draft_of(self._account, letter, attachments, common.receipt_form)
         refuse(check_draft(draft, account=self._account.address))
         outgoing = compose(draft, tracker_id=key, now=self._house.clock.now())
         refuse(check(outgoing, account=self._account.address, limits=self._account.limits))
         record = records.message(
             key,
             reference=outgoing.reference,
-            case=checked.case,
-            receipt_form=checked.receipt_form,
+            case=common.case,
+            receipt_form=common.receipt_form,
             mail_from=outgoing.mail_from,
             rcpt_to=outgoing.rcpt_to,
             priority=Priority.BULK.value,
         )
-        return _Written(row, outgoing, Object(outgoing.raw, Suffix.MAIL), record, checked.receipt_form, checked.case)
+        return _Written(row, outgoing, Object(outgoing.raw, Suffix.MAIL), record, common.receipt_form, common.case)
 
-    def _list(self, record: str) -> Checked:
-        if record not in self._lists:
-            kept = records.read_record(self._house.archive.get(record, Suffix.RECORD))
-            self._lists[record] = Checked.of_json(kept["letters"])
-        return self._lists[record]
+    def _common(self, record: str) -> _Common:
+        if record not in _KNOWN:
+            kept = records.read_record(self._house.archive.get(record, Suffix.RECORD))["letters"]
+            shared = tuple(File(**one) for one in kept["shared"])
+            _KNOWN[record] = _Common(shared, kept["receipt_form"], kept["case"])
+        return _KNOWN[record]
 
     def _of_all(self, record: str) -> list[Attachment]:
         if record not in self._shared:
-            self._shared[record] = [as_checked(one) for one in self._list(record).shared]
+            self._shared[record] = [as_checked(one) for one in self._common(record).shared]
         return self._shared[record]
 
     def _stop(self, row: Row[Any], error: PecTrackerError) -> int:
